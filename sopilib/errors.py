@@ -1,0 +1,30 @@
+"""The errors that a user meets, under one base.
+
+Every message is one line, `what is wrong (how to fix it)`, ready to be shown as
+it is on a console, in a terminal or in Pd. Anything that is not a
+`SampleRNNError` is a defect of the program.
+"""
+
+
+class SampleRNNError(Exception):
+    """Base of all errors whose text is meant for the user."""
+
+
+class ConfigError(SampleRNNError):
+    """A model's config file is missing, ambiguous, malformed or out of range."""
+
+
+class CheckpointError(SampleRNNError):
+    """A checkpoint is missing, damaged, or does not fit its config."""
+
+
+class AudioError(SampleRNNError):
+    """A sound file or buffer cannot be read, written or used."""
+
+
+class RequestError(SampleRNNError):
+    """A request (length, temperature, number of voices, ...) cannot be met."""
+
+
+class ProtocolError(SampleRNNError):
+    """Bytes on the pipe between Pd and the worker do not follow PROTOCOL.md."""
