@@ -1,0 +1,50 @@
+"""Pd arrays by name, through `pyext.Buffer`.
+
+A Buffer caches a pointer and a length, so each access makes a new one and drops it
+at once; dropping a dirty one is also what redraws the array.
+"""
+
+import array
+
+import pyext
+
+_BYTES_PER_SAMPLE = 4
+
+
+class PdArrays:
+    """Reads and writes float32 samples, as bytes, of arrays that may come and go."""
+
+    def length(self, name):
+        """Returns the number of samples in the array, 0 where there is none."""
+        return len(pyext.Buffer(name))
+
+    def read(self, name):
+        """Returns all samples of the array as bytes."""
+        return memoryview(pyext.Buffer(name)).tobytes()
+
+    def prepare(self, name, num_samples):
+        """Makes the array `num_samples` long and silent. Pd's thread only.
+
+        Returns:
+            False if there is no such array or it cannot be that long.
+        """
+        if self.length(name) == 0:
+            return False
+        if self.length(name) != num_samples:
+            pyext.Buffer(name).resize(num_samples)
+        return self.write(name, 0, bytes(num_samples * _BYTES_PER_SAMPLE))
+
+    def write(self, name, start, samples):
+        """Writes the bytes `samples` from sample `start` on; False if they do not fit."""
+        buffer = pyext.Buffer(name)
+        end = start + len(samples) // _BYTES_PER_SAMPLE
+        if len(buffer) < end:
+            return False
+        memoryview(buffer)[start:end] = array.array("f", samples)
+        return True
+
+    def redraw(self, name):
+        """Has Pd draw the array anew, if there is one."""
+        buffer = pyext.Buffer(name)
+        if len(buffer):
+            buffer.dirty()

@@ -1,0 +1,294 @@
+"""The instrument behind the class: messages in, worker requests out, and back.
+
+Knows nothing of Pd but its host, the object that it is given:
+
+    host.send(selector, *atoms)   a status message
+    host.print(text)              a line on the console
+    host.arrays                   as `samplernn_pd.arrays.PdArrays`
+    host.patch_folder             where relative paths begin
+    host.sample_rate              Pd's, in Hz
+
+Every method returns at once. What the worker sends is delivered by `poll`.
+"""
+
+import threading
+import time
+
+from samplernn_pd import messages, requests
+from samplernn_pd.client import WorkerClient, WorkerGone
+from samplernn_pd.settings import Settings
+from samplernn_pd.take import TakeInPd
+from samplernn_pd.worker_python import worker_python
+from sopilib import protocol
+from sopilib.errors import RequestError, SampleRNNError
+
+POLL_LIMIT_S = 0.001
+HELLO_LIMIT_S = 60.0
+_BEGINNINGS = (messages.Load, messages.Generate)
+
+
+class Instrument:
+    """One worker, one model, one take at a time."""
+
+    def __init__(self, host, library_folder):
+        self._host = host
+        self._library_folder = library_folder
+        self._settings = Settings()
+        self._client = None
+        self._greeted = False
+        self._load_began = None  # time.monotonic() while a model is being loaded
+        self._model = None  # protocol.Loaded
+        self._take = None  # TakeInPd while one is being made
+        self._takes_begun = 0
+        self._after_stop = []  # messages that came while a stopped take was ending
+        self._lock = threading.RLock()  # detached handlers come on threads of their own
+        self._polling = False
+        self._actions = {
+            messages.Load: self._load,
+            messages.Unload: self._unload,
+            messages.Info: self._info,
+            messages.Poll: lambda message: self.poll(),
+            messages.Stop: self._stop,
+            messages.Temperature: self._temperature,
+            messages.Ramp: self._ramp,
+            messages.Generate: self._generate,
+        }
+        self._reactions = {
+            protocol.Hello: self._on_hello,
+            protocol.Loaded: self._on_loaded,
+            protocol.Started: self._on_started,
+            protocol.Chunk: self._on_chunk,
+            protocol.Finished: self._on_finished,
+            protocol.Stopped: self._on_stopped,
+            protocol.Notice: lambda event: self._error(event.text),
+            protocol.Failure: self._on_failure,
+            WorkerGone: lambda event: self._lose_worker(event.reason),
+        }
+
+    @property
+    def busy(self):
+        """True while a model is being loaded or a take is being made."""
+        return self._load_began is not None or self._take is not None
+
+    @property
+    def worker_pid(self):
+        """Process number of the worker, None without one."""
+        return self._client.pid if self._client else None
+
+    def receive(self, selector, atoms):
+        """Obeys a Pd message; whatever is wrong with it becomes one `error`."""
+        with self._lock:
+            self._try(lambda: self._obey(messages.parse(selector, atoms)))
+
+    def poll(self, limit_s=POLL_LIMIT_S):
+        """Delivers what has arrived, for about `limit_s` seconds at most (None: all of it)."""
+        with self._lock:
+            if self._polling:  # a status message came back as a poll
+                return
+            self._polling = True
+            try:
+                self._deliver(limit_s)
+            finally:
+                self._polling = False
+
+    def wait(self, timeout_s):
+        """Waits for something to deliver. Not for Pd's thread."""
+        client = self._client
+        if client:
+            client.wait(timeout_s)
+
+    def close(self):
+        """Ends the worker; nothing is sent any more."""
+        with self._lock:
+            self._close_client()
+
+    def _deliver(self, limit_s):
+        deadline = None if limit_s is None else time.monotonic() + limit_s
+        while self._client and (event := self._client.next_event()) is not None:
+            reaction = self._reactions.get(type(event))
+            if reaction:
+                reaction(event)
+            if deadline and time.monotonic() > deadline:
+                break
+        if self._take:
+            self._take.show_progress()
+        self._check_hello()
+
+    # Messages
+
+    def _obey(self, message):
+        if self._take and self._take.stopping and isinstance(message, _BEGINNINGS):
+            self._after_stop.append(message)
+            return
+        self._actions.get(type(message), self._settings.change)(message)
+
+    def _load(self, message):
+        if self._load_began is not None:
+            raise RequestError("load: a model is being loaded (wait for it, or unload)")
+        if self._take:
+            raise RequestError("load: a take is running (stop it first)")
+        python = worker_python(message.python)
+        if self._client and self._client.python != python:
+            self._drop_worker()
+        if not self._client:
+            self._client = WorkerClient(python, self._library_folder)
+            self._greeted = False
+        self._load_began = time.monotonic()
+        self._client.send(
+            protocol.Load(
+                path=message.path,
+                num_seqs=message.voices,
+                config_path=message.config_path,
+                search=(self._host.patch_folder,),
+            )
+        )
+
+    def _unload(self, message):
+        if not self._client:
+            raise RequestError("unload: nothing is loaded")
+        if self._take:
+            self._error("unload in mid-take: what is finished stays in the array")
+        self._drop_worker()
+
+    def _stop(self, message):
+        if not self._take:
+            raise RequestError("stop: no take is running")
+        self._stop_take()
+
+    def _temperature(self, message):
+        if self._model:
+            requests.check_temperatures(message.values, self._model.num_seqs)
+        self._settings.change(message)
+        if self._take:
+            self._client.send(protocol.SetTemperature(message.values))
+
+    def _ramp(self, message):
+        if self._take:
+            self._client.send(protocol.Ramp(message.target, message.seconds))
+            self._settings.change(messages.Temperature((message.target,)))
+        else:
+            self._settings.change(message)
+
+    def _generate(self, message):
+        if not self._model or self._load_began is not None:
+            raise RequestError("generate: no model is loaded (load one, wait for `loaded`)")
+        if self._take:
+            raise RequestError("generate: a take is running (stop it first)")
+        if message.resume and not self._takes_begun:
+            raise RequestError("continue: there is no take to continue (generate one first)")
+        number = self._takes_begun + 1
+        request = requests.generate_request(
+            number, message, self._settings, self._model, self._host
+        )
+        self._settings.ramp = None  # it was for this take
+        self._takes_begun = number
+        self._take = TakeInPd(number, message.arrays, self._host)
+        self._client.send(request)
+
+    def _info(self, message):
+        if self._model:
+            rows = (*self._model.facts, ("voices", self._model.num_seqs))
+        else:
+            rows = (("model", "none"),)
+        for row in (*rows, *self._settings.rows()):
+            self._host.send("info", *row)
+
+    # Events
+
+    def _on_hello(self, event):
+        if event.protocol != protocol.PROTOCOL_VERSION:
+            self._lose_worker(
+                f"the worker speaks protocol {event.protocol}, this class "
+                f"{protocol.PROTOCOL_VERSION} (install both from one version)"
+            )
+            return
+        self._greeted = True
+        self._host.send("worker", "on")
+
+    def _on_loaded(self, event):
+        self._load_began = None
+        self._model = event
+        self._takes_begun = 0
+        self._host.send("loaded", event.name, event.sample_rate, event.num_seqs)
+
+    def _on_started(self, event):
+        if self._is_current(event) and not self._take.begin(event.num_samples, event.sample_rate):
+            self._give_up_take()
+
+    def _on_chunk(self, event):
+        if self._is_current(event) and not self._take.write(event):
+            self._give_up_take()
+
+    def _on_finished(self, event):
+        if self._is_current(event):
+            self._end_take("generated")
+
+    def _on_stopped(self, event):
+        if self._is_current(event):
+            self._end_take("stopped")
+
+    def _on_failure(self, event):
+        self._error(event.text)
+        if event.request == "load":
+            self._load_began = None
+        elif self._is_current(event):
+            self._end_take("stopped")
+
+    def _is_current(self, event):
+        return self._take is not None and event.take == self._take.number
+
+    def _end_take(self, selector):
+        take, self._take = self._take, None
+        waiting, self._after_stop = self._after_stop, []
+        if take.begun:
+            take.report(selector)
+        for message in waiting:
+            self._try(lambda message=message: self._obey(message))
+
+    def _stop_take(self):
+        self._take.stopping = True
+        self._client.send(protocol.Stop())
+
+    def _give_up_take(self):
+        """The arrays no longer take what the worker makes."""
+        if not self._take.stopping:
+            self._error(
+                f"the arrays {' '.join(self._take.arrays)} are gone or too short "
+                "(the take is stopped; make them anew)"
+            )
+            self._stop_take()
+
+    # The worker's end
+
+    def _lose_worker(self, reason):
+        self._error(reason)
+        self._drop_worker()
+
+    def _drop_worker(self):
+        take = self._take
+        self._close_client()
+        if take and take.begun:
+            take.report("stopped")
+        self._host.send("worker", "off")
+
+    def _close_client(self):
+        client, self._client = self._client, None
+        self._model = self._take = self._load_began = None
+        self._after_stop = []
+        if client:
+            client.close()
+
+    def _check_hello(self):
+        waited = 0.0 if self._load_began is None else time.monotonic() - self._load_began
+        if not self._greeted and waited > HELLO_LIMIT_S:
+            self._lose_worker(f"the worker did not answer within {HELLO_LIMIT_S:g} s")
+
+    def _try(self, action):
+        try:
+            action()
+        except SampleRNNError as error:
+            self._error(str(error))
+
+    def _error(self, text):
+        self._host.print(f"samplernn: {text}")
+        self._host.send("error", *text.split())

@@ -1,0 +1,293 @@
+"""What a performer can say: a Pd message in, one frozen dataclass out.
+
+Two grammars meet here: idiomatic Pd messages (`temperature 0.9`) and the flag form
+of patches written for earlier systems (`generate --dur 4 --temp 0.8 --out sound1`).
+Values are checked once, here; a `RequestError` says what came and what is allowed.
+"""
+
+import math
+from dataclasses import dataclass
+
+from sopilib.errors import RequestError
+from samplernn_pd.flags import parse_flags
+
+
+@dataclass(frozen=True)
+class Load:
+    path: str
+    voices: int = 1
+    config_path: str | None = None
+    python: str | None = None
+
+
+@dataclass(frozen=True)
+class Unload:
+    pass
+
+
+@dataclass(frozen=True)
+class Info:
+    pass
+
+
+@dataclass(frozen=True)
+class Poll:
+    pass
+
+
+@dataclass(frozen=True)
+class Stop:
+    pass
+
+
+@dataclass(frozen=True)
+class Length:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Temperature:
+    values: tuple
+
+
+@dataclass(frozen=True)
+class Ramp:
+    target: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Envelope:
+    array: str | None  # None switches it off
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Seed audio: the name of an array or a file; None is no seed."""
+
+    source: str | None
+    rate: int | None = None
+
+
+@dataclass(frozen=True)
+class RngSeed:
+    number: int | None  # None draws a fresh one for each take
+
+
+@dataclass(frozen=True)
+class Generate:
+    """A take into `arrays`, one for each voice.
+
+    What is None is as the settings have it. `temperature` holds numbers and texts
+    `Env(...)`.
+    """
+
+    arrays: tuple
+    seconds: float | None = None
+    temperature: tuple | None = None
+    seed: Seed | None = None
+    out_rate: int | None = None
+    resume: bool = False
+
+
+def parse(selector, atoms):
+    """Returns the message for a Pd selector and its atoms (int, float or str).
+
+    Raises:
+        RequestError: no such message, or atoms that do not fit it.
+    """
+    parser = _PARSERS.get(selector)
+    if parser is None:
+        raise RequestError(f"no message {selector!r} (there are: {', '.join(_PARSERS)})")
+    return parser(list(atoms))
+
+
+def _load(atoms):
+    if _has_flags(atoms):
+        return _load_flags(atoms)
+    voices = 1
+    if "voices" in atoms[-2:-1]:
+        voices = _whole("voices", atoms[-1])
+        atoms = atoms[:-2]
+    if not atoms:
+        raise RequestError("load: no folder (load DIR, or load DIR voices N)")
+    return Load(_shown(atoms), voices)  # a path with spaces may come as several atoms
+
+
+def _load_flags(atoms):
+    flags = parse_flags(
+        "load",
+        atoms,
+        ("python", "num_seqs", "ckpt_dir", "checkpoint_path", "config", "config_file"),
+    )
+    path = flags.last("ckpt_dir") or flags.last("checkpoint_path")
+    if path is None:
+        raise RequestError("load: no --ckpt_dir (load --ckpt_dir DIR)")
+    config = flags.last("config") or flags.last("config_file")
+    return Load(
+        path=str(path),
+        voices=_whole("--num_seqs", flags.last("num_seqs", 1)),
+        config_path=None if config is None else str(config),
+        python=flags.last("python"),
+    )
+
+
+def _length(atoms):
+    return Length(_seconds("length", _single("length S", atoms)))
+
+
+def _temperature(atoms):
+    if not atoms:
+        raise RequestError("temperature: no value (temperature T, one or one for each voice)")
+    return Temperature(tuple(_checked_temperature(atom) for atom in atoms))
+
+
+def _ramp(atoms):
+    if len(atoms) != 2:
+        raise RequestError(f"ramp: got {_shown(atoms)} (ramp T S)")
+    seconds = _number("ramp", atoms[1])
+    if seconds < 0:
+        raise RequestError(f"ramp: {_text(seconds)} s (0 or more)")
+    return Ramp(_checked_temperature(atoms[0]), seconds)
+
+
+def _envelope(atoms):
+    return Envelope(str(_single("envelope ARRAY", atoms)) if atoms else None)
+
+
+def _seed(atoms):
+    if not atoms:
+        return Seed(None)
+    if isinstance(atoms[0], (int, float)):
+        return _rng(atoms)
+    if len(atoms) > 2:
+        raise RequestError(f"seed: got {_shown(atoms)} (seed ARRAY [SR], seed FILE, seed N)")
+    rate = _whole("seed sample rate", atoms[1]) if len(atoms) == 2 else None
+    return Seed(str(atoms[0]), rate)
+
+
+def _rng(atoms):
+    if not atoms:
+        return RngSeed(None)
+    number = _number("rng", _single("rng N", atoms))
+    if number != int(number) or number < 0:
+        raise RequestError(f"rng: {_text(number)} (a whole number, 0 or more)")
+    return RngSeed(int(number))
+
+
+def _generate(atoms):
+    if _has_flags(atoms):
+        return _generate_flags(atoms)
+    return Generate(_array_names("generate", atoms))
+
+
+def _continue(atoms):
+    return Generate(_array_names("continue", atoms), resume=True)
+
+
+def _generate_flags(atoms):
+    flags = parse_flags("generate", atoms, ("out_sr", "seed_sr", "dur", "seed", "temp", "out"))
+    duration, seed = flags.last("dur"), flags.last("seed")
+    seed_rate, out_rate = flags.last("seed_sr"), flags.last("out_sr")
+    return Generate(
+        arrays=_array_names("generate", flags.every("out")),
+        seconds=None if duration is None else _seconds("--dur", duration),
+        temperature=tuple(_temperature_or_env(t) for t in flags.every("temp")) or None,
+        seed=None if seed is None else Seed(str(seed), _whole_or_none("--seed_sr", seed_rate)),
+        out_rate=_whole_or_none("--out_sr", out_rate),
+    )
+
+
+def _without_atoms(name, message_class):
+    def parse_bare(atoms):
+        if atoms:
+            raise RequestError(f"{name}: got {_shown(atoms)} ({name} takes nothing)")
+        return message_class()
+
+    return parse_bare
+
+
+_PARSERS = {
+    "load": _load,
+    "unload": _without_atoms("unload", Unload),
+    "info": _without_atoms("info", Info),
+    "length": _length,
+    "temperature": _temperature,
+    "ramp": _ramp,
+    "envelope": _envelope,
+    "seed": _seed,
+    "rng": _rng,
+    "generate": _generate,
+    "continue": _continue,
+    "stop": _without_atoms("stop", Stop),
+    "poll": _without_atoms("poll", Poll),
+}
+
+
+def _has_flags(atoms):
+    return any(isinstance(atom, str) and atom.startswith("--") for atom in atoms)
+
+
+def _array_names(name, atoms):
+    names = tuple(_text(atom) for atom in atoms)
+    if not names:
+        raise RequestError(f"{name}: no array ({name} ARRAY, one for each voice)")
+    if len(set(names)) != len(names):
+        raise RequestError(f"{name}: an array is named twice in {_shown(names)}")
+    return names
+
+
+def _temperature_or_env(atom):
+    """A curve stays a text: the worker, which plays it, is the one that parses it."""
+    if isinstance(atom, str) and atom.startswith("Env("):
+        return atom
+    return _checked_temperature(atom)
+
+
+def _checked_temperature(atom):
+    value = _number("temperature", atom)
+    if value < 0:
+        raise RequestError(f"temperature: {_text(value)} (0 or more; 0 is the likeliest sample)")
+    return value
+
+
+def _seconds(name, atom):
+    value = _number(name, atom)
+    if value <= 0:
+        raise RequestError(f"{name}: {_text(value)} s (more than 0)")
+    return value
+
+
+def _number(name, atom):
+    try:
+        value = float(atom)
+    except ValueError:
+        raise RequestError(f"{name}: {atom!r} is not a number") from None
+    if not math.isfinite(value):
+        raise RequestError(f"{name}: {_text(value)} is not a finite number")
+    return value
+
+
+def _whole(name, atom):
+    value = _number(name, atom)
+    if value != int(value) or value < 1:
+        raise RequestError(f"{name}: {_text(value)} (a whole number, 1 or more)")
+    return int(value)
+
+
+def _whole_or_none(name, atom):
+    return None if atom is None else _whole(name, atom)
+
+
+def _single(usage, atoms):
+    if len(atoms) != 1:
+        raise RequestError(f"{usage.split()[0]}: got {_shown(atoms)} ({usage})")
+    return atoms[0]
+
+
+def _shown(atoms):
+    return " ".join(_text(atom) for atom in atoms) or "nothing"
+
+
+def _text(atom):
+    return f"{atom:g}" if isinstance(atom, float) else str(atom)

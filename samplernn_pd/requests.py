@@ -1,0 +1,113 @@
+"""From what the performer said and set to the request that the worker gets.
+
+Here the arrays named in messages are looked up and read, and what would not fit,
+in number or in memory, is refused before anything is lost.
+"""
+
+import os
+
+from samplernn_pd import messages
+from sopilib import protocol
+from sopilib.errors import RequestError
+
+# A Pd array holds 8 bytes a sample; clearing and copying it needs as much again.
+_BYTES_PER_ARRAY_SAMPLE = 16
+
+
+def generate_request(number, message, settings, model, host):
+    """Returns the `protocol.Generate` of a `messages.Generate`.
+
+    Args:
+        number: of the take.
+        settings: what holds where the message says nothing.
+        model: the `protocol.Loaded` of the loaded model.
+        host: the host of `samplernn_pd.instrument`.
+
+    Raises:
+        RequestError: an array or seed that is not there, a wrong number of arrays or
+            temperatures, a take larger than memory.
+    """
+    seconds = message.seconds or settings.seconds
+    rate = message.out_rate or model.sample_rate
+    _check_arrays(message.arrays, model.num_seqs, host.arrays)
+    _check_memory(seconds * rate * model.num_seqs, seconds)
+    temperature, curve = _temperature(message, settings, model.num_seqs, host.arrays)
+    seed = messages.Seed(None) if message.resume else message.seed or settings.seed
+    seed_file, seed_samples, seed_rate = _seed(seed, host)
+    ramp = settings.ramp
+    return protocol.Generate(
+        take=number,
+        dur_s=seconds,
+        temperature=temperature,
+        ramp=(ramp.target, ramp.seconds) if ramp else None,
+        out_rate=message.out_rate,
+        seed_file=seed_file,
+        seed_rate=seed_rate,
+        seed_samples=len(seed_samples) // 4,
+        envelope_samples=len(curve) // 4,
+        rng_seed=settings.rng_seed,
+        resume=message.resume,
+        payload=seed_samples + curve,
+    )
+
+
+def check_temperatures(values, voices):
+    """Raises RequestError unless there is one temperature for all voices or one for each."""
+    if len(values) not in (1, voices):
+        raise RequestError(
+            f"{len(values)} temperatures for {voices} voice(s) (give one, or one for each)"
+        )
+
+
+def available_bytes():
+    """Returns the memory to be had now, in bytes; all there is where that is not told."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            table = dict(line.split(":") for line in lines)
+        return int(table["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _check_arrays(names, voices, arrays):
+    if len(names) != voices:
+        raise RequestError(f"{len(names)} array(s) for {voices} voice(s) (name one for each)")
+    for name in names:
+        if arrays.length(name) == 0:
+            raise RequestError(f"no array {name!r} (make one, or check the name)")
+
+
+def _check_memory(num_samples, seconds):
+    needed, free = num_samples * _BYTES_PER_ARRAY_SAMPLE, available_bytes()
+    if needed > free:
+        raise RequestError(
+            f"{seconds:g} s need {needed / 1e9:.3g} GB of memory, {free / 1e9:.3g} GB are free "
+            "(a shorter length, fewer voices)"
+        )
+
+
+def _temperature(message, settings, voices, arrays):
+    """Returns the entries of the request and the bytes of the curve they may refer to."""
+    if message.temperature is None and settings.envelope:
+        return (None,), _read_array("envelope", settings.envelope, arrays)
+    entries = message.temperature or settings.temperature
+    check_temperatures(entries, voices)
+    return entries, b""
+
+
+def _seed(seed, host):
+    """Returns (file, samples as bytes, rate); the array of a name goes before its file."""
+    if seed.source is None:
+        return None, b"", None
+    if host.arrays.length(seed.source):
+        return None, host.arrays.read(seed.source), seed.rate or host.sample_rate
+    path = os.path.join(host.patch_folder, os.path.expanduser(seed.source))
+    if not os.path.isfile(path):
+        raise RequestError(f"seed: no array and no file {seed.source!r}")
+    return path, b"", None
+
+
+def _read_array(name, array_name, arrays):
+    if arrays.length(array_name) == 0:
+        raise RequestError(f"{name}: no array {array_name!r} (make one, or check the name)")
+    return arrays.read(array_name)

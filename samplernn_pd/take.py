@@ -1,0 +1,71 @@
+"""A take on its way into Pd's arrays."""
+
+import time
+
+REDRAW_EVERY_S = 0.2
+_BYTES_PER_SAMPLE = 4
+
+
+class TakeInPd:
+    """Writes chunks into one array for each voice and reports how far it has come."""
+
+    def __init__(self, number, arrays, host):
+        self.number = number
+        self.arrays = arrays
+        self.stopping = False  # `stop` is on its way to the worker
+        self._host = host
+        self._num_samples = 0
+        self._sample_rate = 0
+        self._done = 0
+        self._shown = 0
+        self._speed = 0.0
+        self._drawn_at = 0.0
+
+    @property
+    def begun(self):
+        """True once the arrays have been made ready."""
+        return self._num_samples > 0
+
+    def begin(self, num_samples, sample_rate):
+        """Makes every array as long as the take, and silent; False if one cannot be."""
+        self._num_samples, self._sample_rate = num_samples, sample_rate
+        return all([self._host.arrays.prepare(name, num_samples) for name in self.arrays])
+
+    def write(self, chunk):
+        """Writes a `protocol.Chunk`; False if an array is gone or too short."""
+        run_bytes = len(chunk.payload) // chunk.num_seqs
+        written = [
+            self._host.arrays.write(
+                name, chunk.start, chunk.payload[voice * run_bytes : (voice + 1) * run_bytes]
+            )
+            for voice, name in enumerate(self.arrays)
+        ]
+        self._done = chunk.start + run_bytes // _BYTES_PER_SAMPLE
+        self._speed = chunk.speed
+        return all(written)
+
+    def show_progress(self):
+        """Sends `progress` if there is any, and redraws the arrays now and then."""
+        if self._done == self._shown:
+            return
+        self._shown = self._done
+        self._host.send(
+            "progress",
+            self._done / self._num_samples,
+            self._done / self._sample_rate,
+            self._speed,
+        )
+        if time.monotonic() - self._drawn_at > REDRAW_EVERY_S:
+            self._redraw()
+
+    def report(self, selector):
+        """Ends the take: `selector ARRAY SAMPLE_RATE LENGTH` for each array."""
+        self.show_progress()
+        self._redraw()
+        for name in self.arrays:
+            self._host.send(selector, name, self._sample_rate, self._done)
+
+    def _redraw(self):
+        self._drawn_at = time.monotonic()
+        for name in self.arrays:
+            self._host.arrays.redraw(name)

@@ -1,0 +1,274 @@
+"""The worker: makes sound for one `[pyext samplernn_pd samplernn]`, in a process of its own.
+
+Started by `samplernn_pd.client` with two pipes. A reader thread turns standard
+input into messages and ends the process when its parent is gone; the main thread
+answers them one after the other, and between two chunks of a take looks for those
+that steer it. See PROTOCOL.md.
+"""
+
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+
+from sopilib import __version__, protocol
+from sopilib.errors import ProtocolError, RequestError, SampleRNNError
+
+log = logging.getLogger("samplernn.worker")
+READ_BYTES = 1 << 16
+
+
+class Worker:
+    """Answers the requests in `inbox` (a `queue.Queue`) by calling `send(event)`."""
+
+    def __init__(self, inbox, send):
+        self._inbox = inbox
+        self._send = send
+        self._generator = None
+
+    def run(self):
+        """Says hello, then answers for ever."""
+        self._send(protocol.Hello(protocol.PROTOCOL_VERSION, __version__))
+        while True:
+            self._answer(self._inbox.get())
+
+    def _answer(self, request):
+        try:
+            self._dispatch(request)
+        except SampleRNNError as error:
+            self._fail(request, str(error))
+        except ImportError as error:
+            self._fail(request, _missing_package_text(error))
+        except Exception as error:
+            log.error("%s", traceback.format_exc())
+            self._fail(request, f"{type(error).__name__} in the worker: {_first_line(error)}")
+
+    def _dispatch(self, request):
+        if isinstance(request, protocol.Hello):
+            _check_version(request)
+        elif isinstance(request, protocol.Load):
+            self._load(request)
+        elif isinstance(request, protocol.Generate):
+            self._generate(request)
+        elif isinstance(request, protocol.Unknown):
+            raise RequestError(f"unknown request {request.type!r}")
+        # What steers a take came after its end: nothing is left to steer.
+
+    def _load(self, request):
+        from sopilib import model_folder
+
+        files = model_folder.find_model(
+            request.path, config_path=request.config_path, search=_search_folders(request)
+        )
+        self._generator = _make_generator(files, request.num_seqs)  # a failure keeps the old
+        self._send(
+            protocol.Loaded(
+                files.name, files.config.sample_rate, request.num_seqs, _facts(files)
+            )
+        )
+
+    def _generate(self, request):
+        if self._generator is None:
+            raise RequestError("no model is loaded (load one first)")
+        from sopilib import generate
+
+        take = generate.Take(self._generator, self._take_request(request))
+        self._send(
+            protocol.Started(request.take, take.num_samples, take.sample_rate, take.rng_seed)
+        )
+        self._make(request.take, take)
+
+    def _make(self, number, take):
+        """Sends the chunks of `take`, obeying what arrives between them."""
+        position, began = 0, time.monotonic()
+        for chunk in take:
+            if chunk.shape[1]:
+                self._send(_chunk_message(number, position, chunk, take.sample_rate, began))
+                position += chunk.shape[1]
+            if self._stop_requested(take):
+                self._send(protocol.Stopped(number, position))
+                return
+        self._send(protocol.Finished(number, position))
+
+    def _stop_requested(self, take):
+        """Applies all waiting requests to the running take; True if one was `stop`."""
+        while True:
+            try:
+                request = self._inbox.get_nowait()
+            except queue.Empty:
+                return False
+            if isinstance(request, protocol.Stop):
+                return True
+            try:
+                _steer(take, request)
+            except SampleRNNError as error:
+                self._fail(request, str(error))
+
+    def _take_request(self, request):
+        import numpy as np
+        from sopilib import generate
+
+        payload = np.frombuffer(request.payload, dtype="<f4")
+        announced = request.seed_samples + request.envelope_samples
+        if payload.size != announced:
+            raise ProtocolError(f"a payload of {payload.size} samples, announced as {announced}")
+        curve = payload[request.seed_samples :]
+        seed_audio, seed_rate = self._seed(request, payload[: request.seed_samples])
+        return generate.TakeRequest(
+            dur_s=request.dur_s,
+            out_rate=request.out_rate,
+            temperature=tuple(_track(entry, curve) for entry in request.temperature),
+            seed_audio=seed_audio,
+            seed_rate=seed_rate,
+            rng_seed=request.rng_seed,
+            resume=request.resume,
+            ramp=request.ramp,
+        )
+
+    def _seed(self, request, samples):
+        """Returns (audio, rate) of the seed, (None, None) without one; warns of silence."""
+        if request.seed_file is not None:
+            from sopilib import audio
+
+            name, (samples, rate) = request.seed_file, audio.read_audio(request.seed_file)
+        elif request.seed_samples:
+            name, rate = "array", request.seed_rate
+        else:
+            return None, None
+        if not samples.any():
+            self._send(
+                protocol.Notice(
+                    f"the seed {name} is silent: the take starts as without one "
+                    "(record or choose a sound)"
+                )
+            )
+        return samples, rate
+
+    def _fail(self, request, text):
+        type_ = protocol.type_of(request)
+        self._send(protocol.Failure(type_, text, getattr(request, "take", None)))
+
+
+def _steer(take, request):
+    if isinstance(request, protocol.SetTemperature):
+        take.temperature.set(request.values)
+    elif isinstance(request, protocol.Ramp):
+        take.temperature.ramp(request.target, request.seconds)
+    else:
+        raise RequestError("a take is running (stop it first)")
+
+
+def _track(entry, curve):
+    """A temperature track of the request as `sopilib.generate` takes it."""
+    from sopilib import envelope
+
+    if entry is None:
+        return curve
+    return envelope.parse_temperature(entry) if isinstance(entry, str) else float(entry)
+
+
+def _make_generator(files, num_seqs):
+    from sopilib import checkpoint, generate
+
+    return generate.Generator(checkpoint.load_model(files), num_seqs)
+
+
+def _search_folders(request):
+    """The folders of the request, then those of the bundled models, if there are any."""
+    from sopilib import paths
+
+    try:
+        models = paths.models_folder()
+    except paths.NotInstalledError:
+        return request.search
+    return (*request.search, models, models.parent)
+
+
+def _facts(files):
+    config = files.config
+    return (
+        ("model", files.name),
+        ("checkpoint", str(files.prefix)),
+        ("sample_rate", config.sample_rate),
+        ("rnn", config.rnn_type, config.dim, config.num_rnn_layers),
+        ("frame_sizes", *config.frame_sizes),
+        ("quantization", config.q_type, config.q_levels),
+        ("skip_conn", int(config.skip_conn)),
+        ("engine", "tensorflow"),
+    )
+
+
+def _chunk_message(number, position, chunk, sample_rate, began):
+    done_s = (position + chunk.shape[1]) / sample_rate
+    speed = done_s / max(time.monotonic() - began, 1e-6)
+    payload = chunk.astype("<f4").tobytes()  # (num_seqs, n), voice after voice
+    return protocol.Chunk(number, position, chunk.shape[0], round(speed, 3), payload)
+
+
+def _check_version(hello):
+    if hello.protocol != protocol.PROTOCOL_VERSION:
+        raise ProtocolError(
+            f"Pd speaks protocol {hello.protocol}, this worker "
+            f"{protocol.PROTOCOL_VERSION} (install both from one version)"
+        )
+
+
+def _missing_package_text(error):
+    name = getattr(error, "name", None) or str(error)
+    package = name.partition(".")[0]
+    return f"{sys.executable} has no {package} ({sys.executable} -m pip install {package})"
+
+
+def _first_line(error):
+    return (str(error).strip().splitlines() or ["no details"])[0]
+
+
+def read_requests(stream, inbox):
+    """Puts the messages on the raw `stream` into `inbox`; ends the process at its end."""
+    decoder = protocol.Decoder()
+    try:
+        while data := stream.read(READ_BYTES):
+            for message in decoder.feed(data):
+                inbox.put(message)
+    except ProtocolError as error:
+        log.error("hanging up: %s", error)
+    finally:
+        os._exit(0)
+
+
+def _private_stdout():
+    """Keeps standard output for the protocol: whatever else prints goes to standard error."""
+    stream = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return stream
+
+
+def _sender(stream):
+    def send(message):
+        view = memoryview(protocol.encode(message))
+        while view:
+            view = view[stream.write(view) :]
+
+    return send
+
+
+def main():
+    """Runs the worker on the process's own pipes until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Pd; its end is ours
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
+    stdin = os.fdopen(os.dup(0), "rb", buffering=0)
+    send = _sender(_private_stdout())
+    inbox = queue.Queue()
+    threading.Thread(target=read_requests, args=(stdin, inbox), daemon=True).start()
+    try:
+        Worker(inbox, send).run()
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The worker process seen from outside: how it begins and every way in which it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from samplernn_pd.client import WorkerClient, WorkerGone
+from sopilib import protocol
+
+ROOT = Path(__file__).resolve().parent.parent
+TIME_LIMIT_S = 60
+
+
+def next_event(client, time_limit_s=TIME_LIMIT_S):
+    deadline = time.monotonic() + time_limit_s
+    while time.monotonic() < deadline:
+        event = client.next_event()
+        if event is not None:
+            return event
+        client.wait(0.1)
+    raise AssertionError("no event")
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def wait_until_ended(pid, time_limit_s):
+    deadline = time.monotonic() + time_limit_s
+    while is_running(pid):
+        assert time.monotonic() < deadline, f"worker {pid} still runs"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def client():
+    client = WorkerClient(sys.executable, ROOT)
+    yield client
+    client.close()
+
+
+def test_the_worker_says_hello(client):
+    assert next_event(client).protocol == protocol.PROTOCOL_VERSION
+
+
+def test_a_killed_worker_is_reported_with_its_signal(client):
+    next_event(client)
+    os.kill(client.pid, signal.SIGKILL)
+    assert next_event(client).reason == "the worker was killed by signal 9"
+
+
+def test_close_ends_the_process_and_its_events(client):
+    next_event(client)
+    pid = client.pid
+    client.close()
+    wait_until_ended(pid, 5)
+    time.sleep(0.2)
+    assert client.next_event() is None
+
+
+@pytest.mark.parametrize(
+    "python, quoted",
+    [
+        ("/no/such/python", "No such file"),
+        ("/bin", "Permission denied"),
+        ("/bin/false", "status 1"),
+    ],
+)
+def test_a_wrong_python_is_reported_in_one_line(python, quoted):
+    client = WorkerClient(python, ROOT)
+    event = next_event(client)
+    assert isinstance(event, WorkerGone)
+    assert quoted in event.reason
+    assert "\n" not in event.reason
+    client.close()
+
+
+def script(path, *lines):
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_program_that_is_no_worker_is_ended_at_its_first_word(tmp_path):
+    client = WorkerClient(script(tmp_path / "python", "echo Welcome", "exec sleep 60"), ROOT)
+    assert "does not run a worker" in next_event(client).reason
+    wait_until_ended(client.pid, 2)
+    client.close()
+
+
+def test_a_worker_that_cannot_begin_is_reported_with_the_last_line_of_its_log(tmp_path):
+    python = script(tmp_path / "python", "echo one >&2", "echo no module two >&2", "exit 3")
+    client = WorkerClient(python, ROOT)
+    assert next_event(client).reason == "the worker ended with status 3: no module two"
+    client.close()
+
+
+def test_a_large_message_does_not_wait_for_the_worker():
+    client = WorkerClient(sys.executable, ROOT)
+    began = time.monotonic()
+    client.send(protocol.Generate(1, 1.0, payload=bytes(64 << 20)))
+    assert time.monotonic() - began < 0.1
+    client.close()
+
+
+def test_the_worker_ends_when_its_parent_is_killed():
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PARENT, str(ROOT)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    pid = int(parent.stdout.readline())
+    assert is_running(pid)
+    parent.kill()
+    parent.wait()
+    wait_until_ended(pid, 2)
+    parent.stdout.close()
+
+
+_PARENT = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from samplernn_pd.client import WorkerClient
+client = WorkerClient(sys.executable, sys.argv[1])
+while client.next_event() is None:
+    client.wait(0.1)
+print(client.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_bytes_that_are_no_frame_end_the_worker():
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "sopilib.worker"], cwd=ROOT,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )
+    _, log = worker.communicate(b"GET / HTTP/1.0\r\n\r\n", timeout=TIME_LIMIT_S)
+    assert b"not a frame" in log
