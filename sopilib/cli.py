@@ -1,0 +1,230 @@
+"""The `samplernn` command: generate, score, info, play, demo, doctor.
+
+Heavy modules are imported by the commands that need them, so that `--help` and a
+mistyped flag answer at once. A `SampleRNNError` is one line on stderr and exit
+status 1; wrong usage is argparse's status 2; Ctrl-C is 130.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from sopilib import __version__, doctor, paths, play
+from sopilib.envelope import parse_temperature
+from sopilib.errors import AudioError, SampleRNNError
+from sopilib.model_folder import find_model
+
+_INTERRUPTED = 130
+
+
+def main(argv=None):
+    """Runs the command in `argv`, default that of the process; returns its exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except SampleRNNError as error:
+        print(f"samplernn: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="samplernn", description="SampleRNN as an instrument for Pure Data."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name, run, text):
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    _add_generate_arguments(command("generate", _generate, "make sound, into WAV files"))
+    _add_score_arguments(
+        command("score", _score, "bits per sample that a model needs for sound files")
+    )
+    _add_model_arguments(command("info", _info, "what a model is"))
+    play.add_play_arguments(command("play", play.play, "open the patch in Pure Data"))
+    play.add_demo_arguments(
+        command("demo", play.demo, "make a take in Pure Data, without a window")
+    )
+    doctor.add_arguments(
+        command("doctor", doctor.doctor, "what works, what is missing, how to fix it")
+    )
+    return parser
+
+
+def _add_model_arguments(parser):
+    parser.add_argument(
+        "--ckpt_dir",
+        "--checkpoint_path",
+        dest="model",
+        required=True,
+        metavar="MODEL",
+        help="a model folder or checkpoint, or the name of a bundled model",
+    )
+    parser.add_argument(
+        "--config_file",
+        "--config",
+        dest="config",
+        metavar="FILE.config.json",
+        help="the model's config (default: the one in its folder)",
+    )
+
+
+def _add_generate_arguments(parser):
+    _add_model_arguments(parser)
+    add = parser.add_argument
+    add(
+        "--output_path",
+        type=Path,
+        required=True,
+        metavar="NAME.wav",
+        help="the file to write; with several voices NAME_0.wav, NAME_1.wav, ...",
+    )
+    add("--dur", type=float, default=4.0, metavar="S", help="seconds (default 4)")
+    add("--num_seqs", type=int, default=1, metavar="N", help="voices (default 1)")
+    add("--sample_rate", type=int, metavar="HZ", help="resample to (default: the model's)")
+    add(
+        "--temperature",
+        nargs="+",
+        default=["1"],
+        metavar="T",
+        help="a number from 0 or an envelope Env([levels],[seconds],[curves]), one for "
+        "all voices or one for each (default 1)",
+    )
+    add("--seed", type=Path, metavar="FILE.wav", help="a sound to go on from")
+    add(
+        "--seed_offset",
+        type=int,
+        default=0,
+        metavar="N",
+        help="skip so many samples of the seed file (default 0)",
+    )
+    add("--rng_seed", type=int, metavar="N", help="the same N gives the same take")
+
+
+def _add_score_arguments(parser):
+    _add_model_arguments(parser)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.wav")
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def _find_model(args):
+    search = [Path()]
+    try:
+        search.append(paths.models_folder())
+    except paths.NotInstalledError:
+        pass  # a model that is named by its path needs no bundled ones
+    return find_model(args.model, config_path=args.config, search=search)
+
+
+def _load_model(files):
+    from sopilib.checkpoint import load_model
+
+    return load_model(files)
+
+
+def _generate(args):
+    from sopilib.generate import Generator, Take, TakeRequest
+
+    seed_audio, seed_rate = _read_seed(args)
+    request = TakeRequest(
+        dur_s=args.dur,
+        out_rate=args.sample_rate,
+        temperature=tuple(parse_temperature(text) for text in args.temperature),
+        seed_audio=seed_audio,
+        seed_rate=seed_rate,
+        rng_seed=args.rng_seed,
+    )
+    output_paths = _output_paths(args)
+    take = Take(Generator(_load_model(_find_model(args)), args.num_seqs), request)
+    return _write_take(take, output_paths)
+
+
+def _read_seed(args):
+    """The part of the seed file to prime with, and its rate; (None, None) without."""
+    from sopilib.audio import read_audio
+
+    if args.seed is None:
+        return None, None
+    audio, rate = read_audio(args.seed)
+    if not 0 <= args.seed_offset < len(audio):
+        raise AudioError(
+            f"--seed_offset {args.seed_offset} lies outside {args.seed} of {len(audio)} "
+            f"samples (give 0 to {len(audio) - 1})"
+        )
+    return audio[args.seed_offset :], rate
+
+
+def _output_paths(args):
+    """A path for each voice, in a folder that exists."""
+    path = args.output_path
+    if not path.suffix:
+        path = path.with_name(path.name + ".wav")
+    if not path.parent.is_dir():
+        raise AudioError(f"no folder {path.parent} (make it, or choose another --output_path)")
+    if args.num_seqs == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}_{v}{path.suffix}") for v in range(args.num_seqs)]
+
+
+def _write_take(take, output_paths):
+    """Make the take under a progress bar and write a file a voice; the exit status.
+
+    Ctrl-C ends the take; what is finished is written.
+    """
+    import numpy as np
+    from tqdm import tqdm
+
+    from sopilib.audio import write_audio
+
+    chunks, status = [np.zeros((len(output_paths), 0), np.float32)], 0
+    total_s = take.num_samples / take.sample_rate
+    bar_format = "{l_bar}{bar}| {n:.2f}/{total:.2f} s of sound [{elapsed}<{remaining}]"
+    try:
+        with tqdm(total=total_s, bar_format=bar_format) as bar:
+            for chunk in take:
+                chunks.append(chunk)
+                bar.update(chunk.shape[1] / take.sample_rate)
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    audio = np.concatenate(chunks, axis=1)  # (num_seqs, num_samples)
+    for path, voice in zip(output_paths, audio):
+        write_audio(path, voice, take.sample_rate)
+        print(
+            f"{path}: {len(voice) / take.sample_rate:.2f} s at {take.sample_rate} Hz, "
+            f"rng_seed {take.rng_seed}"
+        )
+    return status
+
+
+def _score(args):
+    from sopilib.score import score_files
+
+    score = score_files(_load_model(_find_model(args)), args.files)
+    if args.json:
+        print(json.dumps(score._asdict()))
+    else:
+        print(f"{score.bits_per_sample:.4f} bits per sample ({score.num_samples} samples)")
+    return 0
+
+
+def _info(args):
+    files = _find_model(args)
+    model = _load_model(files)
+    num_parameters = sum(int(v.shape.num_elements()) for v in model.trainable_variables)
+    facts = {
+        "name": files.name,
+        "folder": files.folder,
+        "checkpoint": Path(files.prefix).name,
+        "config": files.config_path.name,
+        **files.config.to_dict(),
+        "parameters": num_parameters,
+    }
+    for key, value in facts.items():
+        print(f"{key:16}{value}")
+    return 0

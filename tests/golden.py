@@ -1,0 +1,32 @@
+"""The fixture checkpoints, written by the PRiSM implementation, with its golden logits."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from sopilib.checkpoint import load_model
+from sopilib.generate import Generator
+from sopilib.model_folder import find_model
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+NAMES = ("gru_mulaw", "gru_linear_skip", "lstm_linear_skip", "lstm_mulaw")
+
+
+@functools.lru_cache(maxsize=None)
+def golden_model(name):
+    """The SampleRNN of a fixture checkpoint; tests share it and do not change it."""
+    return load_model(find_model(CHECKPOINTS / name))
+
+
+@functools.lru_cache(maxsize=None)
+def golden_generator(name, num_seqs):
+    """A Generator of a fixture checkpoint; tests share it and reset it themselves."""
+    return Generator(golden_model(name), num_seqs)
+
+
+@functools.lru_cache(maxsize=None)
+def golden_arrays(name):
+    """dict: `samples` int32 (2, big + T), `logits` (2, T, q_levels), and `..._next`."""
+    with np.load(CHECKPOINTS / name / "golden.npz") as arrays:
+        return dict(arrays)

@@ -1,0 +1,102 @@
+"""Sound files and resampling, against soxr's own resampling of the whole."""
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from sopilib.audio import StreamResampler, mix_to_mono, read_audio, resample, write_audio
+from sopilib.errors import AudioError
+
+RATES = [(16000, 44100), (16000, 48000), (44100, 16000), (16000, 8000), (16000, 16001)]
+
+
+def noise(num_samples, num_seqs=1):
+    return np.random.default_rng(0).uniform(-1, 1, (num_seqs, num_samples)).astype(np.float32)
+
+
+def in_chunks(resampler, audio, sizes):
+    pieces, begin = [], 0
+    for size in sizes:
+        pieces.append(resampler.push(audio[:, begin : begin + size]))
+        begin += size
+    pieces.append(resampler.push(audio[:, begin:]))
+    return np.concatenate([*pieces, resampler.finish()], axis=1)
+
+
+@pytest.mark.parametrize("in_rate, out_rate", RATES)
+def test_chunks_resampled_one_by_one_equal_the_whole(in_rate, out_rate):
+    audio = noise(in_rate // 2, num_seqs=2)
+    resampler = StreamResampler(in_rate, out_rate, np.zeros((2, 0)))
+    chunked = in_chunks(resampler, audio, [1, 0, 7, 300, 64, 2500])
+    whole = soxr.resample(audio.T, in_rate, out_rate, quality="HQ").T
+    assert chunked.shape == (2, out_rate // 2)
+    assert chunked.dtype == np.float32
+    np.testing.assert_allclose(chunked, whole[:, : out_rate // 2], atol=1e-5)
+
+
+@pytest.mark.parametrize("in_rate, out_rate", RATES)
+@pytest.mark.parametrize("num_samples", [1, 7, 159, 1001])
+def test_the_whole_has_exactly_the_rounded_length(in_rate, out_rate, num_samples):
+    out = resample(noise(num_samples)[0], in_rate, out_rate)
+    assert out.shape == (round(num_samples * out_rate / in_rate),)
+
+
+@pytest.mark.parametrize("in_rate, out_rate", RATES)
+def test_with_its_context_a_part_is_resampled_as_within_the_whole(in_rate, out_rate):
+    audio = noise(2 * in_rate)
+    cut = in_rate
+    resampler = StreamResampler(in_rate, out_rate, audio[:, :cut])
+    part = in_chunks(resampler, audio[:, cut:], [500, 40])
+    whole = soxr.resample(audio.T, in_rate, out_rate, quality="HQ").T
+    np.testing.assert_allclose(part, whole[:, out_rate:], atol=1e-5)
+
+
+def test_without_context_the_same_part_would_begin_with_a_click():
+    audio = noise(16000)
+    part = resample(audio[0, 8000:], 16000, 44100)
+    whole = resample(audio[0], 16000, 44100)
+    assert np.abs(part - whole[22050:])[:100].max() > 0.05
+
+
+def test_the_output_lags_behind_by_no_more_than_the_filter():
+    resampler = StreamResampler(16000, 44100, np.zeros((1, 0)))
+    num_out = sum(resampler.push(noise(160)).shape[1] for _ in range(100))
+    assert 44100 - 300 <= num_out <= 44100
+
+
+def test_resampling_to_the_same_rate_changes_nothing():
+    audio = noise(100)[0]
+    assert resample(audio, 16000, 16000) is audio
+
+
+def test_channels_are_mixed_by_their_mean():
+    stereo = np.float32([[1.0, 0.0], [0.5, -0.5], [0.25, 0.75]])
+    assert mix_to_mono(stereo).tolist() == [0.5, 0.0, 0.5]
+    assert mix_to_mono(stereo[:, 0]).tolist() == [1.0, 0.5, 0.25]
+
+
+def test_a_written_file_reads_back(tmp_path):
+    audio = noise(50)[0]
+    write_audio(tmp_path / "x.wav", audio, 22050)
+    read, rate = read_audio(tmp_path / "x.wav")
+    assert rate == 22050
+    assert read.shape == (50, 1) and read.dtype == np.float32
+    np.testing.assert_allclose(read[:, 0], audio, atol=1 / 32768)
+
+
+def test_a_file_that_is_missing_empty_or_no_sound_is_told_by_its_name(tmp_path):
+    soundfile.write(tmp_path / "empty.wav", np.zeros((0, 2)), 16000)
+    soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan]), 16000, subtype="FLOAT")
+    (tmp_path / "text.wav").write_text("not a sound")
+    reasons = {"empty.wav": "empty", "text.wav": "cannot read", "no.wav": "no sound file"}
+    for name, reason in {**reasons, "nan.wav": "NaN"}.items():
+        with pytest.raises(AudioError, match=reason) as raised:
+            read_audio(tmp_path / name)
+        assert name in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["missing/x.wav", "x.nosuchformat"])
+def test_what_cannot_be_written_is_told_by_its_name(tmp_path, name):
+    with pytest.raises(AudioError, match="cannot write .*x"):
+        write_audio(tmp_path / name, np.zeros(5, np.float32), 16000)

@@ -1,0 +1,146 @@
+"""The `samplernn` command as it is typed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from golden import CHECKPOINTS
+
+from sopilib.cli import main
+
+MODEL = str(CHECKPOINTS / "gru_mulaw")
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def seed(tmp_path):
+    path = tmp_path / "seed.wav"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 4000)
+    soundfile.write(path, noise, 16000, subtype="FLOAT")
+    return path
+
+
+def generate(output_path, *flags):
+    return main(
+        ["generate", "--ckpt_dir", MODEL, "--output_path", str(output_path), *map(str, flags)]
+    )
+
+
+def test_generate_writes_one_file_of_the_exact_length(tmp_path, capsys):
+    assert generate(tmp_path / "a.wav", "--dur", 0.1, "--rng_seed", 1) == 0
+    info = soundfile.info(tmp_path / "a.wav")
+    assert (info.frames, info.samplerate, info.channels) == (1600, 16000, 1)
+    captured = capsys.readouterr()
+    assert "a.wav: 0.10 s at 16000 Hz, rng_seed 1" in captured.out
+    assert "0.10/0.10 s of sound" in captured.err
+
+
+def test_generate_writes_a_numbered_file_for_each_voice(tmp_path):
+    flags = ("--dur", 0.1, "--num_seqs", 2, "--sample_rate", 44100, "--rng_seed", 1)
+    assert generate(tmp_path / "a", *flags, "--temperature", 0.9, "Env([0.7,1.05],[4],[0])") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a_0.wav", "a_1.wav"]
+    voices = [soundfile.read(tmp_path / f"a_{voice}.wav") for voice in range(2)]
+    assert [(len(audio), rate) for audio, rate in voices] == [(4410, 44100)] * 2
+    assert not np.array_equal(voices[0][0], voices[1][0])
+
+
+def test_the_flags_of_prisms_script_are_understood(tmp_path):
+    prefix = str(CHECKPOINTS / "gru_mulaw" / "model.ckpt-1")
+    config = str(CHECKPOINTS / "gru_mulaw" / "gru-mulaw.config.json")
+    flags = ["generate", "--output_path", str(tmp_path / "b.wav"), "--dur", "0.05"]
+    flags += ["--checkpoint_path", prefix, "--config_file", config, "--rng_seed", "1"]
+    assert main(flags) == 0
+    assert generate(tmp_path / "a.wav", "--dur", 0.05, "--rng_seed", 1) == 0
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+
+
+def test_the_seed_and_its_offset_change_the_take(tmp_path, seed):
+    flags_of = {
+        "none": [],
+        "all": ["--seed", seed],
+        "end": ["--seed", seed, "--seed_offset", 3000],
+    }
+    for name, flags in flags_of.items():
+        assert generate(tmp_path / f"{name}.wav", "--dur", 0.05, "--rng_seed", 1, *flags) == 0
+    takes = {(tmp_path / f"{name}.wav").read_bytes() for name in flags_of}
+    assert len(takes) == 3
+
+
+def test_score_prints_bits_per_sample_as_text_and_as_json(seed, capsys):
+    assert main(["score", "--ckpt_dir", MODEL, "--json", str(seed), str(seed)]) == 0
+    score = json.loads(capsys.readouterr().out)
+    assert score["num_samples"] == 8000
+    # an untrained model knows nothing: about log2(256) bits
+    assert score["bits_per_sample"] == pytest.approx(8.0, abs=0.2)
+    assert main(["score", "--ckpt_dir", MODEL, str(seed)]) == 0
+    assert f"{score['bits_per_sample']:.4f} bits per sample" in capsys.readouterr().out
+
+
+def test_info_prints_what_the_model_is(capsys):
+    assert main(["info", "--ckpt_dir", MODEL]) == 0
+    facts = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    assert facts["name"] == "gru_mulaw"
+    assert facts["checkpoint"] == "model.ckpt-1"
+    assert facts["frame_sizes"] == "[4, 16]"
+    assert facts["sample_rate"] == "16000"
+    assert facts["parameters"] == "117248"
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--dur", 0], "length 0 s"),
+        (["--dur", "nan"], "length nan s"),
+        (["--temperature", "warm"], "'warm'"),
+        (["--temperature", 1, 1], "2 temperatures for 1 voice "),
+        (["--num_seqs", 0], "0 voices"),
+        (["--seed", "missing.wav"], "missing.wav"),
+        (["--seed", "SEED", "--seed_offset", 4000], "--seed_offset 4000"),
+        (["--config", "missing.config.json"], "missing.config.json"),
+    ],
+)
+def test_a_bad_value_is_one_line_on_stderr_and_status_1(flags, told, tmp_path, seed, capsys):
+    flags = [seed if flag == "SEED" else flag for flag in flags]
+    assert generate(tmp_path / "a.wav", *flags) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("samplernn: ") and captured.err.count("\n") == 1
+    assert told in captured.err
+    assert captured.out == "" and not (tmp_path / "a.wav").exists()
+
+
+def test_a_missing_output_folder_is_told_before_anything_is_made(tmp_path, capsys):
+    assert generate(tmp_path / "no" / "a.wav") == 1
+    assert "no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [[], ["sing"], ["generate"], ["score", "--ckpt_dir", MODEL]])
+def test_wrong_usage_is_status_2(argv):
+    with pytest.raises(SystemExit) as raised:
+        main(argv)
+    assert raised.value.code == 2
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path):
+    command = [sys.executable, "-c", "import sys; from sopilib.cli import main; sys.exit(main())"]
+    flags = ["generate", "--ckpt_dir", MODEL, "--output_path", "a.wav", "--dur", "3000"]
+    process = subprocess.Popen(
+        command + flags,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    shown = b""
+    while b"| 1." not in shown and process.poll() is None:
+        shown += process.stderr.read1()
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert printed.startswith(b"a.wav: ")
+    assert 16000 <= soundfile.info(tmp_path / "a.wav").frames < 3000 * 16000
