@@ -22,17 +22,12 @@ class PdArrays:
         """Returns all samples of the array as bytes."""
         return memoryview(pyext.Buffer(name)).tobytes()
 
-    def prepare(self, name, num_samples):
-        """Makes the array `num_samples` long and silent. Pd's thread only.
-
-        Returns:
-            False if there is no such array or it cannot be that long.
-        """
-        if self.length(name) == 0:
-            return False
-        if self.length(name) != num_samples:
+    def resize(self, name, num_samples):
+        """Makes the array `num_samples` long; False if there is none or it cannot be."""
+        length = self.length(name)
+        if length not in (0, num_samples):
             pyext.Buffer(name).resize(num_samples)
-        return self.write(name, 0, bytes(num_samples * _BYTES_PER_SAMPLE))
+        return length > 0 and self.length(name) == num_samples
 
     def write(self, name, start, samples):
         """Writes the bytes `samples` from sample `start` on; False if they do not fit."""

@@ -70,7 +70,7 @@ class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
 
     def send(self, selector, *atoms):
         """Sends a status message; atoms are int, float or str."""
-        self._outlet(1, (selector, list(atoms)))
+        self._outlet(1, selector, list(atoms))
 
     def print(self, text):
         """Writes a line to Pd's console. The original pyext takes it for a printf format."""

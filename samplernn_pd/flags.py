@@ -39,7 +39,7 @@ def parse_flags(message, atoms, known):
     """
     flags, waiting = Flags(), None
     for atom in _joined(atoms):
-        if not isinstance(atom, str) or not atom.startswith("--"):
+        if not _is_flag(atom):
             if waiting is None:
                 raise RequestError(f"{message}: {atom} belongs to no flag ({_usage(known)})")
             flags.add(waiting, atom)
@@ -65,15 +65,23 @@ def _usage(known):
 
 def _joined(atoms):
     """Yields the atoms, those from `Env(` to its closing bracket as one text."""
-    parts = []
+    text = ""
     for atom in atoms:
-        if not parts and not (isinstance(atom, str) and atom.startswith("Env(")):
-            yield atom
-            continue
-        parts.append(str(atom))
-        text = " ".join(parts)
-        if text.count("(") <= text.count(")"):
+        if text and not _is_flag(atom):
+            text = f"{text} {atom}"
+        elif text:  # never closed: the worker, which parses it, will say so
             yield text
-            parts = []
-    if parts:
-        yield " ".join(parts)
+            text = ""
+        if not text and isinstance(atom, str) and atom.startswith("Env("):
+            text = atom
+        elif not text:
+            yield atom
+        if text and text.count("(") <= text.count(")"):
+            yield text
+            text = ""
+    if text:
+        yield text
+
+
+def _is_flag(atom):
+    return isinstance(atom, str) and atom.startswith("--")

@@ -110,7 +110,8 @@ class Instrument:
                 reaction(event)
             if deadline and time.monotonic() > deadline:
                 break
-        if self._take:
+        if self._take and self._take.begun:
+            self._take.silence_slice()
             self._take.show_progress()
         self._check_hello()
 

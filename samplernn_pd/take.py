@@ -1,9 +1,15 @@
-"""A take on its way into Pd's arrays."""
+"""A take on its way into Pd's arrays.
+
+What an array held before is silenced slice by slice, a slice at each poll, ahead of
+the samples that arrive: to do it at once would hold Pd up where a take is long.
+"""
 
 import time
 
 REDRAW_EVERY_S = 0.2
 _BYTES_PER_SAMPLE = 4
+_SLICE_SAMPLES = 1 << 16
+_SILENCE = bytes(_SLICE_SAMPLES * _BYTES_PER_SAMPLE)
 
 
 class TakeInPd:
@@ -16,6 +22,7 @@ class TakeInPd:
         self._host = host
         self._num_samples = 0
         self._sample_rate = 0
+        self._silenced = 0  # samples from which on the arrays may hold what was there before
         self._done = 0
         self._shown = 0
         self._speed = 0.0
@@ -27,9 +34,10 @@ class TakeInPd:
         return self._num_samples > 0
 
     def begin(self, num_samples, sample_rate):
-        """Makes every array as long as the take, and silent; False if one cannot be."""
+        """Makes every array as long as the take; False if one cannot be."""
         self._num_samples, self._sample_rate = num_samples, sample_rate
-        return all([self._host.arrays.prepare(name, num_samples) for name in self.arrays])
+        resized = [self._host.arrays.resize(name, num_samples) for name in self.arrays]
+        return all(resized)
 
     def write(self, chunk):
         """Writes a `protocol.Chunk`; False if an array is gone or too short."""
@@ -41,8 +49,18 @@ class TakeInPd:
             for voice, name in enumerate(self.arrays)
         ]
         self._done = chunk.start + run_bytes // _BYTES_PER_SAMPLE
+        self._silenced = max(self._silenced, self._done)
         self._speed = chunk.speed
         return all(written)
+
+    def silence_slice(self):
+        """Silences some more of what the arrays held before; True while there is more."""
+        end = min(self._silenced + _SLICE_SAMPLES, self._num_samples)
+        silence = _SILENCE[: (end - self._silenced) * _BYTES_PER_SAMPLE]
+        for name in self.arrays:
+            self._host.arrays.write(name, self._silenced, silence)
+        self._silenced = end
+        return end < self._num_samples
 
     def show_progress(self):
         """Sends `progress` if there is any, and redraws the arrays now and then."""
@@ -60,6 +78,8 @@ class TakeInPd:
 
     def report(self, selector):
         """Ends the take: `selector ARRAY SAMPLE_RATE LENGTH` for each array."""
+        while self.silence_slice():
+            pass
         self.show_progress()
         self._redraw()
         for name in self.arrays:

@@ -1,0 +1,168 @@
+"""A real worker process with a real checkpoint, driven over its pipes."""
+
+import math
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from samplernn_pd.client import WorkerClient
+from sopilib import protocol
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
+GRU = str(CHECKPOINTS / "gru_mulaw")
+LSTM = str(CHECKPOINTS / "lstm_linear_skip")
+TIME_LIMIT_S = 120
+
+
+def receive(client, *wanted):
+    """The next event that is one of the classes `wanted`; any failure else ends the test."""
+    while True:
+        event = client.next_event()
+        if event is None:
+            client.wait(TIME_LIMIT_S)
+        elif isinstance(event, wanted):
+            return event
+        else:
+            assert not isinstance(event, protocol.Failure), event
+
+
+def receive_take(client):
+    """The events of a take to its end, and its samples (num_seqs, num_samples)."""
+    events, chunks = [receive(client, protocol.Started, protocol.Failure)], []
+    while not isinstance(events[-1], (protocol.Finished, protocol.Stopped, protocol.Failure)):
+        events.append(
+            receive(client, protocol.Chunk, protocol.Finished, protocol.Stopped, protocol.Failure)
+        )
+        if isinstance(events[-1], protocol.Chunk):
+            chunk = events[-1]
+            samples = np.frombuffer(chunk.payload, "<f4").reshape(chunk.num_seqs, -1)
+            assert chunk.start == sum(c.shape[1] for c in chunks)
+            chunks.append(samples)
+    return events, np.concatenate(chunks, axis=1) if chunks else None
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A worker with the GRU fixture loaded for two voices."""
+    client = WorkerClient(sys.executable, ROOT)
+    client.send(protocol.Load(GRU, num_seqs=2))
+    loaded = receive(client, protocol.Loaded)
+    assert (loaded.name, loaded.sample_rate, loaded.num_seqs) == ("gru_mulaw", 16000, 2)
+    assert ["rnn", "gru", 24, 2] in [list(fact) for fact in loaded.facts]
+    yield client
+    client.close()
+
+
+def generate(client, **fields):
+    fields = {"take": 1, "dur_s": 0.0333, "rng_seed": 5, **fields}
+    client.send(protocol.Generate(**fields))
+    return receive_take(client)
+
+
+def test_a_take_has_exactly_its_length_and_the_same_seed_gives_the_same_take(client):
+    events, first = generate(client)
+    assert events[0] == protocol.Started(1, 533, 16000, 5)
+    assert events[-1] == protocol.Finished(1, 533)
+    assert first.shape == (2, 533)
+    assert np.array_equal(generate(client)[1], first)
+    assert not np.array_equal(generate(client, rng_seed=6)[1], first)
+
+
+def test_continue_goes_on_where_the_last_take_ended(client):
+    _, whole = generate(client, dur_s=0.05)
+    _, first = generate(client, dur_s=0.02)
+    _, second = generate(client, dur_s=0.03, resume=True)
+    assert np.array_equal(np.concatenate([first, second], axis=1), whole)
+
+
+def test_stop_ends_a_long_take_and_the_worker_goes_on(client):
+    client.send(protocol.Generate(take=2, dur_s=600.0))
+    receive(client, protocol.Chunk)
+    client.send(protocol.Stop())
+    stopped = receive(client, protocol.Stopped)
+    assert 0 < stopped.num_samples < 600 * 16000
+    assert generate(client)[0][-1] == protocol.Finished(1, 533)
+
+
+def test_temperature_zero_in_mid_take_leaves_no_chance_in_what_follows(client):
+    client.send(protocol.Generate(take=3, dur_s=600.0))
+    receive(client, protocol.Chunk)
+    client.send(protocol.SetTemperature((0.0,)))
+    tail = [receive(client, protocol.Chunk) for _ in range(30)][-1]
+    client.send(protocol.Stop())
+    receive(client, protocol.Stopped)
+    values = np.unique(np.frombuffer(tail.payload, "<f4"))
+    assert values.size < 16  # a random network without chance falls into a short loop
+
+
+def test_a_second_take_or_load_while_one_runs_is_refused_and_the_first_goes_on(client):
+    client.send(protocol.Generate(take=4, dur_s=600.0))
+    receive(client, protocol.Started)
+    for request in (protocol.Generate(take=5, dur_s=1.0), protocol.Load(LSTM)):
+        client.send(request)
+        assert "running" in receive(client, protocol.Failure).text
+    receive(client, protocol.Chunk)
+    client.send(protocol.Stop())
+    assert receive(client, protocol.Stopped).take == 4
+
+
+@pytest.mark.parametrize("wrong, quoted", [
+    ({"dur_s": 0.0}, "0"),
+    ({"dur_s": math.nan}, "nan"),
+    ({"dur_s": 1e12}, "GB"),
+    ({"temperature": (-1.0,)}, "-1"),
+    ({"temperature": (1.0, 1.0, 1.0)}, "3"),
+    ({"temperature": ("Env([1,2)",)}, "Env"),
+    ({"seed_file": "/no/such/file.wav"}, "/no/such/file.wav"),
+    ({"seed_samples": 9, "seed_rate": 16000}, "9"),
+])
+def test_a_wrong_request_fails_in_one_line_and_the_next_one_works(client, wrong, quoted):
+    client.send(protocol.Generate(**{"take": 6, "dur_s": 0.01, **wrong}))
+    failure = receive(client, protocol.Failure)
+    assert failure.take == 6
+    assert quoted in failure.text and "\n" not in failure.text
+    assert generate(client)[0][-1] == protocol.Finished(1, 533)
+
+
+def test_a_load_that_fails_keeps_the_model_that_was_there(client):
+    client.send(protocol.Load("no-such-model"))
+    assert "no-such-model" in receive(client, protocol.Failure).text
+    assert generate(client)[0][-1] == protocol.Finished(1, 533)
+
+
+def test_a_silent_seed_is_noticed_and_the_take_is_made(client, tmp_path):
+    path = tmp_path / "silence.wav"
+    soundfile.write(path, np.zeros((100, 2)), 8000)
+    client.send(protocol.Generate(take=7, dur_s=0.01, seed_file=str(path)))
+    assert "silent" in receive(client, protocol.Notice).text
+    assert receive_take(client)[0][-1] == protocol.Finished(7, 160)
+
+
+def test_a_seed_changes_the_take_and_a_file_is_as_good_as_an_array(client, tmp_path):
+    tone = np.sin(np.arange(800) * 0.3).astype("<f4") * 0.5
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone, 16000, subtype="FLOAT")
+    _, from_array = generate(
+        client, payload=tone.tobytes(), seed_samples=800, seed_rate=16000
+    )
+    assert not np.array_equal(from_array, generate(client)[1])
+    assert np.array_equal(generate(client, seed_file=str(path))[1], from_array)
+
+
+def test_a_curve_of_zeros_is_temperature_zero(client):
+    zeros = struct.pack("<2f", 0.0, 0.0)
+    _, curve = generate(client, temperature=(None,), envelope_samples=2, payload=zeros)
+    assert np.array_equal(curve, generate(client, temperature=(0.0,))[1])
+
+
+def test_another_model_replaces_the_first(client):
+    client.send(protocol.Load(LSTM, num_seqs=1))
+    assert receive(client, protocol.Loaded).name == "lstm_linear_skip"
+    assert generate(client)[1].shape == (1, 533)
+    client.send(protocol.Load(GRU, num_seqs=2))
+    receive(client, protocol.Loaded)
