@@ -1,0 +1,30 @@
+# SampleRNN for Pure Data. `make` alone lists what there is to make.
+# PYTHON=/path/to/python3 chooses the Python (3.10 to 3.13), TESTS=tests/test_x.py the tests.
+
+SAMPLERNN := .venv/bin/samplernn
+TESTS ?= tests
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo play test clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: ## install what is missing: Pd, .venv and the project in it
+	@sh install.sh
+
+demo: install ## 4 seconds from the bundled model, in a real Pd: demo.wav and demo.png
+	@$(SAMPLERNN) demo
+
+play: install ## open the patch
+	@$(SAMPLERNN) play
+
+test: ## all tests, those in a real Pd included
+	@sh install.sh test
+	@.venv/bin/python -m pytest $(TESTS)
+
+clean: ## remove everything that was made
+	rm -rf .venv build dist *.egg-info demo.wav demo.png pd/pyext/pyext.pd_* samplernn_pd/worker_python.txt
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .pytest_cache

@@ -1,0 +1,171 @@
+#!/bin/sh
+# Installs all that the project needs, and of that only what is missing:
+#   1. system packages: Pd, its header, a C compiler, headers and venv of Debian's Python
+#   2. the environment .venv, with the project and its native parts in it
+# `install.sh test` also installs what the screenshots of the tests need.
+# The Python is $PYTHON if that is set, else that of .venv, else the first that fits.
+# It stands at the top, beside the Makefile that calls it, as it runs before anything else is there.
+set -eu
+cd "$(dirname "$0")"
+
+environment=.venv
+stamp=$environment/made-with  # the Python of the environment; as new as the last installation
+system=$(uname -s)
+
+fail() {
+    echo "install.sh: $*" >&2
+    exit 1
+}
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+has_file() {
+    for file in "$@"; do
+        if [ -e "$file" ]; then return 0; fi
+    done
+    return 1
+}
+
+version_fits() {
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+
+# Pd's loader needs Python as a shared library; apt-get can add that of Debian's own Python.
+can_be_embedded() {
+    "$1" - <<'PYTHON'
+import glob, sys, sysconfig
+variable = sysconfig.get_config_var
+library = "{}/libpython{}.[sd]*".format(variable("LIBDIR"), variable("VERSION"))
+sys.exit(not (variable("PYTHONFRAMEWORK") or sys.base_prefix == "/usr" or glob.glob(library)))
+PYTHON
+}
+
+# The Python itself, of which a virtual environment or a name like python3 is but a front.
+behind() {
+    "$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))'
+}
+
+# Sets $python to the Python that the environment is made with; fails if there is none.
+choose_python() {
+    chosen=${PYTHON:-$(cat $stamp 2>/dev/null || true)}
+    if [ -n "$chosen" ] && version_fits "$chosen"; then
+        python=$(behind "$chosen")
+        return 0
+    elif [ -n "${PYTHON:-}" ]; then
+        fail "PYTHON=$PYTHON is no Python 3.10 to 3.13 (name one that is, or none)"
+    fi
+    for accepts in can_be_embedded true; do
+        for name in python3 python3.13 python3.12 python3.11 python3.10 /usr/bin/python3; do
+            if version_fits "$name" && $accepts "$name"; then
+                python=$(behind "$name")
+                return 0
+            fi
+        done
+    done
+    return 1
+}
+
+python_says() {
+    "$python" -c "import sys, sysconfig; print($1)"
+}
+
+has_python_header() {
+    [ -e "$(python_says 'sysconfig.get_path("include")')/Python.h" ]
+}
+
+missing_debian_packages() {
+    has "${PD:-pd}" || echo puredata
+    has_file /usr/include/m_pd.h /usr/include/pd/m_pd.h \
+             /usr/local/include/m_pd.h /usr/local/include/pd/m_pd.h || echo puredata-dev
+    has cc || echo gcc libc6-dev
+    if [ "$(python_says sys.base_prefix)" = /usr ]; then
+        version=$(python_says 'sysconfig.get_config_var("VERSION")')
+        has_python_header || echo "python$version-dev"
+        "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "python$version-venv"
+    fi
+    if [ "${1:-}" = test ]; then
+        has Xvfb || echo xvfb
+        has xdotool || echo xdotool
+        has import || echo imagemagick
+    fi
+}
+
+install_with_apt() {
+    if [ $# -eq 0 ]; then return; fi
+    if [ "$(id -u)" -eq 0 ]; then
+        as_root=""
+    elif has sudo; then
+        as_root=sudo
+    else
+        fail "missing: $* (as root, run: apt-get install $*)"
+    fi
+    echo "Installing with apt-get: $*"
+    $as_root apt-get update -qq || echo "apt-get update failed; going on with the lists that are here"
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" ||
+        fail "apt-get could not install $* (see above)"
+}
+
+install_on_debian() {
+    choose_python || install_with_apt python3
+    choose_python || fail "no Python 3.10 to 3.13 is here (install one and name it: make PYTHON=/path/to/python3)"
+    # Package names hold no space: one argument each.
+    # shellcheck disable=SC2046
+    install_with_apt $(missing_debian_packages "$@")
+}
+
+install_with_brew() {
+    has brew || fail "$* is missing (install Homebrew, then run this again)"
+    echo "Installing with Homebrew: $*"
+    brew install "$@"
+}
+
+install_on_macos() {
+    has cc || fail "no C compiler is here (run: xcode-select --install)"
+    choose_python || install_with_brew python@3.12
+    choose_python || fail "no Python 3.10 to 3.13 is here (run: brew install python@3.12)"
+    has "${PD:-pd}" || has_file /Applications/Pd-*.app "$HOME"/Applications/Pd-*.app ||
+        install_with_brew --cask pd
+}
+
+check_elsewhere() {
+    choose_python || fail "no Python 3.10 to 3.13 is here (install one)"
+    missing=""
+    has "${PD:-pd}" || missing="$missing, Pure Data with its header m_pd.h"
+    has cc || missing="$missing, a C compiler"
+    has_python_header || missing="$missing, the headers of $python"
+    if [ "${1:-}" = test ]; then
+        for tool in Xvfb xdotool import; do
+            has $tool || missing="$missing, $tool"
+        done
+    fi
+    [ -z "$missing" ] || fail "missing: ${missing#, } (install them with your system's package manager)"
+}
+
+environment_is_current() {
+    [ "$(cat $stamp 2>/dev/null)" = "$python" ] &&
+        [ -x $environment/bin/samplernn ] &&
+        [ -z "$(find setup.py pyproject.toml pd/pyext -newer $stamp \
+            \( -name '*.py' -o -name '*.toml' -o -name '*.[ch]' \))" ]
+}
+
+make_environment() {
+    if environment_is_current; then return; fi
+    if [ "$(cat $stamp 2>/dev/null)" != "$python" ] || ! $environment/bin/python -c pass 2>/dev/null; then
+        echo "Making $environment with $python"
+        "$python" -m venv --clear $environment
+    fi
+    echo "Installing the project and the packages that it needs into $environment"
+    $environment/bin/python -m pip install --editable '.[test]'
+    echo "$python" >$stamp
+}
+
+if has apt-get; then
+    install_on_debian "$@"
+elif [ "$system" = Darwin ]; then
+    install_on_macos
+else
+    check_elsewhere "$@"
+fi
+make_environment
