@@ -5,6 +5,7 @@ older kind, `@detach 1` and no polls. Both print status messages as `status: ...
 """
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -254,6 +255,40 @@ def test_a_bad_seed_file_gets_one_line_and_the_next_take_works(pd, tmp_path):
     pd.message("seed")
 
 
+def model_copy(folder, *, dim=24, cut_bytes=0):
+    """A copy of the GRU fixture with another `dim` in its config or its data cut short."""
+    shutil.copytree(GRU, folder)
+    config = folder / "gru-mulaw.config.json"
+    config.write_text(config.read_text().replace('"dim": 24', f'"dim": {dim}'))
+    data = folder / "model.ckpt-1.data-00000-of-00001"
+    os.truncate(data, data.stat().st_size - cut_bytes)
+    return folder
+
+
+def test_a_model_that_cannot_be_loaded_gets_one_line_and_the_old_one_stays(pd, tmp_path):
+    twice = model_copy(tmp_path / "twice")
+    shutil.copy(twice / "gru-mulaw.config.json", twice / "other.config.json")
+    (tmp_path / "empty").mkdir()
+    broken = {
+        twice: "other.config.json",
+        tmp_path / "empty": "empty",
+        model_copy(tmp_path / "misfit", dim=32): r"\(24, 72\).* expected \(32, 96\)",
+        model_copy(tmp_path / "cut", cut_bytes=1000): "damaged",
+    }
+    pd.message("length 0.01")
+    for folder, quoted in broken.items():
+        pd.message(f"load {folder}")
+        pd.wait_for(rf"^samplernn: .*{quoted}.*$")
+        pd.status("error .*")
+        pd.message("generate sound1 sound2")
+        pd.status("generated sound2 16000 160")
+
+
+def test_the_index_file_of_a_checkpoint_is_as_good_as_its_folder(pd):
+    pd.message(f"load {GRU}/model.ckpt-1.index voices 2")
+    pd.status("loaded gru_mulaw 16000 2")
+
+
 def test_generate_and_load_while_a_take_runs_are_refused_and_the_take_goes_on(pd):
     begin_long_take(pd)
     for message in ("generate sound1 sound2", f"load {GRU}"):
@@ -326,7 +361,7 @@ def test_messages_before_a_load_or_during_it_get_an_error():
         for message in ("generate sound1", "unload", "stop", "continue sound1"):
             pd.message(message)
             pd.status("error .*")
-        pd.message(f"load {GRU}")
+        pd.message("load ../checkpoints/gru_mulaw")  # relative to the patch
         pd.message(f"load {GRU}")
         pd.status("error load: a model is being loaded.*")
         pd.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)

@@ -1,0 +1,124 @@
+/* What is done with Pd's arrays, as jobs for Pd's thread. */
+
+#include "array_job.h"
+
+static t_garray *find_array(const char *name)
+{
+    return (t_garray *)pd_findbyclass(gensym(name), garray_class);
+}
+
+/* Returns the words of an array and their number, or NULL; for Pd's thread. */
+t_word *array_words(const char *name, long *length)
+{
+    int size = 0;
+    t_word *words = NULL;
+    t_garray *array = find_array(name);
+    if (!array || !garray_getfloatwords(array, &size, &words))
+        size = 0;
+    *length = size;
+    return size > 0 ? words : NULL;
+}
+
+static void copy_samples(t_array_job *job, const t_word *words)
+{
+    job->samples = malloc(sizeof(t_float) * (size_t)job->length);
+    for (long i = 0; job->samples && i < job->length; i++)
+        job->samples[i] = words[i].w_float;
+}
+
+static void write_samples(const t_array_job *job, t_word *words, long length)
+{
+    for (long i = 0; i < job->length && job->start + i < length; i++)
+        words[job->start + i].w_float = job->samples[i];
+}
+
+static void redraw(const char *name)
+{
+    t_garray *array = find_array(name);
+    if (array)
+        garray_redraw(array);
+}
+
+static void resize(const char *name, long length)
+{
+    t_garray *array = find_array(name);
+    if (array)
+        garray_resize_long(array, length);
+}
+
+/* Does the job and leaves in it how long the array then is, 0 if there is none. */
+static void array_job_run(t_job *base)
+{
+    t_array_job *job = (t_array_job *)base;
+    long length;
+    if (job->kind == RESIZE)
+        resize(job->name, job->length);
+    if (job->kind == REDRAW)
+        redraw(job->name);
+    t_word *words = array_words(job->name, &length);
+    if (job->kind == WRITE) {
+        if (words)
+            write_samples(job, words, length);
+        return;
+    }
+    job->length = length;
+    if (job->kind == COPY && words)
+        copy_samples(job, words);
+}
+
+void array_job_release(t_job *base)
+{
+    t_array_job *job = (t_array_job *)base;
+    free(job->samples);
+    free(job->name);
+    free(job);
+}
+
+/* Returns a job for an array, or NULL with an error set. */
+t_array_job *array_job_new(int kind, const char *name)
+{
+    t_array_job *job = calloc(1, sizeof(*job));
+    char *copy = strdup(name);
+    if (!job || !copy) {
+        free(job);
+        free(copy);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    job->job.run = array_job_run;
+    job->job.release = array_job_release;
+    job->kind = kind;
+    job->name = copy;
+    return job;
+}
+
+/* Does a job on Pd's thread, whichever this is. Returns NULL with an error set if
+   that was not possible, else the job, to be released. */
+t_array_job *array_job_do(t_array_job *job)
+{
+    if (!job)
+        return NULL;
+    if (on_pd_thread) {
+        array_job_run(&job->job);
+        return job;
+    }
+    if (queue_call(&job->job))
+        return job;
+    PyErr_SetString(PyExc_TimeoutError, "pyext.Buffer: Pd does not answer (it is busy, "
+        "or waits for this thread)");
+    return NULL;
+}
+
+/* Has a job done without waiting; it is lost if the array is gone by then. Prints
+   why if that is not possible. Takes the job, or NULL with an error set. */
+void array_job_leave(t_array_job *job)
+{
+    if (!job)
+        report_exception();
+    else if (on_pd_thread) {
+        array_job_run(&job->job);
+        array_job_release(&job->job);
+    } else if (!queue_post(&job->job))
+        PySys_WriteStderr("pyext: samples for an array are lost, the queue to Pd is "
+            "full (write larger parts)\n");
+}

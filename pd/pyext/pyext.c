@@ -1,0 +1,266 @@
+/* The Pd object [pyext module Class arguments @detach N]. */
+
+#include "pyext.h"
+
+static t_class *pyext_class;
+static t_class *proxy_class;
+
+static void receive(t_pyext *x, int inlet, t_symbol *selector, int argc, t_atom *argv)
+{
+    if (!x->host) {
+        pd_error(x, "pyext: %s.%s is not loaded (correct it and send reload)",
+            x->module->s_name, x->class_name->s_name);
+        return;
+    }
+    if (x->detach) {
+        detach_post(x, inlet, selector, argc, argv);
+        return;
+    }
+    t_host *host = x->host;
+    host_ref(host);
+    PyGILState_STATE state = enter_python();
+    dispatch_call(host, inlet, selector, argc, argv);
+    leave_python(state);
+    host_unref(host);
+}
+
+/* A list of one atom is that atom, an empty one a bang, as for any object of Pd. */
+static t_symbol *plain_selector(t_symbol *selector, int argc, const t_atom *argv)
+{
+    if (selector != &s_list || argc > 1)
+        return selector;
+    if (argc == 0)
+        return &s_bang;
+    if (argv->a_type == A_FLOAT)
+        return &s_float;
+    return argv->a_type == A_SYMBOL ? &s_symbol : selector;
+}
+
+static void proxy_anything(t_proxy *proxy, t_symbol *selector, int argc, t_atom *argv)
+{
+    selector = plain_selector(selector, argc, argv);
+    receive(proxy->owner, proxy->number, selector, argc, argv);
+}
+
+static int is_attribute(const t_atom *atom)
+{
+    return atom->a_type == A_SYMBOL && atom->a_w.w_symbol->s_name[0] == '@';
+}
+
+static void pyext_detach(t_pyext *x, t_floatarg mode)
+{
+    if (mode == 0 || mode == 1 || mode == 2)
+        x->detach = (int)mode;
+    else
+        pd_error(x, "pyext: detach %g (give 0: Pd's thread, 1: one other thread, 2: a "
+            "thread for each message)", mode);
+}
+
+static void set_attributes(t_pyext *x, int argc, const t_atom *argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (!is_attribute(&argv[i]))
+            continue;
+        if (argv[i].a_w.w_symbol == gensym("@detach"))
+            pyext_detach(x, atom_getfloatarg(i + 1, argc, argv));
+        else
+            pd_error(x, "pyext: no attribute %s (there is @detach)",
+                argv[i].a_w.w_symbol->s_name);
+    }
+}
+
+static void set_arguments(t_pyext *x, int argc, const t_atom *argv)
+{
+    freebytes(x->argv, sizeof(t_atom) * (size_t)x->argc);
+    x->argc = argc;
+    x->argv = copybytes(argv, sizeof(t_atom) * (size_t)argc);
+}
+
+/* Takes the first argument as `module.Class`; returns the class, or NULL with an
+   error set or without a dot. */
+static PyObject *find_dotted(t_pyext *x, t_symbol *name)
+{
+    char module[MAXPDSTRING];
+    const char *dot = strrchr(name->s_name, '.');
+    if (!dot || dot == name->s_name || dot - name->s_name >= MAXPDSTRING)
+        return NULL;
+    snprintf(module, sizeof(module), "%.*s", (int)(dot - name->s_name), name->s_name);
+    x->module = gensym(module);
+    x->class_name = gensym(dot + 1);
+    return interpreter_find_class(x->module->s_name, x->class_name->s_name);
+}
+
+/* Finds the class that the arguments name and keeps those that are left. Returns
+   NULL with an error set. */
+static PyObject *find_class(t_pyext *x, int argc, const t_atom *argv)
+{
+    if (argc < 1 || argv[0].a_type != A_SYMBOL) {
+        PyErr_SetString(PyExc_ValueError, "no class (write [pyext module Class])");
+        return NULL;
+    }
+    int is_pair = argc > 1 && argv[1].a_type == A_SYMBOL;
+    PyObject *class = find_dotted(x, argv[0].a_w.w_symbol);
+    if (class) {
+        set_arguments(x, argc - 1, argv + 1);
+        return class;
+    }
+    if (!is_pair) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "no class (write [pyext module Class])");
+        return NULL;
+    }
+    PyErr_Clear();
+    x->module = argv[0].a_w.w_symbol;
+    x->class_name = argv[1].a_w.w_symbol;
+    set_arguments(x, argc - 2, argv + 2);
+    return interpreter_find_class(x->module->s_name, x->class_name->s_name);
+}
+
+static void add_inlet(t_pyext *x, int number)
+{
+    t_proxy *proxy = (t_proxy *)pd_new(proxy_class);
+    proxy->owner = x;
+    proxy->number = number;
+    x->proxies[number - 1] = proxy;
+    inlet_new(&x->object, &proxy->pd, NULL, NULL);
+}
+
+static void add_ports(t_pyext *x, int num_inlets, int num_outlets)
+{
+    x->num_inlets = num_inlets;
+    x->proxies = getbytes(sizeof(*x->proxies) * (size_t)num_inlets);
+    for (int number = 1; number <= num_inlets; number++)
+        add_inlet(x, number);
+    x->num_outlets = num_outlets;
+    x->outlets = getbytes(sizeof(*x->outlets) * (size_t)(num_outlets + 1));
+    for (int i = 0; i <= num_outlets; i++)
+        x->outlets[i] = outlet_new(&x->object, NULL);
+}
+
+/* Makes the instance and the ports that it wants; returns 0 with an error set. */
+static int open_object(t_pyext *x, int argc, const t_atom *argv)
+{
+    PyObject *class = find_class(x, argc, argv);
+    x->host = class ? host_open(x, class) : NULL;
+    Py_XDECREF(class);
+    int num_inlets = x->host ? host_count(x->host, "_inlets") : -1;
+    if (num_inlets < 0)
+        return 0;
+    add_ports(x, num_inlets, x->host->num_outlets);
+    return 1;
+}
+
+static void report_object(const t_pyext *x, const char *what)
+{
+    char label[MAXPDSTRING] = "object";
+    if (x->class_name)
+        snprintf(label, sizeof(label), "%s.%s", x->module->s_name, x->class_name->s_name);
+    report_failure(label, what);
+}
+
+static void *pyext_new(t_symbol *name, int argc, t_atom *argv)
+{
+    (void)name;
+    if (!interpreter_start())
+        return NULL;
+    int num_arguments = 0;
+    while (num_arguments < argc && !is_attribute(&argv[num_arguments]))
+        num_arguments++;
+    t_pyext *x = (t_pyext *)pd_new(pyext_class);
+    t_canvas *canvas = canvas_getcurrent();
+    x->canvas_dir = canvas_getdir(canvas);
+    set_attributes(x, argc - num_arguments, argv + num_arguments);
+    PyGILState_STATE state = enter_python();
+    interpreter_add_paths(canvas, x->canvas_dir);
+    int is_open = open_object(x, num_arguments, argv);
+    if (!is_open)
+        report_object(x, "not created");
+    leave_python(state);
+    if (is_open)
+        return x;
+    pd_free(&x->object.ob_pd);
+    return NULL;
+}
+
+static void pyext_free(t_pyext *x)
+{
+    if (x->host)
+        host_close(x->host);
+    for (int i = 0; i < x->num_inlets; i++)
+        pd_free(&x->proxies[i]->pd);
+    freebytes(x->proxies, sizeof(*x->proxies) * (size_t)x->num_inlets);
+    freebytes(x->outlets, sizeof(*x->outlets) * (size_t)(x->num_outlets + 1));
+    freebytes(x->argv, sizeof(t_atom) * (size_t)x->argc);
+}
+
+/* Says if the new class wants other ports, which an object cannot change. */
+static void check_ports(t_pyext *x)
+{
+    int num_inlets = host_count(x->host, "_inlets");
+    if (num_inlets != x->num_inlets || x->host->num_outlets != x->num_outlets)
+        pd_error(x, "pyext: %s: inlets and outlets stay as they are (make the object "
+            "anew)", x->host->label);
+    PyErr_Clear();
+}
+
+/* The old instance goes on if the module cannot be imported; if the new instance
+   cannot be made, the object waits for another reload. */
+static void reload_instance(t_pyext *x)
+{
+    PyObject *class = interpreter_reload(x->module->s_name)
+        ? interpreter_find_class(x->module->s_name, x->class_name->s_name) : NULL;
+    if (class) {
+        if (x->host)
+            host_close(x->host);
+        x->host = host_open(x, class);
+        Py_DECREF(class);
+    }
+    if (PyErr_Occurred())
+        report_object(x, "not reloaded");
+    else
+        check_ports(x);
+}
+
+static void pyext_reload(t_pyext *x, t_symbol *name, int argc, t_atom *argv)
+{
+    (void)name;
+    if (argc > 0)
+        set_arguments(x, argc, argv);
+    PyGILState_STATE state = enter_python();
+    reload_instance(x);
+    leave_python(state);
+}
+
+static void pyext_help(t_pyext *x)
+{
+    post("pyext: %s.%s: %d inlets, %d outlets, detach %d. This inlet takes detach N, "
+        "reload [arguments], help", x->module->s_name, x->class_name->s_name,
+        x->num_inlets, x->num_outlets, x->detach);
+}
+
+static void pyext_anything(t_pyext *x, t_symbol *selector, int argc, t_atom *argv)
+{
+    (void)argc;
+    (void)argv;
+    pd_error(x, "pyext: no '%s' at the first inlet (it takes detach N, reload, help; the "
+        "class's own inlets come after it)", selector->s_name);
+}
+
+/* What Pd calls when it loads this library: all that others may see of it. */
+__attribute__((visibility("default")))
+void pyext_setup(void)
+{
+    proxy_class = class_new(gensym("pyext inlet"), NULL, NULL, sizeof(t_proxy),
+        CLASS_PD, A_NULL);
+    class_addanything(proxy_class, proxy_anything);
+    pyext_class = class_new(gensym("pyext"), (t_newmethod)(t_method)pyext_new,
+        (t_method)pyext_free, sizeof(t_pyext), CLASS_DEFAULT, A_GIMME, A_NULL);
+    class_addmethod(pyext_class, (t_method)pyext_detach, gensym("detach"), A_FLOAT,
+        A_NULL);
+    class_addmethod(pyext_class, (t_method)pyext_reload, gensym("reload"), A_GIMME,
+        A_NULL);
+    class_addmethod(pyext_class, (t_method)pyext_reload, gensym("reload."), A_GIMME,
+        A_NULL);
+    class_addmethod(pyext_class, (t_method)pyext_help, gensym("help"), A_NULL);
+    class_addanything(pyext_class, pyext_anything);
+}
