@@ -64,7 +64,7 @@ class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
 
     @property
     def sample_rate(self):
-        """Pd's sample rate in Hz."""
+        """Pd's sample rate in Hz, as far as the pyext at hand can tell."""
         samplerate = getattr(pyext, "_samplerate", None)
         return int(samplerate()) if samplerate else _DEFAULT_SAMPLE_RATE
 

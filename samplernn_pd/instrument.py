@@ -11,6 +11,7 @@ Knows nothing of Pd but its host, the object that it is given:
 Every method returns at once. What the worker sends is delivered by `poll`.
 """
 
+import os
 import threading
 import time
 
@@ -137,7 +138,7 @@ class Instrument:
         self._load_began = time.monotonic()
         self._client.send(
             protocol.Load(
-                path=message.path,
+                path=os.path.expanduser(message.path),
                 num_seqs=message.voices,
                 config_path=message.config_path,
                 search=(self._host.patch_folder,),
