@@ -1,0 +1,96 @@
+"""The patch in a window on a virtual screen, played with the mouse and looked at."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+PATCH = Path(__file__).resolve().parent.parent / "pd" / "samplernn.pd"
+START_LIMIT_S = 30
+TAKE_LIMIT_S = 120
+CLICK_AGAIN_S = 3
+
+
+class Screen:
+    """A virtual screen with Pd's window of the patch on it."""
+
+    def __init__(self, folder):
+        self._picture = folder / "window.png"
+        self._processes = []
+        read_end, write_end = os.pipe()
+        self._start(["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1400x1000x24"],
+                    pass_fds=[write_end])
+        os.close(write_end)
+        with os.fdopen(read_end) as display:
+            number = display.readline().strip()
+        self._env = {**os.environ, "DISPLAY": f":{number}", "SAMPLERNN_PYTHON": sys.executable}
+        self._start(["pd", "-noprefs", "-nosound", "-stderr", str(PATCH)], env=self._env)
+        self._window = self._find_window()
+        width, height = self._canvas_size()
+        self._menu_height = self.picture().shape[0] - height
+        assert self.picture().shape[1] == width
+
+    def _start(self, command, **options):
+        self._processes.append(subprocess.Popen(
+            command, start_new_session=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options))
+
+    def _run(self, *command):
+        result = subprocess.run(command, env=self._env, capture_output=True, text=True,
+                                timeout=START_LIMIT_S, check=True)
+        return result.stdout
+
+    def _find_window(self):
+        search = ("xdotool", "search", "--sync", "--onlyvisible", "--name", r"^samplernn\.pd")
+        window = self._run(*search).split()[-1]
+        time.sleep(1)  # Tk draws the canvas after it has mapped the window
+        return window
+
+    def _canvas_size(self):
+        return [int(size) for size in PATCH.read_text().split(maxsplit=6)[4:6]]
+
+    def click(self, pattern):
+        """Clicks the object whose text in the patch file matches."""
+        x, y = re.search(rf"^#X (?:obj|msg) (\d+) (\d+) {pattern}", PATCH.read_text(), re.M).groups()
+        self._run("xdotool", "mousemove", "--window", self._window, str(int(x) + 8),
+                  str(int(y) + 8 + self._menu_height), "click", "1")
+
+    def picture(self):
+        """Returns the window as float32 (height, width, 3), 0 <= x <= 1."""
+        self._run("import", "-window", self._window, str(self._picture))
+        return imread(self._picture)[:, :, :3]
+
+    def blue_pixels(self):
+        """Returns how many pixels have the colour of the waveform."""
+        red, green, blue = np.moveaxis(self.picture(), 2, 0)
+        return int(np.sum((blue > 0.7) & (red < 0.3) & (green < 0.6)))
+
+    def close(self):
+        for process in reversed(self._processes):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def screen(tmp_path):
+    screen = Screen(tmp_path)
+    yield screen
+    screen.close()
+
+
+def test_a_click_on_load_and_one_on_generate_draw_a_waveform(screen):
+    flat = screen.blue_pixels()
+    assert flat > 300  # the line of the empty array
+    screen.click("load preludes")
+    deadline = time.monotonic() + TAKE_LIMIT_S
+    while screen.blue_pixels() < 4 * flat:
+        assert time.monotonic() < deadline, "no waveform appears"
+        screen.click(r"bng .*\\\$0-generate ")
+        time.sleep(CLICK_AGAIN_S)
