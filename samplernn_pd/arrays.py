@@ -26,7 +26,10 @@ class PdArrays:
         """Makes the array `num_samples` long; False if there is none or it cannot be."""
         length = self.length(name)
         if length not in (0, num_samples):
-            pyext.Buffer(name).resize(num_samples)
+            try:
+                pyext.Buffer(name).resize(num_samples)
+            except (ArithmeticError, BufferError, LookupError, MemoryError, OSError, ValueError):
+                return False
         return length > 0 and self.length(name) == num_samples
 
     def write(self, name, start, samples):

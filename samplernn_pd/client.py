@@ -16,6 +16,7 @@ from sopilib.errors import ProtocolError
 
 READ_BYTES = 1 << 16
 LOG_LINES = 20
+END_S = 1.0
 LOG_END_S = 1.0  # a grandchild may hold the log open
 _HANG_UP = object()
 
@@ -48,8 +49,9 @@ class WorkerClient:
         self._closed = False
         self._log = collections.deque(maxlen=LOG_LINES)
         self.send(protocol.Hello(protocol.PROTOCOL_VERSION, __version__))
-        self._thread = threading.Thread(target=self._start_and_write, daemon=True)
-        self._thread.start()
+        self._reader = None
+        self._writer = threading.Thread(target=self._start_and_write, daemon=True)
+        self._writer.start()
 
     @property
     def pid(self):
@@ -82,6 +84,12 @@ class WorkerClient:
         if process is not None:
             process.kill()  # the reader thread reaps it
 
+    def join(self, timeout_s):
+        """Waits for the threads to end after `close`, `timeout_s` seconds at most for each."""
+        for thread in (self._writer, self._reader):
+            if thread is not None:
+                thread.join(timeout_s)
+
     def _start_and_write(self):
         process = self._start()
         if process is None:
@@ -94,16 +102,21 @@ class WorkerClient:
             pass  # the reader sees the end of the process and says so
 
     def _start(self):
+        """Returns the process, None if it cannot be started or is no longer wanted."""
         try:
-            with self._lock:
-                if self._closed:
-                    return None
-                self._process = _popen(self._command)
+            process = _popen(self._command)
         except OSError as error:
-            self._emit(WorkerGone(f"cannot start Python {self.python!r}: {error.strerror}"))
+            self._emit(WorkerGone(
+                f"cannot start Python {self.python!r}: {error.strerror} (check its path)"
+            ))
             return None
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
-        return self._process
+        with self._lock:
+            self._process = process
+            if self._closed:
+                process.kill()
+        self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
+        self._reader.start()
+        return process
 
     def _write(self, stream, message):
         view = memoryview(protocol.encode(message))
@@ -113,18 +126,22 @@ class WorkerClient:
     def _read(self, process):
         log_keeper = threading.Thread(target=self._keep_log, args=(process,), daemon=True)
         log_keeper.start()
-        decoder, reason = protocol.Decoder(), None
+        reason = None
         try:
-            while data := process.stdout.read(READ_BYTES):
-                for event in decoder.feed(data):
-                    self._emit(event)
+            self._read_events(process.stdout)
         except ProtocolError as error:
-            reason = f"{self.python!r} does not run a worker: {error}"
-        process.kill()
-        returncode = process.wait()
+            reason = f"{self.python!r} is no Python that runs a worker: {error}"
+            process.kill()
+        returncode = _end(process)
         log_keeper.join(LOG_END_S)
         self._outgoing.put(_HANG_UP)
         self._emit(WorkerGone(reason or self._end_text(returncode)))
+
+    def _read_events(self, stream):
+        decoder = protocol.Decoder()
+        while data := stream.read(READ_BYTES):
+            for event in decoder.feed(data):
+                self._emit(event)
 
     def _keep_log(self, process):
         for line in process.stderr:
@@ -132,7 +149,7 @@ class WorkerClient:
 
     def _end_text(self, returncode):
         if returncode < 0:
-            return f"the worker was killed by signal {-returncode}"
+            return f"the worker was killed by signal {-returncode} (load again)"
         last_line = f": {self._log[-1]}" if self._log else ""
         return f"the worker ended with status {returncode}{last_line}"
 
@@ -143,13 +160,26 @@ class WorkerClient:
         self._arrived.set()
 
 
+def _end(process):
+    """Returns the exit status of a process that has closed its output."""
+    try:
+        return process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
 def _popen(command):
-    """Raw pipes: each read returns what has arrived, each write what was taken."""
+    """Raw pipes: each read returns what has arrived, each write what was taken.
+
+    Somebody who embeds a Python in Pd may have set PYTHONHOME; it is not the worker's.
+    """
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=env,
     )

@@ -7,6 +7,7 @@ until its load or take is done.
 """
 
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from samplernn_pd.instrument import Instrument
 
 _DEFAULT_SAMPLE_RATE = 44100
 _POLLS_WITHIN_S = 1.0
-_PUMP_S = 0.02
+_PUMP_WAIT_S = 0.02
+_PUMP_LIMIT_S = 0.05
 
 
 class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
@@ -28,6 +30,7 @@ class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
 
     def __init__(self, *args):
         self._last_poll = 0.0
+        self._pumping = threading.Lock()
         self._instrument = Instrument(self, Path(__file__).resolve().parent.parent)
         if args:
             self.print(f"samplernn: creation arguments {args} are not used")
@@ -47,11 +50,15 @@ class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
         return time.monotonic() - self._last_poll < _POLLS_WITHIN_S
 
     def _pump(self):
-        while not self._shouldexit:
-            self._instrument.poll(limit_s=None)
-            if not self._instrument.busy:
-                return
-            self._instrument.wait(_PUMP_S)
+        """Delivers until nothing is going on. One handler at a time does it for all."""
+        if not self._pumping.acquire(blocking=False):
+            return
+        try:
+            while self._instrument.busy and not self._shouldexit:
+                self._instrument.wait(_PUMP_WAIT_S)
+                self._instrument.poll(_PUMP_LIMIT_S)
+        finally:
+            self._pumping.release()
 
     # What the instrument asks of its host
 
@@ -73,9 +80,8 @@ class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
         self._outlet(1, selector, list(atoms))
 
     def print(self, text):
-        """Writes a line to Pd's console. The original pyext takes it for a printf format."""
-        own_loader = getattr(pyext, "thread_safe", False)
-        print(text if own_loader else text.replace("%", "%%"), file=sys.stderr)
+        """Writes a line to Pd's console, which the original pyext takes for a printf format."""
+        print(text.replace("%", " percent"), file=sys.stderr)
 
 
 def _plain(atom):

@@ -8,7 +8,8 @@ Knows nothing of Pd but its host, the object that it is given:
     host.patch_folder             where relative paths begin
     host.sample_rate              Pd's, in Hz
 
-Every method returns at once. What the worker sends is delivered by `poll`.
+Every method returns at once. What the worker sends is delivered by `poll`. What the
+host is told goes through an outbox, see there why.
 """
 
 import os
@@ -17,6 +18,7 @@ import time
 
 from samplernn_pd import messages, requests
 from samplernn_pd.client import WorkerClient, WorkerGone
+from samplernn_pd.outbox import Outbox
 from samplernn_pd.settings import Settings
 from samplernn_pd.take import TakeInPd
 from samplernn_pd.worker_python import worker_python
@@ -25,7 +27,9 @@ from sopilib.errors import RequestError, SampleRNNError
 
 POLL_LIMIT_S = 0.001
 HELLO_LIMIT_S = 60.0
+JOIN_LIMIT_S = 0.2
 _BEGINNINGS = (messages.Load, messages.Generate)
+_NEVER_DEFERRED = (messages.Stop, messages.Unload, messages.Info, messages.Poll)
 
 
 class Instrument:
@@ -40,10 +44,13 @@ class Instrument:
         self._load_began = None  # time.monotonic() while a model is being loaded
         self._model = None  # protocol.Loaded
         self._take = None  # TakeInPd while one is being made
-        self._takes_begun = 0
+        self._num_takes = 0
+        self._can_continue = False
+        self._silencing = []  # takes whose arrays still hold something older behind them
         self._after_stop = []  # messages that came while a stopped take was ending
+        self._outbox = Outbox(host)
         self._lock = threading.RLock()  # detached handlers come on threads of their own
-        self._polling = False
+        self._polling = self._closed = False
         self._actions = {
             messages.Load: self._load,
             messages.Unload: self._unload,
@@ -61,34 +68,32 @@ class Instrument:
             protocol.Chunk: self._on_chunk,
             protocol.Finished: self._on_finished,
             protocol.Stopped: self._on_stopped,
-            protocol.Notice: lambda event: self._error(event.text),
+            protocol.Notice: lambda event: self._outbox.error(event.text),
             protocol.Failure: self._on_failure,
             WorkerGone: lambda event: self._lose_worker(event.reason),
         }
 
     @property
     def busy(self):
-        """True while a model is being loaded or a take is being made."""
-        return self._load_began is not None or self._take is not None
-
-    @property
-    def worker_pid(self):
-        """Process number of the worker, None without one."""
-        return self._client.pid if self._client else None
+        """True while there is something for `poll` to wait for or to do."""
+        return bool(self._load_began is not None or self._take or self._silencing)
 
     def receive(self, selector, atoms):
         """Obeys a Pd message; whatever is wrong with it becomes one `error`."""
         with self._lock:
-            self._try(lambda: self._obey(messages.parse(selector, atoms)))
+            if not self._closed:
+                self._try(self._parse_and_obey, selector, atoms)
+                self._outbox.send()
 
     def poll(self, limit_s=POLL_LIMIT_S):
-        """Delivers what has arrived, for about `limit_s` seconds at most (None: all of it)."""
+        """Delivers what has arrived, for about `limit_s` seconds at most."""
         with self._lock:
             if self._polling:  # a status message came back as a poll
                 return
             self._polling = True
             try:
                 self._deliver(limit_s)
+                self._outbox.send()
             finally:
                 self._polling = False
 
@@ -99,30 +104,49 @@ class Instrument:
             client.wait(timeout_s)
 
     def close(self):
-        """Ends the worker; nothing is sent any more."""
+        """Ends the worker for good; nothing is sent or obeyed any more."""
         with self._lock:
+            self._closed = True
+            client = self._client
             self._close_client()
+        if client:
+            client.join(JOIN_LIMIT_S)
 
     def _deliver(self, limit_s):
-        deadline = None if limit_s is None else time.monotonic() + limit_s
+        deadline = time.monotonic() + limit_s
         while self._client and (event := self._client.next_event()) is not None:
             reaction = self._reactions.get(type(event))
             if reaction:
                 reaction(event)
-            if deadline and time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 break
-        if self._take and self._take.begun:
-            self._take.silence_slice()
+        self._silencing = [take for take in self._silencing if take.silence_slice()]
+        if self._take:
             self._take.show_progress()
         self._check_hello()
 
+    def _try(self, action, *args):
+        try:
+            action(*args)
+        except SampleRNNError as error:
+            self._outbox.error(str(error))
+
     # Messages
 
+    def _parse_and_obey(self, selector, atoms):
+        self._obey(messages.parse(selector, atoms))
+
     def _obey(self, message):
-        if self._take and self._take.stopping and isinstance(message, _BEGINNINGS):
+        if self._must_wait(message):
             self._after_stop.append(message)
-            return
-        self._actions.get(type(message), self._settings.change)(message)
+        else:
+            self._actions.get(type(message), self._settings.change)(message)
+
+    def _must_wait(self, message):
+        """True for a beginning while a stopped take is ending, and for all that follows it."""
+        if not (self._take and self._take.stopping) or isinstance(message, _NEVER_DEFERRED):
+            return False
+        return bool(self._after_stop) or isinstance(message, _BEGINNINGS)
 
     def _load(self, message):
         if self._load_began is not None:
@@ -149,16 +173,17 @@ class Instrument:
         if not self._client:
             raise RequestError("unload: nothing is loaded")
         if self._take:
-            self._error("unload in mid-take: what is finished stays in the array")
+            self._outbox.error("unload in mid-take: what is finished stays in the array")
         self._drop_worker()
 
     def _stop(self, message):
         if not self._take:
             raise RequestError("stop: no take is running")
+        self._after_stop.clear()
         self._stop_take()
 
     def _temperature(self, message):
-        if self._model:
+        if self._model and self._load_began is None:
             requests.check_temperatures(message.values, self._model.num_seqs)
         self._settings.change(message)
         if self._take:
@@ -176,15 +201,14 @@ class Instrument:
             raise RequestError("generate: no model is loaded (load one, wait for `loaded`)")
         if self._take:
             raise RequestError("generate: a take is running (stop it first)")
-        if message.resume and not self._takes_begun:
+        if message.resume and not self._can_continue:
             raise RequestError("continue: there is no take to continue (generate one first)")
-        number = self._takes_begun + 1
+        number = self._num_takes + 1
         request = requests.generate_request(
             number, message, self._settings, self._model, self._host
         )
-        self._settings.ramp = None  # it was for this take
-        self._takes_begun = number
-        self._take = TakeInPd(number, message.arrays, self._host)
+        self._num_takes = number
+        self._take = TakeInPd(number, message.arrays, self._host.arrays, self._outbox.say)
         self._client.send(request)
 
     def _info(self, message):
@@ -193,7 +217,7 @@ class Instrument:
         else:
             rows = (("model", "none"),)
         for row in (*rows, *self._settings.rows()):
-            self._host.send("info", *row)
+            self._outbox.say("info", *row)
 
     # Events
 
@@ -205,16 +229,24 @@ class Instrument:
             )
             return
         self._greeted = True
-        self._host.send("worker", "on")
+        self._outbox.say("worker", "on")
 
     def _on_loaded(self, event):
         self._load_began = None
         self._model = event
-        self._takes_begun = 0
-        self._host.send("loaded", event.name, event.sample_rate, event.num_seqs)
+        self._can_continue = False
+        self._outbox.say("loaded", event.name, event.sample_rate, event.num_seqs)
 
     def _on_started(self, event):
-        if self._is_current(event) and not self._take.begin(event.num_samples, event.sample_rate):
+        if not self._is_current(event):
+            return
+        self._can_continue = True
+        self._settings.ramp = None  # it was for this take
+        take = self._take
+        self._silencing = [older for older in self._silencing if not older.shares_arrays(take)]
+        if take.begin(event.num_samples, event.sample_rate):
+            self._silencing.append(take)
+        else:
             self._give_up_take()
 
     def _on_chunk(self, event):
@@ -230,7 +262,7 @@ class Instrument:
             self._end_take("stopped")
 
     def _on_failure(self, event):
-        self._error(event.text)
+        self._outbox.error(event.text)
         if event.request == "load":
             self._load_began = None
         elif self._is_current(event):
@@ -245,17 +277,18 @@ class Instrument:
         if take.begun:
             take.report(selector)
         for message in waiting:
-            self._try(lambda message=message: self._obey(message))
+            self._try(self._obey, message)
 
     def _stop_take(self):
-        self._take.stopping = True
-        self._client.send(protocol.Stop())
+        if not self._take.stopping:
+            self._take.stopping = True
+            self._client.send(protocol.Stop())
 
     def _give_up_take(self):
         """The arrays no longer take what the worker makes."""
         if not self._take.stopping:
-            self._error(
-                f"the arrays {' '.join(self._take.arrays)} are gone or too short "
+            self._outbox.error(
+                f"the arrays {' '.join(self._take.array_names)} are gone or too short "
                 "(the take is stopped; make them anew)"
             )
             self._stop_take()
@@ -263,7 +296,7 @@ class Instrument:
     # The worker's end
 
     def _lose_worker(self, reason):
-        self._error(reason)
+        self._outbox.error(reason)
         self._drop_worker()
 
     def _drop_worker(self):
@@ -271,12 +304,13 @@ class Instrument:
         self._close_client()
         if take and take.begun:
             take.report("stopped")
-        self._host.send("worker", "off")
+        self._outbox.say("worker", "off")
 
     def _close_client(self):
         client, self._client = self._client, None
         self._model = self._take = self._load_began = None
         self._after_stop = []
+        self._can_continue = False
         if client:
             client.close()
 
@@ -284,13 +318,3 @@ class Instrument:
         waited = 0.0 if self._load_began is None else time.monotonic() - self._load_began
         if not self._greeted and waited > HELLO_LIMIT_S:
             self._lose_worker(f"the worker did not answer within {HELLO_LIMIT_S:g} s")
-
-    def _try(self, action):
-        try:
-            action()
-        except SampleRNNError as error:
-            self._error(str(error))
-
-    def _error(self, text):
-        self._host.print(f"samplernn: {text}")
-        self._host.send("error", *text.split())

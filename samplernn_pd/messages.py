@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from sopilib.errors import RequestError
 from samplernn_pd.flags import parse_flags
 
+MAX_VOICES = 64
+
 
 @dataclass(frozen=True)
 class Load:
@@ -79,13 +81,14 @@ class Generate:
     """A take into `arrays`, one for each voice.
 
     What is None is as the settings have it. `temperature` holds numbers and texts
-    `Env(...)`.
+    `Env(...)`. `seed_rate` is that of the array which is the seed, whoever named it.
     """
 
     arrays: tuple
     seconds: float | None = None
     temperature: tuple | None = None
     seed: Seed | None = None
+    seed_rate: int | None = None
     out_rate: int | None = None
     resume: bool = False
 
@@ -107,11 +110,12 @@ def _load(atoms):
         return _load_flags(atoms)
     voices = 1
     if "voices" in atoms[-2:-1]:
-        voices = _whole("voices", atoms[-1])
+        voices = _voices("voices", atoms[-1])
         atoms = atoms[:-2]
-    if not atoms:
+    path = " ".join(_text(atom) for atom in atoms)  # one with spaces may be several atoms
+    if not path:
         raise RequestError("load: no folder (load DIR, or load DIR voices N)")
-    return Load(_shown(atoms), voices)  # a path with spaces may come as several atoms
+    return Load(path, voices)
 
 
 def _load_flags(atoms):
@@ -121,12 +125,12 @@ def _load_flags(atoms):
         ("python", "num_seqs", "ckpt_dir", "checkpoint_path", "config", "config_file"),
     )
     path = flags.last("ckpt_dir") or flags.last("checkpoint_path")
-    if path is None:
+    if not path:
         raise RequestError("load: no --ckpt_dir (load --ckpt_dir DIR)")
     config = flags.last("config") or flags.last("config_file")
     return Load(
         path=str(path),
-        voices=_whole("--num_seqs", flags.last("num_seqs", 1)),
+        voices=_voices("--num_seqs", flags.last("num_seqs", 1)),
         config_path=None if config is None else str(config),
         python=flags.last("python"),
     )
@@ -152,7 +156,7 @@ def _ramp(atoms):
 
 
 def _envelope(atoms):
-    return Envelope(str(_single("envelope ARRAY", atoms)) if atoms else None)
+    return Envelope(_name("envelope", _single("envelope ARRAY", atoms)) if atoms else None)
 
 
 def _seed(atoms):
@@ -163,7 +167,7 @@ def _seed(atoms):
     if len(atoms) > 2:
         raise RequestError(f"seed: got {_shown(atoms)} (seed ARRAY [SR], seed FILE, seed N)")
     rate = _whole("seed sample rate", atoms[1]) if len(atoms) == 2 else None
-    return Seed(str(atoms[0]), rate)
+    return Seed(_name("seed", atoms[0]), rate)
 
 
 def _rng(atoms):
@@ -193,7 +197,8 @@ def _generate_flags(atoms):
         arrays=_array_names("generate", flags.every("out")),
         seconds=None if duration is None else _seconds("--dur", duration),
         temperature=tuple(_temperature_or_env(t) for t in flags.every("temp")) or None,
-        seed=None if seed is None else Seed(str(seed), _whole_or_none("--seed_sr", seed_rate)),
+        seed=None if seed is None else Seed(_name("--seed", seed)),
+        seed_rate=_whole_or_none("--seed_sr", seed_rate),
         out_rate=_whole_or_none("--out_sr", out_rate),
     )
 
@@ -229,12 +234,26 @@ def _has_flags(atoms):
 
 
 def _array_names(name, atoms):
-    names = tuple(_text(atom) for atom in atoms)
+    names = tuple(_name(name, atom) for atom in atoms)
     if not names:
         raise RequestError(f"{name}: no array ({name} ARRAY, one for each voice)")
     if len(set(names)) != len(names):
         raise RequestError(f"{name}: an array is named twice in {_shown(names)}")
     return names
+
+
+def _name(message, atom):
+    name = _text(atom)
+    if not name:
+        raise RequestError(f"{message}: an empty name (name an array)")
+    return name
+
+
+def _voices(name, atom):
+    number = _whole(name, atom)
+    if number > MAX_VOICES:
+        raise RequestError(f"{name}: {number} (1 to {MAX_VOICES} voices)")
+    return number
 
 
 def _temperature_or_env(atom):
@@ -260,7 +279,7 @@ def _seconds(name, atom):
 
 def _number(name, atom):
     try:
-        value = float(atom)
+        value = float(str(atom).replace("_", "no digit"))  # Python reads 1_0 as 10
     except ValueError:
         raise RequestError(f"{name}: {atom!r} is not a number") from None
     if not math.isfinite(value):

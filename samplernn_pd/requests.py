@@ -12,6 +12,7 @@ from sopilib.errors import RequestError
 
 # A Pd array holds 8 bytes a sample; clearing and copying it needs as much again.
 _BYTES_PER_ARRAY_SAMPLE = 16
+MAX_ARRAY_SAMPLES = 1 << 28  # what our pyext lets an array be
 
 
 def generate_request(number, message, settings, model, host):
@@ -30,10 +31,11 @@ def generate_request(number, message, settings, model, host):
     seconds = message.seconds or settings.seconds
     rate = message.out_rate or model.sample_rate
     _check_arrays(message.arrays, model.num_seqs, host.arrays)
-    _check_memory(seconds * rate * model.num_seqs, seconds)
+    _check_size(seconds, rate, model.num_seqs)
     temperature, curve = _temperature(message, settings, model.num_seqs, host.arrays)
     seed = messages.Seed(None) if message.resume else message.seed or settings.seed
-    seed_file, seed_samples, seed_rate = _seed(seed, host)
+    seed_file, seed_samples, seed_rate = _seed(seed, message.seed_rate, host)
+    _check_payload(seed_samples + curve)
     ramp = settings.ramp
     return protocol.Generate(
         take=number,
@@ -77,12 +79,26 @@ def _check_arrays(names, voices, arrays):
             raise RequestError(f"no array {name!r} (make one, or check the name)")
 
 
-def _check_memory(num_samples, seconds):
-    needed, free = num_samples * _BYTES_PER_ARRAY_SAMPLE, available_bytes()
+def _check_size(seconds, rate, voices):
+    num_samples = seconds * rate
+    if num_samples > MAX_ARRAY_SAMPLES:
+        raise RequestError(
+            f"{seconds:g} s at {rate} Hz are more than an array holds "
+            f"(at most {MAX_ARRAY_SAMPLES / rate:.0f} s)"
+        )
+    needed, free = num_samples * voices * _BYTES_PER_ARRAY_SAMPLE, available_bytes()
     if needed > free:
         raise RequestError(
             f"{seconds:g} s need {needed / 1e9:.3g} GB of memory, {free / 1e9:.3g} GB are free "
             "(a shorter length, fewer voices)"
+        )
+
+
+def _check_payload(samples):
+    if len(samples) > protocol.MAX_PAYLOAD_BYTES:
+        raise RequestError(
+            f"seed and envelope are {len(samples) // 4} samples together "
+            f"(at most {protocol.MAX_PAYLOAD_BYTES // 4})"
         )
 
 
@@ -95,15 +111,21 @@ def _temperature(message, settings, voices, arrays):
     return entries, b""
 
 
-def _seed(seed, host):
-    """Returns (file, samples as bytes, rate); the array of a name goes before its file."""
+def _seed(seed, rate, host):
+    """Returns (file, samples as bytes, rate); the array of a name goes before its file.
+
+    `rate` is the one named with the take, else that of the seed counts, else Pd's.
+    """
     if seed.source is None:
         return None, b"", None
+    rate = rate or seed.rate
     if host.arrays.length(seed.source):
-        return None, host.arrays.read(seed.source), seed.rate or host.sample_rate
+        return None, host.arrays.read(seed.source), rate or host.sample_rate
     path = os.path.join(host.patch_folder, os.path.expanduser(seed.source))
     if not os.path.isfile(path):
         raise RequestError(f"seed: no array and no file {seed.source!r}")
+    if rate is not None:
+        raise RequestError(f"seed: {seed.source!r} is a file and has its own rate (leave it out)")
     return path, b"", None
 
 

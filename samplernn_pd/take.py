@@ -8,21 +8,30 @@ import time
 
 REDRAW_EVERY_S = 0.2
 _BYTES_PER_SAMPLE = 4
-_SLICE_SAMPLES = 1 << 16
+_SLICE_SAMPLES = 1 << 14
 _SILENCE = bytes(_SLICE_SAMPLES * _BYTES_PER_SAMPLE)
 
 
 class TakeInPd:
-    """Writes chunks into one array for each voice and reports how far it has come."""
+    """Writes chunks into one array for each voice and tells how far it has come.
 
-    def __init__(self, number, arrays, host):
+    Args:
+        number: of the take.
+        array_names: one for each voice.
+        arrays: as `samplernn_pd.arrays.PdArrays`.
+        say: called with selector and atoms of a status message.
+    """
+
+    def __init__(self, number, array_names, arrays, say):
         self.number = number
-        self.arrays = arrays
+        self.array_names = array_names
         self.stopping = False  # `stop` is on its way to the worker
-        self._host = host
+        self._arrays = arrays
+        self._say = say
         self._num_samples = 0
         self._sample_rate = 0
-        self._silenced = 0  # samples from which on the arrays may hold what was there before
+        self._old_end = 0  # samples before which the arrays held something older
+        self._silenced = 0  # samples before which they no longer do
         self._done = 0
         self._shown = 0
         self._speed = 0.0
@@ -33,20 +42,26 @@ class TakeInPd:
         """True once the arrays have been made ready."""
         return self._num_samples > 0
 
+    def shares_arrays(self, other):
+        """True if the take `other` writes into one of these arrays too."""
+        return not set(self.array_names).isdisjoint(other.array_names)
+
     def begin(self, num_samples, sample_rate):
         """Makes every array as long as the take; False if one cannot be."""
         self._num_samples, self._sample_rate = num_samples, sample_rate
-        resized = [self._host.arrays.resize(name, num_samples) for name in self.arrays]
+        old_length = max(self._arrays.length(name) for name in self.array_names)
+        self._old_end = min(old_length, num_samples)  # Pd makes what it adds silent
+        resized = [self._arrays.resize(name, num_samples) for name in self.array_names]
         return all(resized)
 
     def write(self, chunk):
         """Writes a `protocol.Chunk`; False if an array is gone or too short."""
         run_bytes = len(chunk.payload) // chunk.num_seqs
         written = [
-            self._host.arrays.write(
+            self._arrays.write(
                 name, chunk.start, chunk.payload[voice * run_bytes : (voice + 1) * run_bytes]
             )
-            for voice, name in enumerate(self.arrays)
+            for voice, name in enumerate(self.array_names)
         ]
         self._done = chunk.start + run_bytes // _BYTES_PER_SAMPLE
         self._silenced = max(self._silenced, self._done)
@@ -55,37 +70,34 @@ class TakeInPd:
 
     def silence_slice(self):
         """Silences some more of what the arrays held before; True while there is more."""
-        end = min(self._silenced + _SLICE_SAMPLES, self._num_samples)
-        silence = _SILENCE[: (end - self._silenced) * _BYTES_PER_SAMPLE]
-        for name in self.arrays:
-            self._host.arrays.write(name, self._silenced, silence)
+        begin, end = self._silenced, min(self._silenced + _SLICE_SAMPLES, self._old_end)
+        if end <= begin:
+            return False
+        silence = _SILENCE[: (end - begin) * _BYTES_PER_SAMPLE]
+        written = [self._arrays.write(name, begin, silence) for name in self.array_names]
         self._silenced = end
-        return end < self._num_samples
+        if not self._silenced < self._old_end:
+            self._redraw()
+        return all(written) and self._silenced < self._old_end
 
     def show_progress(self):
-        """Sends `progress` if there is any, and redraws the arrays now and then."""
+        """Tells the progress if there is any, and redraws the arrays now and then."""
         if self._done == self._shown:
             return
         self._shown = self._done
-        self._host.send(
-            "progress",
-            self._done / self._num_samples,
-            self._done / self._sample_rate,
-            self._speed,
-        )
+        fraction, seconds = self._done / self._num_samples, self._done / self._sample_rate
+        self._say("progress", fraction, seconds, self._speed)
         if time.monotonic() - self._drawn_at > REDRAW_EVERY_S:
             self._redraw()
 
     def report(self, selector):
         """Ends the take: `selector ARRAY SAMPLE_RATE LENGTH` for each array."""
-        while self.silence_slice():
-            pass
         self.show_progress()
         self._redraw()
-        for name in self.arrays:
-            self._host.send(selector, name, self._sample_rate, self._done)
+        for name in self.array_names:
+            self._say(selector, name, self._sample_rate, self._done)
 
     def _redraw(self):
         self._drawn_at = time.monotonic()
-        for name in self.arrays:
-            self._host.arrays.redraw(name)
+        for name in self.array_names:
+            self._arrays.redraw(name)

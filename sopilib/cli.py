@@ -51,9 +51,7 @@ def _parser():
     play.add_demo_arguments(
         command("demo", play.demo, "make a take in Pure Data, without a window")
     )
-    doctor.add_arguments(
-        command("doctor", doctor.doctor, "what works, what is missing, how to fix it")
-    )
+    command("doctor", doctor.doctor, "what works, what is missing, how to fix it")
     return parser
 
 
@@ -187,9 +185,12 @@ def _write_take(take, output_paths):
     bar_format = "{l_bar}{bar}| {n:.2f}/{total:.2f} s of sound [{elapsed}<{remaining}]"
     try:
         with tqdm(total=total_s, bar_format=bar_format) as bar:
+            num_made = 0
             for chunk in take:
                 chunks.append(chunk)
-                bar.update(chunk.shape[1] / take.sample_rate)
+                num_made += chunk.shape[1]
+                bar.n = num_made / take.sample_rate  # a sum of quotients may pass the total
+                bar.update(0)
     except KeyboardInterrupt:
         status = _INTERRUPTED
     audio = np.concatenate(chunks, axis=1)  # (num_seqs, num_samples)

@@ -51,10 +51,6 @@ class CheckError(SampleRNNError):
     """Something is missing or does not work; the text ends with its fix."""
 
 
-def add_arguments(parser):
-    """Adds the arguments of `samplernn doctor` to an `argparse` parser: there are none."""
-
-
 def doctor(args):
     """Prints a line for each check, as it is made.
 

@@ -253,7 +253,7 @@ def _decode(frame):
 def _parse_header(header):
     try:
         fields = json.loads(header)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a header is not JSON: {error}") from None
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
         raise ProtocolError(f"a header has no type: {header[:80]!r}")

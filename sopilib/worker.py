@@ -6,6 +6,7 @@ answers them one after the other, and between two chunks of a take looks for tho
 that steer it. See PROTOCOL.md.
 """
 
+import contextlib
 import logging
 import os
 import queue
@@ -49,7 +50,7 @@ class Worker:
 
     def _dispatch(self, request):
         if isinstance(request, protocol.Hello):
-            _check_version(request)
+            self._check_version(request)
         elif isinstance(request, protocol.Load):
             self._load(request)
         elif isinstance(request, protocol.Generate):
@@ -57,6 +58,16 @@ class Worker:
         elif isinstance(request, protocol.Unknown):
             raise RequestError(f"unknown request {request.type!r}")
         # What steers a take came after its end: nothing is left to steer.
+
+    def _check_version(self, hello):
+        """Hangs up on a Pd that speaks another protocol."""
+        if hello.protocol != protocol.PROTOCOL_VERSION:
+            self._fail(
+                hello,
+                f"Pd speaks protocol {hello.protocol}, this worker "
+                f"{protocol.PROTOCOL_VERSION} (install both from one version)",
+            )
+            sys.exit(1)
 
     def _load(self, request):
         from sopilib import model_folder
@@ -209,14 +220,6 @@ def _chunk_message(number, position, chunk, sample_rate, began):
     return protocol.Chunk(number, position, chunk.shape[0], round(speed, 3), payload)
 
 
-def _check_version(hello):
-    if hello.protocol != protocol.PROTOCOL_VERSION:
-        raise ProtocolError(
-            f"Pd speaks protocol {hello.protocol}, this worker "
-            f"{protocol.PROTOCOL_VERSION} (install both from one version)"
-        )
-
-
 def _missing_package_text(error):
     name = getattr(error, "name", None) or str(error)
     package = name.partition(".")[0]
@@ -240,6 +243,13 @@ def read_requests(stream, inbox):
         os._exit(0)
 
 
+def _leave_real_time():
+    """Pd's audio may run in real time, which its children inherit and would compete with."""
+    if hasattr(os, "sched_setscheduler"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def _private_stdout():
     """Keeps standard output for the protocol: whatever else prints goes to standard error."""
     stream = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -258,6 +268,7 @@ def _sender(stream):
 
 def main():
     """Runs the worker on the process's own pipes until the parent hangs up."""
+    _leave_real_time()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Pd; its end is ours
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
     stdin = os.fdopen(os.dup(0), "rb", buffering=0)

@@ -55,7 +55,7 @@ def test_the_worker_says_hello(client):
 def test_a_killed_worker_is_reported_with_its_signal(client):
     next_event(client)
     os.kill(client.pid, signal.SIGKILL)
-    assert next_event(client).reason == "the worker was killed by signal 9"
+    assert next_event(client).reason == "the worker was killed by signal 9 (load again)"
 
 
 def test_close_ends_the_process_and_its_events(client):
@@ -92,7 +92,7 @@ def script(path, *lines):
 
 def test_a_program_that_is_no_worker_is_ended_at_its_first_word(tmp_path):
     client = WorkerClient(script(tmp_path / "python", "echo Welcome", "exec sleep 60"), ROOT)
-    assert "does not run a worker" in next_event(client).reason
+    assert "is no Python that runs a worker" in next_event(client).reason
     wait_until_ended(client.pid, 2)
     client.close()
 
@@ -101,6 +101,23 @@ def test_a_worker_that_cannot_begin_is_reported_with_the_last_line_of_its_log(tm
     python = script(tmp_path / "python", "echo one >&2", "echo no module two >&2", "exit 3")
     client = WorkerClient(python, ROOT)
     assert next_event(client).reason == "the worker ended with status 3: no module two"
+    client.close()
+
+
+def test_the_worker_has_no_part_in_the_real_time_of_its_parent(tmp_path):
+    """As a Pd in real time starts it; allowed to do that or not, the worker is ordinary."""
+    python = script(tmp_path / "python", f'exec chrt --rr 5 {sys.executable} "$@" ||'
+                    f' exec {sys.executable} "$@"')
+    client = WorkerClient(python, ROOT)
+    next_event(client)
+    assert os.sched_getscheduler(client.pid) == os.SCHED_OTHER
+    client.close()
+
+
+def test_a_python_home_of_pd_is_not_the_workers(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))
+    client = WorkerClient(sys.executable, ROOT)
+    assert next_event(client).protocol == protocol.PROTOCOL_VERSION
     client.close()
 
 
@@ -143,3 +160,17 @@ def test_bytes_that_are_no_frame_end_the_worker():
     )
     _, log = worker.communicate(b"GET / HTTP/1.0\r\n\r\n", timeout=TIME_LIMIT_S)
     assert b"not a frame" in log
+
+
+def test_the_worker_hangs_up_on_another_protocol():
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "sopilib.worker"], cwd=ROOT,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )
+    worker.stdin.write(protocol.encode(protocol.Hello(99, "9.9")))
+    worker.stdin.flush()
+    *_, failure = protocol.Decoder().feed(worker.stdout.read())
+    assert "protocol 99" in failure.text
+    assert worker.wait(TIME_LIMIT_S) == 1
+    worker.stdin.close()
+    worker.stdout.close()

@@ -75,6 +75,7 @@ def test_an_unknown_type_is_a_message_of_its_own():
         struct.pack("<4sII", b"SRNN", 2, 0xFFFFFFFF),
         frame_of(b"{]"),
         frame_of(b"[1]"),
+        frame_of(b"[" * 200_000),
         frame_of(b'{"take": 1}'),
         frame_of(b'{"type": "finished"}'),
         frame_of(b"\xff\xfe"),

@@ -135,7 +135,7 @@ def test_continue_goes_on_from_the_last_take(pd):
 
 def test_the_flag_form_works_in_a_polled_object_too(pd):
     pd.message("generate --out_sr 8000 --dur 0.1 --temp Env([0.7,1.05],[0.1],[0]) --out sound1 "
-               "--temp 1 --out sound2")
+               "--temp 0.9 --out sound2")
     pd.status("generated sound1 8000 800")
     assert pd.samples("sound1").size == 800
 
@@ -156,6 +156,39 @@ def test_stop_keeps_what_is_finished_and_a_take_asked_for_at_once_follows(pd):
     done = int(pd.status(r"stopped sound1 16000 (\d+)")[1])
     assert 0 < done < 120 * 16000
     pd.status("generated sound2 16000 160")
+
+
+def test_the_last_stop_is_the_last_word(pd):
+    """Sent at once: generate, stop, generate, stop."""
+    pd.message("length 120")
+    for message in ("generate sound1 sound2", "stop", "generate sound1 sound2", "stop"):
+        pd.message(message)
+    pd.wait_for(r"^status: (stopped sound2 16000 \d+|error .*)$")
+    time.sleep(0.5)
+    pd.message("stop")
+    pd.status("error stop: no take is running")
+
+
+def test_what_is_set_behind_a_waiting_take_is_for_that_take(pd):
+    begin_long_take(pd)
+    for message in ("stop", "length 0.01", "generate sound1 sound2", "length 0.02"):
+        pd.message(message)
+    pd.status("generated sound2 16000 160")
+    pd.message("generate sound1 sound2")
+    pd.status("generated sound2 16000 320")
+
+
+def test_what_an_array_held_before_is_silent_behind_a_stopped_take(pd):
+    pd.message("length 20")
+    pd.message("generate sound1 sound2")
+    pd.sync()
+    for name in ("sound1", "sound2"):
+        pd.send(name, "const", 0.5)
+    pd.status("progress .*")
+    pd.message("stop")
+    done = int(pd.status(r"stopped sound2 16000 (\d+)")[1])
+    time.sleep(1.5)
+    assert not np.any(pd.samples("sound2")[done:])
 
 
 def test_temperature_in_mid_take_changes_what_follows_and_nothing_before(pd):
@@ -221,7 +254,10 @@ BAD_MESSAGES = [
     ("length 0", "0"),
     ("length -4", "-4"),
     ("length nan", "nan"),
-    ("generate --dur 1e12 --out sound1 --out sound2", "memory"),
+    (f"load {GRU} voices 1000", "64"),
+    ("generate --dur 17000 --out sound1 --out sound2", "array holds"),
+    ("generate --dur 3000 --out_sr 384000 --out sound1 --out sound2", "array holds"),
+    ("generate --dur 1e12 --out sound1 --out sound2", "array holds"),
     ("generate --seed missing.wav --out sound1 --out sound2", "missing.wav"),
     ("generate --temp Env([1 --out sound1 --out sound2", "Env"),
     ("stop", "no take"),
@@ -343,6 +379,43 @@ def test_the_older_form_detached_and_without_polls_ends_with_its_generated_messa
             assert np.ptp(pd.samples(name)) > 0.1
 
 
+@pytest.mark.parametrize("detach", [1, 2])
+def test_a_long_detached_take_tells_its_progress_and_ends(tmp_path, detach):
+    patch = (PATCHES / "class-detached.pd").read_text().replace("@detach 1", f"@detach {detach}")
+    (tmp_path / "class.pd").write_text(patch)
+    with ClassInPd(tmp_path / "class.pd") as pd:
+        pd.load()
+        pd.message("generate --dur 20 --out sound1")
+        for _ in range(10):
+            pd.status("progress .*")
+            if detach == 2:
+                pd.message("temperature 0.9")
+        pd.status("generated sound1 16000 320000", TAKE_LIMIT_S)
+
+
+def test_an_error_that_is_answered_with_a_load_does_not_go_round_in_pd(tmp_path):
+    patch = (PATCHES / "class-polled.pd").read_text()
+    (tmp_path / "class.pd").write_text(
+        patch + "#X obj 130 300 route error;\n#X msg 130 330 load nowhere-else;\n"
+        "#X connect 4 0 10 0;\n#X connect 10 0 11 0;\n#X connect 11 0 4 1;\n"
+    )
+    with ClassInPd(tmp_path / "class.pd") as pd:
+        pd.message("load nowhere")
+        for _ in range(3):
+            pd.status("error no model 'nowhere-else'.*", LOAD_LIMIT_S)
+        assert "Traceback" not in pd.console
+        assert "is being loaded" not in pd.console
+
+
+def test_continue_needs_a_take_that_has_begun():
+    with ClassInPd() as pd:
+        pd.load()
+        pd.message("generate --temp Env(1 --out sound1")
+        pd.status("error .*Env.*")
+        pd.message("continue sound1")
+        pd.status("error continue: there is no take.*")
+
+
 def test_stop_ends_a_take_within_a_fifth_of_a_second():
     with ClassInPd("class-stopwatch.pd") as pd:
         pd.load()
@@ -353,7 +426,7 @@ def test_stop_ends_a_take_within_a_fifth_of_a_second():
             pd.status(r"progress .*")
             pd.send("stop-now")
             times_ms.append(float(pd.wait_for(r"^stopped-after-ms: (\S+)$")[1]))
-        assert min(times_ms) < 200
+        assert max(times_ms) < 200
 
 
 def test_messages_before_a_load_or_during_it_get_an_error():
@@ -376,7 +449,7 @@ def test_a_killed_worker_is_told_and_the_next_load_works():
         pd.message("generate sound1")
         pd.status("progress .*")
         os.kill(pd.worker_pids()[0], signal.SIGKILL)
-        pd.status("error the worker was killed by signal 9")
+        pd.status("error the worker was killed by signal 9 .*")
         done = int(pd.status(r"stopped sound1 16000 (\d+)")[1])
         pd.status("worker off")
         assert np.any(pd.samples("sound1")[:done])

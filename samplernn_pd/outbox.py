@@ -1,0 +1,36 @@
+"""Status messages on their way to Pd.
+
+They wait here until the state that they tell of is complete: a patch may answer one
+with the next message before the host's `send` returns.
+"""
+
+import collections
+
+
+class Outbox:
+    """Queues status messages for `host.send(selector, *atoms)`."""
+
+    def __init__(self, host):
+        self._host = host
+        self._waiting = collections.deque()
+        self._sending = False
+
+    def say(self, selector, *atoms):
+        """Queues a status message; atoms are int, float or str."""
+        self._waiting.append((selector, *atoms))
+
+    def error(self, text):
+        """Writes a line to the console and queues it as `error`, word by word."""
+        self._host.print(f"samplernn: {text}")
+        self.say("error", *text.split())
+
+    def send(self):
+        """Sends what waits now; answers to answers go with the next call."""
+        if self._sending:
+            return
+        self._sending = True
+        try:
+            for _ in range(len(self._waiting)):
+                self._host.send(*self._waiting.popleft())
+        finally:
+            self._sending = False
