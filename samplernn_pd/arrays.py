@@ -9,6 +9,8 @@ import array
 import pyext
 
 _BYTES_PER_SAMPLE = 4
+# Our own pyext, where a view off Pd's thread is a copy of the whole array
+_TAKES_SLICES = getattr(pyext, "thread_safe", False)
 
 
 class PdArrays:
@@ -38,7 +40,10 @@ class PdArrays:
         end = start + len(samples) // _BYTES_PER_SAMPLE
         if len(buffer) < end:
             return False
-        memoryview(buffer)[start:end] = array.array("f", samples)
+        if _TAKES_SLICES:
+            buffer[start:end] = array.array("f", samples)
+        else:
+            memoryview(buffer)[start:end] = array.array("f", samples)
         return True
 
     def redraw(self, name):

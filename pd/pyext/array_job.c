@@ -2,6 +2,21 @@
 
 #include "array_job.h"
 
+/* Adds to the number of living views of arrays themselves, on any thread, and
+   returns it. Views come into being on Pd's thread only. */
+int array_count_views(int change)
+{
+    static int num_views = 0;
+    return __atomic_add_fetch(&num_views, change, __ATOMIC_ACQ_REL);
+}
+
+int array_raise_missing(const char *name)
+{
+    PyErr_Format(PyExc_LookupError, "there is no array '%s' (create it in the patch, or "
+        "check the name)", name);
+    return -1;
+}
+
 static t_garray *find_array(const char *name)
 {
     return (t_garray *)pd_findbyclass(gensym(name), garray_class);
@@ -39,11 +54,12 @@ static void redraw(const char *name)
         garray_redraw(array);
 }
 
-static void resize(const char *name, long length)
+static void resize(t_array_job *job)
 {
-    t_garray *array = find_array(name);
-    if (array)
-        garray_resize_long(array, length);
+    t_garray *array = find_array(job->name);
+    job->is_refused = array_count_views(0) > 0;
+    if (array && !job->is_refused)
+        garray_resize_long(array, job->length);
 }
 
 /* Does the job and leaves in it how long the array then is, 0 if there is none. */
@@ -52,7 +68,7 @@ static void array_job_run(t_job *base)
     t_array_job *job = (t_array_job *)base;
     long length;
     if (job->kind == RESIZE)
-        resize(job->name, job->length);
+        resize(job);
     if (job->kind == REDRAW)
         redraw(job->name);
     t_word *words = array_words(job->name, &length);
@@ -92,6 +108,23 @@ t_array_job *array_job_new(int kind, const char *name)
     return job;
 }
 
+/* Returns a WRITE job with room for `length` samples, for the caller to fill, or
+   NULL with an error set. */
+t_array_job *array_job_new_write(const char *name, long start, long length)
+{
+    t_array_job *job = array_job_new(WRITE, name);
+    if (!job)
+        return NULL;
+    job->start = start;
+    job->length = length;
+    job->samples = malloc(sizeof(t_float) * (size_t)length);
+    if (job->samples)
+        return job;
+    array_job_release(&job->job);
+    PyErr_NoMemory();
+    return NULL;
+}
+
 /* Does a job on Pd's thread, whichever this is. Returns NULL with an error set if
    that was not possible, else the job, to be released. */
 t_array_job *array_job_do(t_array_job *job)
@@ -109,16 +142,20 @@ t_array_job *array_job_do(t_array_job *job)
     return NULL;
 }
 
-/* Has a job done without waiting; it is lost if the array is gone by then. Prints
-   why if that is not possible. Takes the job, or NULL with an error set. */
-void array_job_leave(t_array_job *job)
+/* Has a job done without waiting; it is lost if the array is gone by then, and so
+   are samples beyond its end. Takes the job, or NULL with an error set. Returns 0
+   with an error set if the queue stays full. */
+int array_job_leave(t_array_job *job)
 {
     if (!job)
-        report_exception();
-    else if (on_pd_thread) {
+        return 0;
+    if (on_pd_thread) {
         array_job_run(&job->job);
         array_job_release(&job->job);
-    } else if (!queue_post(&job->job))
-        PySys_WriteStderr("pyext: samples for an array are lost, the queue to Pd is "
-            "full (write larger parts)\n");
+    } else if (!queue_post(&job->job)) {
+        PyErr_SetString(PyExc_RuntimeError, "pyext.Buffer: not done, the queue to Pd "
+            "is full (write larger parts)");
+        return 0;
+    }
+    return 1;
 }

@@ -1,37 +1,12 @@
-/* pyext.Buffer: a Pd array in Python, through the buffer protocol.
+/* pyext.Buffer: a Pd array in Python.
 
-   On Pd's thread a memoryview is a view of the array itself. On any other thread
-   Pd may move or delete the array at any time, so there a memoryview is a view of
-   a copy that Pd's thread has made; when it is released, what has changed in it
-   is left for Pd's thread to write into the array, if that still exists. */
+   It knows the array by name and looks at it only when that is needed, so that
+   writing a slice costs another thread than Pd's no more than leaving the samples
+   in the queue. */
 
-#include "array_job.h"
+#include "buffer.h"
 
 #define MAX_LENGTH (1L << 28)
-
-typedef struct {
-    PyObject_HEAD
-    char *name;
-    Py_ssize_t length;  /* when last looked at; other threads than Pd's keep it */
-    int num_direct;     /* living views of the array itself */
-    int is_dirty;
-} t_buffer;
-
-/* What a view needs besides its Py_buffer. */
-typedef struct {
-    Py_ssize_t length, stride_bytes;
-    t_float *copy;      /* (length,), NULL: a view of the array itself */
-    t_float *original;  /* (length,) the copy as it was */
-} t_view;
-
-static int num_direct_views = 0;    /* of all Buffers; under the GIL */
-
-static int raise_missing(const t_buffer *self)
-{
-    PyErr_Format(PyExc_LookupError, "there is no array '%s' (create it in the patch, or "
-        "check the name)", self->name);
-    return -1;
-}
 
 /* Looks up how long the array is, 0 if there is none; -1 with an error set. */
 static Py_ssize_t measure(t_buffer *self)
@@ -51,7 +26,11 @@ static PyObject *buffer_new(PyTypeObject *type, PyObject *args, PyObject *keywor
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:Buffer", names, &name))
         return NULL;
     t_buffer *self = (t_buffer *)type->tp_alloc(type, 0);
-    if (self && (!(self->name = symbol_copy_text(name)) || measure(self) < 0))
+    if (!self)
+        return NULL;
+    self->length = -1;
+    self->name = symbol_copy_text(name);
+    if (!self->name)
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -62,8 +41,8 @@ static void buffer_dealloc(PyObject *base)
     PyTypeObject *type = Py_TYPE(base);
     PyObject *error, *value, *traceback;
     PyErr_Fetch(&error, &value, &traceback);
-    if (self->is_dirty)
-        array_job_leave(array_job_new(REDRAW, self->name));
+    if (self->is_dirty && !array_job_leave(array_job_new(REDRAW, self->name)))
+        report_exception();
     PyErr_Restore(error, value, traceback);
     free(self->name);
     type->tp_free(base);
@@ -73,7 +52,7 @@ static void buffer_dealloc(PyObject *base)
 static Py_ssize_t buffer_length(PyObject *base)
 {
     t_buffer *self = (t_buffer *)base;
-    return on_pd_thread ? measure(self) : self->length;
+    return on_pd_thread || self->length < 0 ? measure(self) : self->length;
 }
 
 static PyObject *buffer_dirty(PyObject *self, PyObject *unused)
@@ -83,15 +62,17 @@ static PyObject *buffer_dirty(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* Returns 0 with an error set if the array cannot be given that length. */
-static int check_resize(const t_buffer *self, long length)
+/* Sets an error unless the array was found, free, and given that length. */
+static int check_resized(t_buffer *self, const t_array_job *job, long length)
 {
-    if (length < 1 || length > MAX_LENGTH)
-        PyErr_Format(PyExc_ValueError, "array '%s' cannot have %ld samples (give 1 to "
-            "%ld)", self->name, length, MAX_LENGTH);
-    else if (self->num_direct > 0)
-        PyErr_Format(PyExc_BufferError, "array '%s' has a memoryview (release it before "
-            "resize)", self->name);
+    self->length = job->length;
+    if (self->length == 0)
+        array_raise_missing(self->name);
+    else if (job->is_refused)
+        PyErr_Format(PyExc_BufferError, "array '%s' is not resized while there is a "
+            "memoryview of an array (release it before)", self->name);
+    else if (self->length != length)
+        PyErr_NoMemory();
     return !PyErr_Occurred();
 }
 
@@ -99,148 +80,96 @@ static PyObject *buffer_resize(PyObject *base, PyObject *args)
 {
     long length;
     t_buffer *self = (t_buffer *)base;
-    if (!PyArg_ParseTuple(args, "l:resize", &length) || !check_resize(self, length))
+    if (!PyArg_ParseTuple(args, "l:resize", &length))
         return NULL;
+    if (length < 1 || length > MAX_LENGTH)
+        return PyErr_Format(PyExc_ValueError, "array '%s' cannot have %ld samples (give 1 "
+            "to %ld)", self->name, length, MAX_LENGTH);
     t_array_job *job = array_job_new(RESIZE, self->name);
     if (job)
         job->length = length;
     if (!(job = array_job_do(job)))
         return NULL;
-    self->length = job->length;
+    int is_resized = check_resized(self, job, length);
     array_job_release(&job->job);
-    if (self->length == 0)
-        raise_missing(self);
-    else if (self->length != length)
-        PyErr_NoMemory();
-    if (PyErr_Occurred())
+    if (!is_resized)
         return NULL;
     Py_RETURN_NONE;
 }
 
-/* Points the view at the array itself; returns its samples, or NULL. */
-static void *view_array(t_buffer *self, t_view *view)
+/* Returns 0 with an error set unless the key is a slice of step 1. */
+static int unpack_slice(PyObject *key, Py_ssize_t *start, Py_ssize_t *stop)
 {
-    long length;
-    queue_flush();
-    t_word *words = array_words(self->name, &length);
-    if (!words) {
-        raise_missing(self);
-        return NULL;
-    }
-    view->length = self->length = length;
-    view->stride_bytes = sizeof(t_word);
-    self->num_direct++;
-    num_direct_views++;
-    return &words->w_float;
+    Py_ssize_t step;
+    if (!PySlice_Check(key))
+        PyErr_Format(PyExc_TypeError, "pyext.Buffer takes slices, not %.100s (write "
+            "buffer[a:b] = samples)", Py_TYPE(key)->tp_name);
+    else if (PySlice_Unpack(key, start, stop, &step) == 0 && step != 1)
+        PyErr_Format(PyExc_ValueError, "pyext.Buffer takes slices of step 1, not %zd", step);
+    return !PyErr_Occurred();
 }
 
-/* Points the view at a copy of the array; returns its samples, or NULL. */
-static void *view_copy(t_buffer *self, t_view *view)
+/* Returns how many samples a slice means, from `start` on; -1 with an error set. As
+   in any sequence it ends with the array. Another thread than Pd's does not wait to
+   learn where that is, unless the slice counts from there. */
+static Py_ssize_t find_range(t_buffer *self, PyObject *key, Py_ssize_t *start)
 {
-    t_array_job *job = array_job_do(array_job_new(COPY, self->name));
-    if (!job)
-        return NULL;
-    size_t size_bytes = sizeof(t_float) * (size_t)job->length;
-    view->length = self->length = job->length;
-    view->stride_bytes = sizeof(t_float);
-    view->copy = job->samples;
-    job->samples = NULL;
-    array_job_release(&job->job);
-    if (view->length == 0) {
-        raise_missing(self);
-        return NULL;
-    }
-    view->original = malloc(size_bytes);
-    if (view->copy && view->original)
-        return memcpy(view->original, view->copy, size_bytes) ? view->copy : NULL;
-    PyErr_NoMemory();
-    return NULL;
+    Py_ssize_t stop;
+    if (!unpack_slice(key, start, &stop))
+        return -1;
+    int counts_from_end = *start < 0 || stop < 0 || stop == PY_SSIZE_T_MAX;
+    if ((on_pd_thread || (counts_from_end && self->length < 0)) && measure(self) < 0)
+        return -1;
+    if (self->length == 0)
+        return array_raise_missing(self->name);
+    return PySlice_AdjustIndices(self->length < 0 ? PY_SSIZE_T_MAX : self->length, start,
+        &stop, 1);
 }
 
-static void free_view(t_view *view)
+/* Returns 0 with an error set unless the samples are what fits into the slice. */
+static int check_samples(const t_buffer *self, const Py_buffer *samples, Py_ssize_t length)
 {
-    free(view->copy);
-    free(view->original);
-    free(view);
+    const char *format = samples->format ? samples->format : "B";
+    if (samples->ndim != 1 || strcmp(format, ARRAY_FORMAT) != 0)
+        PyErr_Format(PyExc_TypeError, "array '%s' takes samples of format '%s', not '%s' in "
+            "%d dimensions (give an array.array('%s'))", self->name, ARRAY_FORMAT, format,
+            samples->ndim, ARRAY_FORMAT);
+    else if (samples->shape[0] != length)
+        PyErr_Format(PyExc_ValueError, "array '%s': %zd samples do not fit into a slice of "
+            "%zd (give as many, within the array)", self->name, samples->shape[0], length);
+    return !PyErr_Occurred();
 }
 
-static int get_view(PyObject *base, Py_buffer *result, int flags)
+/* Returns -1 with an error set, or 0. */
+static int leave_samples(t_buffer *self, PyObject *key, Py_buffer *samples)
 {
-    t_buffer *self = (t_buffer *)base;
-    result->obj = NULL;
-    if ((flags & PyBUF_STRIDES) != PyBUF_STRIDES) {
-        PyErr_SetString(PyExc_BufferError, "a Pd array is strided (use a memoryview)");
+    Py_ssize_t start, length = find_range(self, key, &start);
+    if (length < 0 || !check_samples(self, samples, length))
+        return -1;
+    if (length == 0)
+        return 0;
+    t_array_job *job = array_job_new_write(self->name, start, length);
+    if (job)
+        PyBuffer_ToContiguous(job->samples, samples, samples->len, 'C');
+    return array_job_leave(job) ? 0 : -1;
+}
+
+/* buffer[a:b] = samples */
+static int buffer_write(PyObject *base, PyObject *key, PyObject *value)
+{
+    Py_buffer samples;
+    if (!value || !PyObject_CheckBuffer(value)) {
+        PyErr_Format(PyExc_TypeError, "a slice of a pyext.Buffer takes samples (give an "
+            "array.array('%s'))", ARRAY_FORMAT);
         return -1;
     }
-    t_view *view = calloc(1, sizeof(*view));
-    if (!view) {
-        PyErr_NoMemory();
+    if (on_pd_thread)
+        queue_flush();
+    if (PyObject_GetBuffer(value, &samples, PyBUF_FULL_RO) < 0)
         return -1;
-    }
-    void *samples = on_pd_thread ? view_array(self, view) : view_copy(self, view);
-    if (!samples) {
-        free_view(view);
-        return -1;
-    }
-    *result = (Py_buffer){
-        .buf = samples, .obj = Py_NewRef(base), .itemsize = sizeof(t_float),
-        .len = view->length * (Py_ssize_t)sizeof(t_float), .ndim = 1,
-        .format = sizeof(t_float) == 4 ? "f" : "d", .shape = &view->length,
-        .strides = &view->stride_bytes, .internal = view,
-    };
-    return 0;
-}
-
-static int differs(const t_view *view, long i)
-{
-    return memcmp(&view->copy[i], &view->original[i], sizeof(t_float)) != 0;
-}
-
-/* Leaves what has changed in a copy, from the first to the last changed sample,
-   to be written into the array. */
-static void write_back(const t_buffer *self, const t_view *view)
-{
-    long start = 0, end = view->length;
-    while (start < end && !differs(view, start))
-        start++;
-    while (end > start && !differs(view, end - 1))
-        end--;
-    if (start == end)
-        return;
-    size_t size_bytes = sizeof(t_float) * (size_t)(end - start);
-    t_array_job *job = array_job_new(WRITE, self->name);
-    if (job && (job->samples = malloc(size_bytes))) {
-        memcpy(job->samples, &view->copy[start], size_bytes);
-        job->start = start;
-        job->length = end - start;
-    }
-    array_job_leave(job);
-}
-
-static void release_view(PyObject *base, Py_buffer *buffer)
-{
-    t_buffer *self = (t_buffer *)base;
-    t_view *view = buffer->internal;
-    PyObject *error, *value, *traceback;
-    PyErr_Fetch(&error, &value, &traceback);
-    if (view->copy)
-        write_back(self, view);
-    else {
-        self->num_direct--;
-        num_direct_views--;
-    }
-    free_view(view);
-    PyErr_Restore(error, value, traceback);
-}
-
-/* Warns of a view that a handler has kept; for Pd's thread as it leaves Python. */
-void buffer_check_views(void)
-{
-    static int num_known = 0;
-    if (num_direct_views > num_known)
-        pd_error(NULL, "pyext: a memoryview of an array outlives its handler (release "
-            "it: Pd may move or delete the array)");
-    num_known = num_direct_views;
+    int status = leave_samples((t_buffer *)base, key, &samples);
+    PyBuffer_Release(&samples);
+    return status;
 }
 
 static PyMethodDef methods[] = {
@@ -251,13 +180,15 @@ static PyMethodDef methods[] = {
 
 static PyType_Slot slots[] = {
     {Py_tp_doc, "Buffer(name): a Pd array; len() is 0 if there is none of that name.\n"
-        "memoryview(buffer) is writable. LookupError without an array."},
+        "memoryview(buffer) is writable; buffer[a:b] = samples takes an array('f') and\n"
+        "only leaves them to Pd on another thread. LookupError without an array."},
     {Py_tp_new, buffer_new},
     {Py_tp_dealloc, buffer_dealloc},
     {Py_tp_methods, methods},
     {Py_mp_length, buffer_length},
-    {Py_bf_getbuffer, get_view},
-    {Py_bf_releasebuffer, release_view},
+    {Py_mp_ass_subscript, buffer_write},
+    {Py_bf_getbuffer, buffer_get_view},
+    {Py_bf_releasebuffer, buffer_release_view},
     {0, NULL}
 };
 
@@ -268,7 +199,7 @@ static PyType_Spec spec = {
 int buffer_add(PyObject *module)
 {
     PyObject *type = PyType_FromSpec(&spec);
-    int is_added = type && PyModule_AddObjectRef(module, "Buffer", type) == 0;
+    int is_added = type && PyModule_AddType(module, (PyTypeObject *)type) == 0;
     Py_XDECREF(type);
     return is_added;
 }

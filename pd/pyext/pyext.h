@@ -60,9 +60,15 @@ void interpreter_add_paths(t_canvas *canvas, t_symbol *canvas_dir);
 PyObject *interpreter_find_class(const char *module_name, const char *class_name);
 int interpreter_reload(const char *module_name);
 
-/* host.c: life of an instance */
+/* errors.c: exceptions on the console */
+void report_exception(void);
+void report_failure(const char *label, const char *what);
+
+/* reference.c: who knows a host */
 void host_ref(t_host *host);
 void host_unref(t_host *host);
+
+/* host.c: life of an instance */
 t_host *host_open(t_pyext *x, PyObject *type);
 int host_count(t_host *host, const char *attribute);
 void host_call_del(t_host *host);
@@ -83,8 +89,6 @@ void leave_python(PyGILState_STATE state);
 PyObject *dispatch_arguments(int argc, const t_atom *argv, Py_ssize_t num_leading);
 void dispatch_call(t_host *host, int inlet, t_symbol *selector, int argc,
     const t_atom *argv);
-void report_exception(void);
-void report_failure(const char *label, const char *what);
 
 /* outlets.c: messages out */
 PyObject *outlets_send(t_host *host, PyObject *args);
@@ -125,6 +129,8 @@ char *symbol_copy_text(PyObject *symbol_or_str);
 
 /* buffer.c: pyext.Buffer */
 int buffer_add(PyObject *module);
+
+/* buffer_view.c: memoryviews of pyext.Buffer */
 void buffer_check_views(void);
 
 #endif

@@ -109,7 +109,7 @@ int python_class_add(PyObject *module)
 {
     base = (PyTypeObject *)PyType_FromSpec(&spec);
     return base && set_count("_inlets") && set_count("_outlets")
-        && PyModule_AddObjectRef(module, "_class", (PyObject *)base) == 0;
+        && PyModule_AddType(module, base) == 0;
 }
 
 int python_class_is_base_of(PyObject *type)

@@ -115,6 +115,5 @@ static PyType_Spec spec = {
 int symbol_add(PyObject *module)
 {
     symbol_type = (PyTypeObject *)PyType_FromSpec(&spec);
-    return symbol_type
-        && PyModule_AddObjectRef(module, "Symbol", (PyObject *)symbol_type) == 0;
+    return symbol_type && PyModule_AddType(module, symbol_type) == 0;
 }

@@ -44,6 +44,36 @@ class Arrays(pyext._class):
     def write_doubles(self, name):
         memoryview(pyext.Buffer(name))[0:2] = array.array("d", [1, 2])
 
+    def assign(self, name, start, *values):
+        buffer = pyext.Buffer(str(name))
+        buffer[start:start + len(values)] = array.array("f", values)
+
+    def assign_range(self, name, start, stop, *values):
+        pyext.Buffer(name)[start:stop] = array.array("f", values)
+
+    def assign_everywhere(self, name):
+        buffer = pyext.Buffer(name)
+        buffer[:2] = array.array("f", [1, 2])
+        buffer[-1:] = array.array("f", [4])
+        buffer[2:2] = array.array("f")
+        buffer[2:3] = memoryview(array.array("f", [0, 3, 0]))[1:2]
+
+    def assign_beyond(self, name, start, *values):
+        buffer = pyext.Buffer(name)
+        print("of", len(buffer))
+        buffer[start:start + len(values)] = array.array("f", values)
+
+    def assign_wrong(self, name, kind):
+        key, samples = {
+            "doubles": (slice(0, 2), array.array("d", [1, 2])),
+            "bytes": (slice(0, 2), b"12345678"),
+            "list": (slice(0, 2), [1.0, 2.0]),
+            "matrix": (slice(0, 2), memoryview(bytes(8)).cast("f", (1, 2))),
+            "index": (0, array.array("f", [1])),
+            "steps": (slice(0, 4, 2), array.array("f", [1, 2])),
+        }[str(kind)]
+        pyext.Buffer(name)[key] = samples
+
     def resize(self, name, length):
         buffer = pyext.Buffer(name)
         buffer.resize(length)
@@ -59,6 +89,22 @@ class Arrays(pyext._class):
         buffer = pyext.Buffer(name)
         view = memoryview(buffer)
         buffer.resize(len(view) + 1)
+
+    def resize_viewed_by_another_buffer(self, name):
+        view = memoryview(pyext.Buffer(name))
+        try:
+            pyext.Buffer(name).resize(20_000_000)
+        finally:
+            view[:] = array.array("f", [1, 2, 3, 4])
+
+    def resize_by_a_thread_while_viewed(self, name):
+        view = memoryview(pyext.Buffer(name))
+        thread = threading.Thread(target=self.run, args=("resize", str(name), 20_000_000))
+        thread.start()
+        while thread.is_alive():
+            self._outlet(1, "flushed")
+            time.sleep(0.001)
+        view[:] = array.array("f", [1, 2, 3, 4])
 
     def keep(self, name):
         self.kept = memoryview(pyext.Buffer(name))
@@ -103,7 +149,7 @@ class Writer(pyext._class):
 
 
 class Reporter(pyext._class):
-    """Writes on a thread and then reports, as a take does."""
+    """Writes slices on a thread and then reports, as a take does."""
 
     _inlets = 1
     _outlets = 1
@@ -112,9 +158,26 @@ class Reporter(pyext._class):
         threading.Thread(target=self.write, args=(str(name), value)).start()
 
     def write(self, name, value):
-        buffer = pyext.Buffer(name)
-        memoryview(buffer)[0:1] = array.array("f", [value])
+        memoryview(pyext.Buffer(name))[0:1] = array.array("f", [value])
+        pyext.Buffer(name)[1:2] = array.array("f", [value])
         self._outlet(1, "written", [value])
+        pyext.Buffer(name)[1:2] = array.array("f", [0])
 
     def read_1(self, name):
-        print("read", memoryview(pyext.Buffer(str(name)))[0])
+        print("read", memoryview(pyext.Buffer(str(name)))[:2].tolist())
+
+    def fill_1(self, name, num_slices, slice_length):
+        threading.Thread(target=self.fill, args=(str(name), num_slices, slice_length)).start()
+
+    def fill(self, name, num_slices, slice_length):
+        for number in range(num_slices):
+            start = number * slice_length
+            pyext.Buffer(name)[start:start + slice_length] = (
+                array.array("f", [number]) * slice_length)
+        self._outlet(1, "filled", [num_slices, slice_length])
+
+    def check_1(self, name, num_slices, slice_length):
+        view = memoryview(pyext.Buffer(str(name)))
+        numbers = list(range(num_slices))
+        print("first samples", view[::slice_length].tolist() == numbers,
+              "last samples", view[slice_length - 1::slice_length].tolist() == numbers)
