@@ -23,6 +23,7 @@ class Screen:
 
     def __init__(self, folder):
         self._picture = folder / "window.png"
+        self._console = folder / "pd.log"
         self._processes = []
         read_end, write_end = os.pipe()
         self._start(["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1400x1000x24"],
@@ -31,7 +32,9 @@ class Screen:
         with os.fdopen(read_end) as display:
             number = display.readline().strip()
         self._env = {**os.environ, "DISPLAY": f":{number}", "SAMPLERNN_PYTHON": sys.executable}
-        self._start(["pd", "-noprefs", "-nosound", "-stderr", str(PATCH)], env=self._env)
+        with self._console.open("wb") as console:
+            self._start(["pd", "-noprefs", "-nosound", "-stderr", str(PATCH)], env=self._env,
+                        stdout=console, stderr=console)
         self._window = self._find_window()
         width, height = self._canvas_size()
         self._menu_height = self.picture().shape[0] - height
@@ -39,8 +42,7 @@ class Screen:
 
     def _start(self, command, **options):
         self._processes.append(subprocess.Popen(
-            command, start_new_session=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options))
+            command, start_new_session=True, stdin=subprocess.DEVNULL, **options))
 
     def _run(self, *command):
         result = subprocess.run(command, env=self._env, capture_output=True, text=True,
@@ -49,7 +51,11 @@ class Screen:
 
     def _find_window(self):
         search = ("xdotool", "search", "--sync", "--onlyvisible", "--name", r"^samplernn\.pd")
-        window = self._run(*search).split()[-1]
+        try:
+            window = self._run(*search).split()[-1]
+        except subprocess.TimeoutExpired:
+            self.close()
+            pytest.fail(f"Pd opens no window; its console: {self._console.read_text()}")
         time.sleep(1)  # Tk draws the canvas after it has mapped the window
         return window
 
