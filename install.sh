@@ -80,6 +80,7 @@ missing_debian_packages() {
     has_file /usr/include/m_pd.h /usr/include/pd/m_pd.h \
              /usr/local/include/m_pd.h /usr/local/include/pd/m_pd.h || echo puredata-dev
     has cc || echo gcc libc6-dev
+    has c++ || echo g++
     if [ "$(python_says sys.base_prefix)" = /usr ]; then
         version=$(python_says 'sysconfig.get_config_var("VERSION")')
         has_python_header || echo "python$version-dev"
@@ -134,6 +135,7 @@ check_elsewhere() {
     missing=""
     has "${PD:-pd}" || missing="$missing, Pure Data with its header m_pd.h"
     has cc || missing="$missing, a C compiler"
+    has c++ || missing="$missing, a C++ compiler"
     has_python_header || missing="$missing, the headers of $python"
     if [ "${1:-}" = test ]; then
         for tool in Xvfb xdotool import; do
@@ -146,8 +148,8 @@ check_elsewhere() {
 environment_is_current() {
     [ "$(cat $stamp 2>/dev/null)" = "$python" ] &&
         [ -x $environment/bin/samplernn ] &&
-        [ -z "$(find setup.py pyproject.toml pd/pyext -newer $stamp \
-            \( -name '*.py' -o -name '*.toml' -o -name '*.[ch]' \))" ]
+        [ -z "$(find setup.py pyproject.toml pd/pyext sopilib/engine -newer $stamp \
+            \( -name '*.py' -o -name '*.toml' -o -name '*.[ch]' -o -name '*.cpp' \))" ]
 }
 
 make_environment() {

@@ -16,15 +16,16 @@ from distutils.command.install_data import install_data  # after setuptools, whi
 
 ROOT = pathlib.Path(__file__).resolve().parent
 SHARED = pathlib.PurePath("share", "samplernn")
-NOT_SHARED = {".c", ".h", ".pyc", ".pd_linux", ".pd_darwin"}
+NOT_SHARED = {".c", ".h", ".pack", ".pyc", ".pd_linux", ".pd_darwin"}
 WORKER_RECORD = pathlib.PurePath("samplernn_pd", "worker_python.txt")
 
 
-def load_module(path):
+def load_module(path, name=None):
     """Returns the module in a file that lies in no package."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = name or path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -105,17 +106,25 @@ class NativeDistribution(Distribution):
         return True
 
 
+engine_build = load_module(ROOT / "sopilib" / "engine" / "build.py", "engine_build")
+
 setup(
     name="samplernn",
     version=version(),
     description="SampleRNN as an instrument for Pure Data",
     license="MIT",
-    packages=["sopilib", "samplernn_pd"],
+    packages=["sopilib", "sopilib.engine", "samplernn_pd"],
+    ext_modules=[engine_build.engine_extension(ROOT)],
     data_files=shared_files(),
     python_requires=">=3.10,<3.14",
     install_requires=["tensorflow", "numpy", "soundfile", "soxr", "tqdm", "matplotlib"],
     extras_require={"test": ["pytest"]},
     entry_points={"console_scripts": ["samplernn = sopilib.cli:main"]},
     distclass=NativeDistribution,
-    cmdclass={"build": Build, "build_native": BuildNative, "install_data": InstallShared},
+    cmdclass={
+        "build": Build,
+        "build_ext": engine_build.BuildEngine,
+        "build_native": BuildNative,
+        "install_data": InstallShared,
+    },
 )

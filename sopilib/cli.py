@@ -1,4 +1,4 @@
-"""The `samplernn` command: generate, score, info, play, demo, doctor.
+"""The `samplernn` command: generate, score, info, export, bench, play, demo, doctor.
 
 Heavy modules are imported by the commands that need them, so that `--help` and a
 mistyped flag answer at once. A `SampleRNNError` is one line on stderr and exit
@@ -10,11 +10,13 @@ import json
 import sys
 from pathlib import Path
 
-from sopilib import __version__, doctor, paths, play
+from sopilib import __version__, bench, doctor, paths, play
 from sopilib.envelope import parse_temperature
 from sopilib.errors import AudioError, SampleRNNError
+from sopilib.generator import ENGINES
 from sopilib.model_folder import find_model
 
+PRECISIONS = ("float32", "int8", "int4")
 _INTERRUPTED = 130
 
 
@@ -47,6 +49,10 @@ def _parser():
         command("score", _score, "bits per sample that a model needs for sound files")
     )
     _add_model_arguments(command("info", _info, "what a model is"))
+    _add_export_arguments(
+        command("export", _export, "write a folder that plays without TensorFlow")
+    )
+    bench.add_arguments(command("bench", bench.bench, "how fast this machine plays a model"))
     play.add_play_arguments(command("play", play.play, "open the patch in Pure Data"))
     play.add_demo_arguments(
         command("demo", play.demo, "make a take in Pure Data, without a window")
@@ -73,8 +79,21 @@ def _add_model_arguments(parser):
     )
 
 
+def _add_engine_arguments(parser):
+    add = parser.add_argument
+    add("--engine", choices=ENGINES, default="auto", help="(default: native where it is built)")
+    add(
+        "--precision",
+        default="auto",
+        metavar="P",
+        help="float32, int8, int4 or auto, the most exact that plays live (default)",
+    )
+    add("--threads", type=int, metavar="N", help="(default: the cores, but one of several)")
+
+
 def _add_generate_arguments(parser):
     _add_model_arguments(parser)
+    _add_engine_arguments(parser)
     add = parser.add_argument
     add(
         "--output_path",
@@ -105,8 +124,25 @@ def _add_generate_arguments(parser):
     add("--rng_seed", type=int, metavar="N", help="the same N gives the same take")
 
 
+def _add_export_arguments(parser):
+    _add_model_arguments(parser)
+    parser.add_argument(
+        "--precision",
+        nargs="+",
+        default=PRECISIONS,
+        choices=PRECISIONS,
+        help="the precisions to write (default: all)",
+    )
+    parser.add_argument("--output_dir", type=Path, required=True, metavar="DIR")
+
+
 def _add_score_arguments(parser):
     _add_model_arguments(parser)
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="score through the engine in this precision (default: TensorFlow)",
+    )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.wav")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
@@ -126,8 +162,14 @@ def _load_model(files):
     return load_model(files)
 
 
+def _make_generator(args, num_seqs):
+    from sopilib.generator import make_generator
+
+    return make_generator(_find_model(args), num_seqs, args.engine, args.precision, args.threads)
+
+
 def _generate(args):
-    from sopilib.generate import Generator, Take, TakeRequest
+    from sopilib.generate import Take, TakeRequest
 
     seed_audio, seed_rate = _read_seed(args)
     request = TakeRequest(
@@ -139,7 +181,7 @@ def _generate(args):
         rng_seed=args.rng_seed,
     )
     output_paths = _output_paths(args)
-    take = Take(Generator(_load_model(_find_model(args)), args.num_seqs), request)
+    take = Take(_make_generator(args, args.num_seqs), request)
     return _write_take(take, output_paths)
 
 
@@ -206,7 +248,10 @@ def _write_take(take, output_paths):
 def _score(args):
     from sopilib.score import score_files
 
-    score = score_files(_load_model(_find_model(args)), args.files)
+    if args.precision:
+        score = _engine_score(args)
+    else:
+        score = score_files(_load_model(_find_model(args)), args.files)
     if args.json:
         print(json.dumps(score._asdict()))
     else:
@@ -214,18 +259,35 @@ def _score(args):
     return 0
 
 
+def _engine_score(args):
+    from sopilib.engine.score import score_files
+    from sopilib.generator import make_generator
+    from sopilib.score import Score
+
+    generator = make_generator(_find_model(args), 1, "native", args.precision)
+    return Score(*score_files(generator, args.files))
+
+
+def _export(args):
+    from sopilib.engine.export import export_model
+
+    for path in export_model(_find_model(args), args.precision, args.output_dir):
+        print(path)
+    return 0
+
+
 def _info(args):
     files = _find_model(args)
-    model = _load_model(files)
-    num_parameters = sum(int(v.shape.num_elements()) for v in model.trainable_variables)
     facts = {
         "name": files.name,
         "folder": files.folder,
-        "checkpoint": Path(files.prefix).name,
         "config": files.config_path.name,
         **files.config.to_dict(),
-        "parameters": num_parameters,
     }
+    if files.prefix is not None:
+        variables = _load_model(files).trainable_variables
+        facts["checkpoint"] = Path(files.prefix).name
+        facts["parameters"] = sum(int(v.shape.num_elements()) for v in variables)
     for key, value in facts.items():
         print(f"{key:16}{value}")
     return 0

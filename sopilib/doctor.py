@@ -15,7 +15,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from sopilib import paths
+from sopilib import engine, paths
 from sopilib.errors import SampleRNNError
 
 PYTHONS = ((3, 10), (3, 13))
@@ -186,6 +186,16 @@ def loader_path():
     return paths.patches_folder() / "pyext" / f"pyext.{suffix}"
 
 
+def check_engine():
+    """Returns for which instruction sets the engine's kernels run here."""
+    if not engine.is_built():
+        raise CheckError("the engine is not built, so takes are made by TensorFlow, 20 to 80 "
+                         f"times slower ({_fix('g++')}; then {_INSTALL})")
+    from sopilib.engine import native
+
+    return "built, for " + ", ".join(native.instruction_sets())
+
+
 def check_compiler():
     """Returns the path of the C compiler, with which the loader is built."""
     name = os.environ.get("CC", "cc").split()[0]
@@ -265,6 +275,7 @@ CHECKS = (
     ("Pd", check_pd, True),
     ("loader", check_loader, True),
     ("compiler", check_compiler, False),
+    ("engine", check_engine, False),
     ("Pd header", check_header, False),
     ("audio", check_audio, False),
     ("display", check_display, False),

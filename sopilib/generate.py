@@ -2,8 +2,8 @@
 
 A `Take` resets its generator or goes on with its state, primes it with the seed
 audio, and yields what it makes at the rate that was asked for, in chunks small
-enough to be steered and stopped. `Generator` is the engine that makes the
-samples, whose state outlives the take.
+enough to be steered and stopped. The generator (`sopilib.generator`) makes the
+samples; its state outlives the take.
 """
 
 import contextlib
@@ -19,9 +19,6 @@ import numpy as np
 from sopilib.audio import StreamResampler, mix_to_mono, resample
 from sopilib.envelope import TemperatureControl
 from sopilib.errors import AudioError, RequestError
-from sopilib.tensorflow_generator import Generator
-
-__all__ = ["Generator", "Take", "TakeRequest"]
 
 # samples of the past that are kept for the resampler of a take that resumes
 _MAX_CONTEXT = 4096

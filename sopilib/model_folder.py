@@ -25,7 +25,8 @@ class ModelFiles:
     Attributes:
       name: of its folder.
       folder: Path, absolute.
-      prefix: str, absolute path of the checkpoint without `.index`.
+      prefix: str, absolute path of the checkpoint without `.index`; None for an
+        exported model, which has packed weights instead.
       config_path: Path.
       config: ModelConfig, its sample rate resolved.
     """
@@ -59,12 +60,15 @@ def find_model(path, config_path=None, search=()):
             f"no model {str(path)!r}, neither a folder nor a checkpoint, in {looked_in} "
             "(give a model folder, or the path of a checkpoint without its .index)"
         )
-    prefix = _newest_checkpoint(place) if place.is_dir() else _prefix_of(place)
-    _check_data(prefix)
-    folder = prefix.parent
+    if _is_exported(place):
+        folder, prefix = place, None
+    else:
+        checkpoint = _newest_checkpoint(place) if place.is_dir() else _prefix_of(place)
+        _check_data(checkpoint)
+        folder, prefix = checkpoint.parent, str(checkpoint)
     config_path = _find_config(folder, config_path, search)
     config = _with_sample_rate(load_config(config_path), config_path)
-    return ModelFiles(folder.name, folder, str(prefix), config_path, config)
+    return ModelFiles(folder.name, folder, prefix, config_path, config)
 
 
 def _first_existing(path, search):
@@ -75,6 +79,11 @@ def _first_existing(path, search):
         if place.is_dir() or _index_of(_prefix_of(place)).is_file():
             return place
     return None
+
+
+def _is_exported(place):
+    """True for a folder of packed weights without a checkpoint, see `samplernn export`."""
+    return any(place.glob("*.pack")) and not any(place.glob("*.index"))
 
 
 def _prefix_of(place):

@@ -69,6 +69,8 @@ class Generator:
       RequestError: num_seqs is below 1.
     """
 
+    engine = "tensorflow"
+
     def __init__(self, model, num_seqs):
         if num_seqs < 1:
             raise RequestError(f"{num_seqs} voices (give 1 or more)")

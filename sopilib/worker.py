@@ -70,15 +70,16 @@ class Worker:
             sys.exit(1)
 
     def _load(self, request):
-        from sopilib import model_folder
+        from sopilib import generator, model_folder
 
         files = model_folder.find_model(
             request.path, config_path=request.config_path, search=_search_folders(request)
         )
-        self._generator = _make_generator(files, request.num_seqs)  # a failure keeps the old
+        made = generator.make_generator(files, request.num_seqs)  # a failure keeps the old
+        self._generator = made
         self._send(
             protocol.Loaded(
-                files.name, files.config.sample_rate, request.num_seqs, _facts(files)
+                files.name, files.config.sample_rate, request.num_seqs, _facts(files, made)
             )
         )
 
@@ -182,12 +183,6 @@ def _track(entry, curve):
     return envelope.parse_temperature(entry) if isinstance(entry, str) else float(entry)
 
 
-def _make_generator(files, num_seqs):
-    from sopilib import checkpoint, generate
-
-    return generate.Generator(checkpoint.load_model(files), num_seqs)
-
-
 def _search_folders(request):
     """The folders of the request, then those of the bundled models, if there are any."""
     from sopilib import paths
@@ -199,7 +194,7 @@ def _search_folders(request):
     return (*request.search, models, models.parent)
 
 
-def _facts(files):
+def _facts(files, generator):
     config = files.config
     return (
         ("model", files.name),
@@ -209,7 +204,7 @@ def _facts(files):
         ("frame_sizes", *config.frame_sizes),
         ("quantization", config.q_type, config.q_levels),
         ("skip_conn", int(config.skip_conn)),
-        ("engine", "tensorflow"),
+        ("engine", generator.engine),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sopilib.checkpoint import load_model
-from sopilib.generate import Generator
+from sopilib.tensorflow_generator import Generator
 from sopilib.model_folder import find_model
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"

@@ -5,9 +5,8 @@ import pytest
 from golden import NAMES, golden_arrays, golden_generator, golden_model
 
 from sopilib.errors import RequestError
-from sopilib.generate import Generator
 from sopilib.quantize import dequantize, quantize
-from sopilib.tensorflow_generator import sample_levels
+from sopilib.tensorflow_generator import Generator, sample_levels
 
 # of frames 4 and 16: within a frame, at its end, at a big frame's end, beyond
 LENGTHS = (0, 1, 3, 4, 5, 15, 16, 17, 33, 63)

@@ -1,0 +1,113 @@
+"""Prints how fast the engine plays SampleRNN models on this machine, as a Markdown table.
+
+    python bench/engine_speed.py [--quick]
+
+Each row is measured in a process of its own with random weights, the read floor in the
+same process. Where TensorFlow is installed, so is the reference, `sopilib.model` behind
+`sopilib.tensorflow_generator`, in the same run; PRiSM SampleRNN's generation itself, as
+measured on two cores of a server with AVX-512, is a constant below.
+"""
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+
+# dim, layers, cell, voices, precisions, samples per second of PRiSM SampleRNN in all
+ROWS = (
+    (1024, 4, "gru", 1, ("float32", "int8", "int4"), 253),
+    (1024, 4, "lstm", 1, ("int4",), 152),
+    (1024, 4, "gru", 16, ("int8",), 640),
+    (512, 2, "gru", 1, ("int8",), 899),
+    (256, 2, "gru", 1, ("int8",), 2789),
+)
+REFERENCE_SAMPLES = 256
+SAMPLERNN = "import sys; from sopilib.cli import main; sys.exit(main())"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="leave the reference out")
+    parser.add_argument("--reference", type=json.loads, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.reference:
+        print(reference_speed(*args.reference))
+        return
+    with_reference = not args.quick and importlib.util.find_spec("tensorflow") is not None
+    print(processor_name())
+    print(
+        "\n| model | voices | precision | samples/s | real time | x PRiSM | x reference "
+        "| of read floor | first chunk ms | load s | resident MB (packed) |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for row in ROWS:
+        print_row(*row, with_reference)
+
+
+def print_row(dim, layers, rnn_type, voices, precisions, prism, with_reference):
+    model = [dim, layers, rnn_type, voices]
+    reference = float(run([__file__, "--reference", json.dumps(model)])) if with_reference else None
+    for precision in precisions:
+        found = json.loads(run([*bench_arguments(*model), "--precision", precision]))
+        floor = found["times_real_time"] / found["read_floor_times_real_time"]
+        speed = found["samples_per_second"]
+        cells = (
+            f"{dim} x {layers} {rnn_type.upper()}",
+            voices,
+            precision,
+            f"{speed:.0f}",
+            f"{found['times_real_time']:.2f}",
+            f"{speed / prism:.1f}",
+            f"{speed / reference:.1f}" if reference else "",
+            f"{100 * floor:.0f} %",
+            f"{found['first_chunk_ms']:.1f}",
+            f"{found['load_s']:.2f}",
+            f"{found['resident_mb']:.0f} ({found['packed_mb']:.0f})",
+        )
+        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+def bench_arguments(dim, layers, rnn_type, voices):
+    command = ["-c", SAMPLERNN, "bench", "--json", "--dim", str(dim)]
+    command += ["--num_rnn_layers", str(layers), "--rnn_type", rnn_type]
+    return [*command, "--num_seqs", str(voices)]
+
+
+def run(arguments):
+    """Standard output of a Python with these arguments."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def reference_speed(dim, layers, rnn_type, voices):
+    """Samples per second of the TensorFlow generator, all voices together."""
+    import numpy as np
+
+    from sopilib.config import ModelConfig
+    from sopilib.model import SampleRNN
+    from sopilib.tensorflow_generator import Generator
+
+    config = ModelConfig(dim=dim, num_rnn_layers=layers, rnn_type=rnn_type)
+    generator = Generator(SampleRNN(config), voices)
+    temperature = np.ones((voices, REFERENCE_SAMPLES), np.float32)
+    generator.generate(temperature)
+    began = time.perf_counter()
+    generator.generate(temperature)
+    return voices * REFERENCE_SAMPLES / (time.perf_counter() - began)
+
+
+def processor_name():
+    try:
+        with open("/proc/cpuinfo") as file:
+            lines = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+        return f"{lines[0]}, {len(lines)} cores"
+    except OSError:
+        import platform
+
+        return platform.processor()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""How the engine's kernels are compiled; for `setup.py`, which has no need of the package.
+
+One module for every machine: each `kernels/isa_*.cpp` compiles itself for its instruction
+set, and the fastest that the processor has is chosen at run time.
+"""
+
+from pathlib import Path
+
+from setuptools import Extension
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CCompilerError, ExecError, PlatformError
+
+_FOLDER = Path("sopilib/engine/kernels")
+_FLAGS = [
+    "-std=c++17",
+    "-O3",
+    # sums and products are not fused, so that all instruction sets give the same bits
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fvisibility=hidden",
+    "-pthread",
+    "-Wno-psabi",
+]
+
+
+def engine_extension(root):
+    """The kernels as a setuptools Extension, for BuildEngine; `root` is the checkout."""
+    files = sorted((Path(root) / _FOLDER).iterdir())
+    return Extension(
+        "sopilib.engine.native",
+        sources=[str(_FOLDER / file.name) for file in files if file.suffix == ".cpp"],
+        depends=[str(_FOLDER / file.name) for file in files if file.suffix == ".h"],
+        language="c++",
+        extra_compile_args=_FLAGS,
+        extra_link_args=["-pthread"],
+        optional=True,
+    )
+
+
+class BuildEngine(build_ext):
+    """`build_ext` that goes on without the engine where there is no C++ compiler."""
+
+    def build_extension(self, ext):
+        import pybind11  # of the build alone: what only reads this module needs none
+
+        ext.include_dirs.append(pybind11.get_include())
+        try:
+            super().build_extension(ext)
+        except (CCompilerError, ExecError, PlatformError) as error:
+            print(
+                f"samplernn: the engine is not built, so generation goes through TensorFlow, "
+                f"20 to 80 times slower: {error} (install a C++ compiler such as g++, then "
+                "install samplernn again)"
+            )

@@ -1,0 +1,247 @@
+// Matrix-vector products, once for all instruction sets.
+//
+// An instruction set gives the type `Dot`, integer sums of 16 rows, with
+//   static start8(sum), start4(sum)    before the first column; `sum` is that of the
+//       input codes, for what takes the weights with their offset
+//   add8(weights, x)                   64 bytes of int8 weights, 4 input codes
+//   add4(weights, x_low, x_high)       64 bytes of int4 weights, 4 input codes for each half
+//   add(other)
+//   lanes()                            the sums as float32
+// and kTile, how many voices at most share a weight while it is in a register.
+//
+// A voice's sum is made in the same order whatever the tile, so its result does not
+// depend on the voices beside it.
+#pragma once
+
+#include "kernels.h"
+#include "lanes.h"
+
+namespace {
+
+using engine::Blocks;
+using engine::Format;
+using engine::Inputs;
+using engine::Matrix;
+using engine::Table;
+
+constexpr int kLineBytes = 64;
+
+// One voice goes through the weights once, as fast as they come, and wants them in the first
+// cache. Several go through each block many times: what comes next may wait in the second.
+template <int voices>
+INLINE void prefetch(const uint8_t* weights) {
+  if (voices == 1)
+    __builtin_prefetch(weights + 2048);
+  else
+    __builtin_prefetch(weights + 16384, 0, 2);
+}
+
+INLINE void add_to(float* y, Lanes sum) { store(y, lanes_of(y) + sum); }
+
+struct Float32 {
+  static constexpr int kPairBytes = 128;
+  static INLINE Lanes first(const uint8_t* pair) { return load<Lanes>(pair); }
+  static INLINE Lanes second(const uint8_t* pair) { return load<Lanes>(pair + kLineBytes); }
+};
+
+// Two numbers in 32 bits: a float32 is a bfloat16 with 16 more bits behind it.
+struct Bfloat16 {
+  static constexpr int kPairBytes = 64;
+  static INLINE Lanes first(const uint8_t* pair) {
+    return reinterpret_cast<Lanes>(load<IntLanes>(pair) << 16);
+  }
+  static INLINE Lanes second(const uint8_t* pair) {
+    return reinterpret_cast<Lanes>(load<IntLanes>(pair) & ~0xFFFF);
+  }
+};
+
+// One block of 16 rows for `voices` voices from the first of `in` on.
+template <class Weights, int voices>
+INLINE void block_float(const uint8_t* w, const Inputs& in, int voice, float* y,
+                        size_t stride) {
+  constexpr int kSums = 4, kRegisters = 32;
+  if constexpr (voices * kSums >= kRegisters) {
+    constexpr int kHalf = voices / 2;
+    block_float<Weights, kHalf>(w, in, voice, y, stride);
+    return block_float<Weights, kHalf>(w, in, voice + kHalf, y + kHalf * stride, stride);
+  }
+  Lanes sums[voices][kSums] = {};
+  for (int c = 0; c < in.cols; c += kSums) {
+    for (int k = 0; k < kSums; k += 2, w += Weights::kPairBytes) {
+      prefetch<voices>(w);
+      const Lanes first = Weights::first(w), second = Weights::second(w);
+      for (int v = 0; v < voices; ++v) {
+        const float* x = in.values + (voice + v) * in.stride + c + k;
+        sums[v][k] += first * x[0];
+        sums[v][k + 1] += second * x[1];
+      }
+    }
+  }
+  for (int v = 0; v < voices; ++v)
+    add_to(y + v * stride, (sums[v][0] + sums[v][1]) + (sums[v][2] + sums[v][3]));
+}
+
+INLINE int32_t four_codes(const int8_t* codes) {
+  int32_t four;
+  __builtin_memcpy(&four, codes, sizeof four);
+  return four;
+}
+
+template <class Dot, int voices>
+INLINE void block_int8(const uint8_t* w, const float* scales, const Inputs& in,
+                       int voice, float* y, size_t stride) {
+  constexpr int kSums = voices >= 8 ? 1 : 8 / voices;  // so that none waits for the one before
+  Dot sums[voices][kSums];
+  for (int v = 0; v < voices; ++v)
+    for (int k = 0; k < kSums; ++k)
+      sums[v][k] = Dot::start8(k == 0 ? in.totals[voice + v] : 0);
+  const int8_t* codes = in.codes + size_t(voice) * in.cols;
+  for (int c = 0; c < in.cols; c += 4 * kSums) {
+    for (int k = 0; k < kSums; ++k, w += kLineBytes) {
+      prefetch<voices>(w);
+      for (int v = 0; v < voices; ++v)
+        sums[v][k].add8(w, four_codes(codes + size_t(v) * in.cols + c + 4 * k));
+    }
+  }
+  for (int v = 0; v < voices; ++v) {
+    for (int k = 1; k < kSums; ++k) sums[v][0].add(sums[v][k]);
+    add_to(y + v * stride, sums[v][0].lanes() * lanes_of(scales) * in.scales[voice + v]);
+  }
+}
+
+template <class Dot, int voices>
+INLINE void block_int4(const uint8_t* w, const Inputs& in, int voice, float* y,
+                       size_t stride) {
+  constexpr int kChunks = engine::kGroup / 8;
+  const int groups = in.cols / engine::kGroup;
+  Lanes sums[voices] = {};
+  for (int g = 0; g < groups; g += 2) {
+    const uint8_t* scales = w;
+    prefetch<voices>(w);
+    w += kLineBytes;
+    for (int half = 0; half < 2; ++half) {
+      const Lanes scale = half ? Bfloat16::second(scales) : Bfloat16::first(scales);
+      Dot dots[voices];
+      const int8_t* codes = in.codes + size_t(voice) * in.cols + (g + half) * engine::kGroup;
+      for (int v = 0; v < voices; ++v)
+        dots[v] = Dot::start4(in.sums[(voice + v) * groups + g + half]);
+      for (int chunk = 0; chunk < kChunks; ++chunk, w += kLineBytes, codes += 8) {
+        prefetch<voices>(w);
+        for (int v = 0; v < voices; ++v) {
+          const int8_t* x = codes + size_t(v) * in.cols;
+          dots[v].add4(w, four_codes(x), four_codes(x + 4));
+        }
+      }
+      for (int v = 0; v < voices; ++v) sums[v] += dots[v].lanes() * scale;
+    }
+  }
+  for (int v = 0; v < voices; ++v) add_to(y + v * stride, sums[v] * in.scales[voice + v]);
+}
+
+template <class Dot, int voices>
+INLINE void block(const Matrix& m, const uint8_t* w, const float* scales,
+                  const Inputs& in, int voice, float* y, size_t stride) {
+  switch (m.format) {
+    case Format::float32: return block_float<Float32, voices>(w, in, voice, y, stride);
+    case Format::bfloat16: return block_float<Bfloat16, voices>(w, in, voice, y, stride);
+    case Format::int8: return block_int8<Dot, voices>(w, scales, in, voice, y, stride);
+    case Format::int4: return block_int4<Dot, voices>(w, in, voice, y, stride);
+  }
+}
+
+// A block for all voices from voice `voice` on, in tiles as large as may be.
+template <class Dot, int tile>
+INLINE void tiles(const Matrix& m, const uint8_t* w, const float* scales,
+                  const Inputs& in, int voice, float* y, size_t stride) {
+  for (; voice + tile <= in.voices; voice += tile)
+    block<Dot, tile>(m, w, scales, in, voice, y + voice * stride, stride);
+  if constexpr (tile > 1) tiles<Dot, tile / 2>(m, w, scales, in, voice, y, stride);
+}
+
+template <class Dot>
+void multiply(const Matrix& m, int index, Blocks blocks, const Inputs& in, float* y,
+              size_t y_stride) {
+  const size_t first_row = size_t(index) * m.rows;
+  const uint8_t* data = m.data + first_row / engine::kBlockRows * m.block_bytes;
+  for (int b = blocks.first; b < blocks.last; ++b) {
+    const int row = b * engine::kBlockRows;
+    const float* scales = m.scales ? m.scales + first_row + row : nullptr;
+    tiles<Dot, Dot::kTile>(m, data + b * m.block_bytes, scales, in, 0, y + row, y_stride);
+  }
+}
+
+void touch(const uint8_t* from, size_t size_bytes) {
+  constexpr int kStreams = 4;
+  IntLanes seen[kStreams] = {};
+  for (size_t at = 0; at + kStreams * kLineBytes <= size_bytes; at += kStreams * kLineBytes) {
+    for (int s = 0; s < kStreams; ++s) {
+      prefetch<1>(from + at + s * kLineBytes);
+      seen[s] ^= load<IntLanes>(from + at + s * kLineBytes);
+    }
+  }
+  asm volatile("" : : "m"(seen));  // so that the compiler keeps the loads
+}
+
+// Codes -127..127 of each voice's vector, 127 for its largest magnitude.
+void quantize(const Inputs& in) {
+  const int groups = in.cols / engine::kGroup;
+  for (int v = 0; v < in.voices; ++v) {
+    const float* x = in.values + v * in.stride;
+    Lanes peak = {};
+    for (int c = 0; c < in.cols; c += kLanes)
+      peak = maximum(peak, maximum(lanes_of(x + c), -lanes_of(x + c)));
+    const float magnitude = largest(peak);
+    const float to_code = magnitude > 1e-30f ? 127.0f / magnitude : 0.0f;
+    in.scales[v] = magnitude / 127.0f;
+    in.totals[v] = 0;
+    for (int g = 0; g < groups; ++g) {
+      IntLanes sum = {};
+      for (int c = g * engine::kGroup; c < (g + 1) * engine::kGroup; c += kLanes) {
+        const IntLanes code = nearest(lanes_of(x + c) * to_code);
+        store(in.codes + size_t(v) * in.cols + c, __builtin_convertvector(code, ByteLanes));
+        sum += code;
+      }
+      const int32_t group_sum = sum_of(sum);
+      in.sums[v * groups + g] = group_sum;
+      in.totals[v] += group_sum;
+    }
+  }
+}
+
+// Block `block` of 16 columns of a row of the table.
+template <class Weights>
+INLINE Lanes table_block(const Table& table, size_t row, int block) {
+  const size_t pair = row * (table.width / (2 * kLanes)) + block / 2;
+  const uint8_t* from = table.data + pair * Weights::kPairBytes;
+  return block % 2 ? Weights::second(from) : Weights::first(from);
+}
+
+// `blocks` blocks from block `first` on, summed in registers.
+template <class Weights, int blocks>
+INLINE void add_rows_at(const Table& table, int frame_size, const int32_t* window, int first,
+                        float* y) {
+  Lanes sums[blocks];
+  for (int b = 0; b < blocks; ++b) sums[b] = lanes_of(y + (first + b) * kLanes);
+  for (int j = 0; j < frame_size; ++j) {
+    const size_t row = size_t(j) * table.q_levels + window[j];
+    for (int b = 0; b < blocks; ++b) sums[b] += table_block<Weights>(table, row, first + b);
+  }
+  for (int b = 0; b < blocks; ++b) store(y + (first + b) * kLanes, sums[b]);
+}
+
+template <class Weights>
+INLINE void add_all_rows(const Table& table, int frame_size, const int32_t* window, Blocks blocks,
+                         float* y) {
+  int b = blocks.first;
+  for (; b + 4 <= blocks.last; b += 4) add_rows_at<Weights, 4>(table, frame_size, window, b, y);
+  for (; b < blocks.last; ++b) add_rows_at<Weights, 1>(table, frame_size, window, b, y);
+}
+
+void add_rows(const Table& table, int frame_size, const int32_t* window, Blocks blocks, float* y) {
+  if (table.format == Format::float32)
+    add_all_rows<Float32>(table, frame_size, window, blocks, y);
+  else
+    add_all_rows<Bfloat16>(table, frame_size, window, blocks, y);
+}
+
+}  // namespace

@@ -1,0 +1,259 @@
+#include "member.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace engine {
+
+namespace {
+
+int widest_input(const Model& model) {
+  size_t layers = 1;
+  for (const Tier& tier : model.tiers)
+    if (tier.skip.count) layers = std::max(layers, tier.layers.size());
+  return int(layers) * model.width;
+}
+
+}  // namespace
+
+Member::Member(Voices& voices, int index, int size)
+    : voices_(voices), model_(voices.model_), kernels_(voices.kernels_), index_(index),
+      size_(size), count_(voices.count_) {
+  const size_t widest = widest_input(model_);
+  history_.resize(size_t(count_) * (model_.big_frame_size() + kMaxSamples));
+  frame_.resize(size_t(count_) * (model_.big_frame_size() + 4));
+  weights_.resize(model_.padded_levels / kBlockRows * (kBlockRows + 1));
+  codes_.resize(count_ * widest);
+  sums_.resize(count_ * widest / kGroup);
+  totals_.resize(count_);
+  scales_.resize(count_);
+}
+
+// The hot loop.
+void Member::run(const Job& job) {
+  begin();
+  for (int i = 0; i < job.samples; ++i) {
+    run_due_tiers();
+    if (!job.given || job.bits) {
+      run_hidden1();
+      run_hidden2();
+      run_outputs();
+    }
+    draw_levels(job, i);
+    clock_.position = (clock_.position + 1) % model_.big_frame_size();
+    clock_.tiers_are_run = false;
+  }
+  end(job.samples);
+}
+
+void Member::compute_logits() {
+  begin();
+  run_due_tiers();
+  run_hidden1();
+  run_hidden2();
+  run_outputs();
+  end(0);
+}
+
+void Member::begin() {
+  const int big = model_.big_frame_size(), length = big + kMaxSamples;
+  clock_ = voices_.state.clock;
+  newest_ = big;
+  for (int v = 0; v < count_; ++v)
+    std::copy_n(&voices_.state.history[size_t(v) * big], big, &history_[size_t(v) * length]);
+}
+
+// Member 0 hands clock and history back, once no other can still be reading them.
+void Member::end(int samples) {
+  voices_.team_.barrier(index_);
+  if (index_ != 0) return;
+  const int big = model_.big_frame_size(), length = big + kMaxSamples;
+  voices_.state.clock = clock_;
+  for (int v = 0; v < count_; ++v)
+    std::copy_n(&history_[size_t(v) * length + samples], big,
+                &voices_.state.history[size_t(v) * big]);
+}
+
+void Member::run_due_tiers() {
+  if (clock_.tiers_are_run) return;
+  for (size_t t = 0; t < model_.tiers.size(); ++t)
+    if (clock_.position % model_.tiers[t].frame_size == 0) run_tier(int(t));
+  clock_.tiers_are_run = true;
+}
+
+void Member::run_tier(int index) {
+  clock_.current[index] ^= 1;
+  for (size_t k = 0; k < model_.tiers[index].layers.size(); ++k) {
+    run_layer(index, int(k));
+    voices_.team_.barrier(index_);
+  }
+  if (model_.tiers[index].skip.count) {
+    run_skip(index);
+    voices_.team_.barrier(index_);
+  }
+}
+
+void Member::run_layer(int tier, int layer) {
+  const Layer& weights = model_.tiers[tier].layers[layer];
+  TierState& state = voices_.state.tiers[tier];
+  const Blocks units = share(model_.width);
+  const Blocks rows = {units.first * model_.gates, units.last * model_.gates};
+  const size_t stride = model_.tiers[tier].layers.size() * model_.width;
+  const size_t at = size_t(layer) * model_.width;
+  const float* before = state.outputs[clock_.current[tier] ^ 1].data();
+  float* after = state.outputs[clock_.current[tier]].data();
+  const size_t gates = size_t(model_.gates) * model_.width;
+  float* from_input = voices_.shared_.from_input.data();
+  float* from_state = voices_.shared_.from_state.data();
+
+  fill(weights.input_bias, rows, from_input, gates);
+  if (layer == 0) {
+    project_first_layer(tier, rows);
+  } else {
+    read(after + at - model_.width, stride, model_.width);
+    multiply(weights.kernel, 0, rows, from_input, gates);
+  }
+  fill(weights.state_bias, rows, from_state, gates);
+  read(before + at, stride, model_.width);
+  multiply(weights.recurrent, 0, rows, from_state, gates);
+
+  float* memory = model_.is_lstm() ? state.memory.data() + at : nullptr;
+  const CellStep step = {count_, model_.width, from_input, from_state,
+                         before + at, after + at, memory, stride};
+  (model_.is_lstm() ? kernels_.lstm : kernels_.gru)(step, units);
+}
+
+// The samples of the frame before, and what the tier above says of the coming one.
+void Member::project_first_layer(int tier, Blocks rows) {
+  const Tier& weights = model_.tiers[tier];
+  const size_t gates = size_t(model_.gates) * model_.width;
+  float* from_input = voices_.shared_.from_input.data();
+  frame_inputs(weights.frame_size);
+  read(frame_.data(), weights.inputs.cols, weights.inputs.cols);
+  multiply(weights.inputs, 0, rows, from_input, gates);
+  if (tier == 0) return;
+  read_conditioning(tier - 1);
+  const int frame = clock_.position % model_.tiers[tier - 1].frame_size / weights.frame_size;
+  multiply(weights.conditioning, frame, rows, from_input, gates);
+}
+
+// Scales the last `frame_size` levels to -2 <= x < 2, as the frame tiers see them.
+void Member::frame_inputs(int frame_size) {
+  const int length = model_.big_frame_size() + kMaxSamples;
+  const int cols = (frame_size + 3) / 4 * 4;
+  const float half = model_.q_levels / 2.0f;
+  std::fill(frame_.begin(), frame_.end(), 0.0f);
+  for (int v = 0; v < count_; ++v) {
+    const int32_t* samples = &history_[size_t(v) * length + newest_ - frame_size];
+    for (int j = 0; j < frame_size; ++j)
+      frame_[size_t(v) * cols + j] = (float(samples[j]) / half - 1.0f) * 2.0f;
+  }
+}
+
+void Member::run_skip(int tier) {
+  const Tier& weights = model_.tiers[tier];
+  const Blocks rows = share(model_.width);
+  const size_t all_layers = weights.layers.size() * model_.width;
+  float* sum = voices_.state.tiers[tier].conditioning.data();
+  fill(weights.skip_bias, rows, sum, model_.width);
+  read(voices_.state.tiers[tier].outputs[clock_.current[tier]].data(), all_layers,
+       int(all_layers));
+  multiply(weights.skip, 0, rows, sum, model_.width);
+}
+
+void Member::run_hidden1() {
+  const int frame_size = model_.frame_size(), lowest = int(model_.tiers.size()) - 1;
+  const int length = model_.big_frame_size() + kMaxSamples;
+  const Blocks rows = share(model_.width);
+  float* hidden1 = voices_.shared_.hidden1.data();
+  fill(model_.hidden1_bias, rows, hidden1, model_.width);
+  for (int v = 0; v < count_; ++v) {
+    const int32_t* window = &history_[size_t(v) * length + newest_ - frame_size];
+    kernels_.add_rows(model_.table, frame_size, window, rows, hidden1 + size_t(v) * model_.width);
+  }
+  read_conditioning(lowest);
+  multiply(model_.upsample, clock_.position % frame_size, rows, hidden1, model_.width);
+  for (int v = 0; v < count_; ++v) kernels_.rectify(rows, hidden1 + size_t(v) * model_.width);
+  voices_.team_.barrier(index_);
+}
+
+void Member::run_hidden2() {
+  const Blocks rows = share(model_.width);
+  float* hidden2 = voices_.shared_.hidden2.data();
+  fill(model_.hidden2_bias, rows, hidden2, model_.width);
+  read(voices_.shared_.hidden1.data(), model_.width, model_.width);
+  multiply(model_.hidden2, 0, rows, hidden2, model_.width);
+  for (int v = 0; v < count_; ++v) kernels_.rectify(rows, hidden2 + size_t(v) * model_.width);
+  voices_.team_.barrier(index_);
+}
+
+void Member::run_outputs() {
+  const Blocks rows = share(model_.padded_levels);
+  float* logits = voices_.shared_.logits.data();
+  fill(model_.outputs_bias, rows, logits, model_.padded_levels);
+  read(voices_.shared_.hidden2.data(), model_.width, model_.width);
+  multiply(model_.outputs, 0, rows, logits, model_.padded_levels);
+  voices_.team_.barrier(index_);
+}
+
+void Member::draw_levels(const Job& job, int sample) {
+  const int length = model_.big_frame_size() + kMaxSamples;
+  for (int v = 0; v < count_; ++v) {
+    const int32_t level = next_level(job, v, sample);
+    history_[size_t(v) * length + newest_] = level;
+    if (job.levels && index_ == 0) job.levels[v * job.stride + sample] = level;
+  }
+  ++newest_;
+}
+
+int32_t Member::next_level(const Job& job, int voice, int sample) {
+  const size_t at = voice * job.stride + sample;
+  const float* logits = &voices_.shared_.logits[size_t(voice) * model_.padded_levels];
+  if (job.bits && index_ == 0)
+    job.bits[at] = kernels_.bits(logits, model_.padded_levels, job.given[at], weights_.data());
+  if (job.given) return job.given[at];
+  return kernels_.draw(logits, model_.padded_levels, job.temperature[at], job.uniform[at],
+                       weights_.data());
+}
+
+// What a tier says to the one below it: with skip connections their sum, else the output
+// of its last layer.
+void Member::read_conditioning(int tier) {
+  const TierState& state = voices_.state.tiers[tier];
+  const size_t layers = model_.tiers[tier].layers.size();
+  if (model_.tiers[tier].skip.count) {
+    read(state.conditioning.data(), model_.width, model_.width);
+  } else {
+    const float* outputs = state.outputs[clock_.current[tier]].data();
+    read(outputs + (layers - 1) * model_.width, layers * model_.width, model_.width);
+  }
+}
+
+void Member::read(const float* values, size_t stride, int cols) {
+  inputs_ = {count_,       cols,           values,        stride, codes_.data(),
+             sums_.data(), totals_.data(), scales_.data()};
+  is_quantized_ = false;
+}
+
+void Member::multiply(const Matrix& matrix, int index, Blocks rows, float* y, size_t stride) {
+  const bool wants_codes = matrix.format == Format::int8 || matrix.format == Format::int4;
+  if (wants_codes && !is_quantized_) {
+    kernels_.quantize(inputs_);
+    is_quantized_ = true;
+  }
+  kernels_.multiply(matrix, index, rows, inputs_, y, stride);
+}
+
+void Member::fill(const float* bias, Blocks rows, float* y, size_t stride) const {
+  const size_t first = size_t(rows.first) * kBlockRows, last = size_t(rows.last) * kBlockRows;
+  for (int v = 0; v < count_; ++v)
+    std::copy(bias + first, bias + last, y + v * stride + first);
+}
+
+// This member's blocks of 16 out of `size` rows.
+Blocks Member::share(int size) const {
+  const int blocks = size / kBlockRows;
+  return {blocks * index_ / size_, blocks * (index_ + 1) / size_};
+}
+
+}  // namespace engine

@@ -1,0 +1,63 @@
+// One thread's share of the sample loop: its rows, its scratch memory.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "voices.h"
+
+namespace engine {
+
+class Member {
+ public:
+  // Samples that one job makes at most.
+  static constexpr int kMaxSamples = 1024;
+
+  Member(Voices& voices, int index, int size);
+
+  void run(const Job& job);
+  void compute_logits();
+  void read_weights(int samples);
+
+ private:
+  void begin();
+  void end(int samples);
+  void run_due_tiers();
+  void frame_inputs(int frame_size);
+  void run_tier(int index);
+  void run_layer(int tier, int layer);
+  void project_first_layer(int tier, Blocks rows);
+  void run_skip(int tier);
+  void run_hidden1();
+  void run_hidden2();
+  void run_outputs();
+  void touch_tier(int index);
+  void touch(const Matrix& matrix, int index);
+  int32_t next_level(const Job& job, int voice, int sample);
+  void draw_levels(const Job& job, int sample);
+
+  void read_conditioning(int tier);
+  void read(const float* values, size_t stride, int cols);
+  void multiply(const Matrix& matrix, int index, Blocks rows, float* y, size_t stride);
+  void fill(const float* bias, Blocks rows, float* y, size_t stride) const;
+  Blocks share(int size) const;
+
+  Voices& voices_;
+  const Model& model_;
+  const Kernels& kernels_;
+  const int index_;  // of this member in the team
+  const int size_;   // of the team
+  const int count_;  // voices
+  Clock clock_;
+  int newest_ = 0;                 // place of the next sample in `history_`
+  std::vector<int32_t> history_;   // (voices, big_frame_size + kMaxSamples)
+  std::vector<float> frame_;       // (voices, big_frame_size) scaled samples of a frame
+  std::vector<float> weights_;     // of the levels to draw from, and their sums
+  Inputs inputs_;                  // what `multiply` reads
+  bool is_quantized_ = false;
+  std::vector<int8_t> codes_;
+  std::vector<int32_t> sums_, totals_;
+  std::vector<float> scales_;
+};
+
+}  // namespace engine

@@ -1,0 +1,67 @@
+// The sample loop: N voices of one model, advanced together by a team of threads.
+//
+// All threads run the same loop; each computes its own rows of every layer for all
+// voices, so that a weight is read once for all of them, and keeps a copy of the
+// history and the clock. A level is drawn by every thread for itself from the same
+// logits, which saves a barrier.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "model.h"
+#include "state.h"
+#include "team.h"
+
+namespace engine {
+
+// Vectors that the threads share within a step; every row has one writer.
+struct Activations {
+  std::vector<float> from_input;  // (voices, gates * width)
+  std::vector<float> from_state;  // (voices, gates * width)
+  std::vector<float> hidden1;     // (voices, width)
+  std::vector<float> hidden2;     // (voices, width)
+  std::vector<float> logits;      // (voices, padded_levels)
+};
+
+// What one job of the team does; `samples` is how many it goes on.
+struct Job {
+  int samples = 0;
+  const int32_t* given = nullptr;       // (voices, samples) levels to absorb, or
+  const float* temperature = nullptr;   // (voices, samples) to draw levels with
+  const float* uniform = nullptr;       // (voices, samples), 0 <= u < 1
+  int32_t* levels = nullptr;            // (voices, samples) drawn
+  float* bits = nullptr;                // (voices, samples) -log2 p of what is given
+  size_t stride = 0;                    // from one voice to the next in these
+};
+
+class Member;
+
+class Voices {
+ public:
+  Voices(const Model& model, const Kernels& kernels, int voices, int threads);
+  ~Voices();
+
+  int count() const { return count_; }
+  void reset();
+  void work_through(Job job);
+  // Logits (voices, padded_levels) of the next sample; nothing advances.
+  const float* next_logits();
+  // Reads all weights of so many samples and computes nothing: what memory allows.
+  void read_weights(int samples);
+
+  State state;
+
+ private:
+  friend class Member;
+
+  const Model& model_;
+  const Kernels& kernels_;
+  const int count_;
+  Activations shared_;
+  Team team_;
+  std::vector<std::unique_ptr<Member>> members_;
+};
+
+}  // namespace engine

@@ -1,0 +1,133 @@
+"""How fast this machine plays a model, and how fast it could at best."""
+
+import hashlib
+import json
+import platform
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from sopilib.engine.cache import user_cache_folder
+from sopilib.engine.engine import EngineGenerator, default_threads
+from sopilib.engine.pack import RECIPES, pack
+from sopilib.engine.random_model import random_folded
+
+# times real time that a model must reach to count as playing live: the rest is Pd's
+LIVE = 1.2
+
+# samples of the first chunk of a take
+FIRST_CHUNK = 32
+
+# long enough that one interruption by another process does not decide
+_PIECES = 5
+_PIECE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured.
+
+    Attributes:
+      samples_per_second: of all voices together.
+      times_real_time: of one voice; 1 is live.
+      first_chunk_ms: from the request to the first 32 samples.
+      read_floor_times_real_time: what merely reading those weights would allow.
+    """
+
+    samples_per_second: float
+    times_real_time: float
+    first_chunk_ms: float
+    read_floor_times_real_time: float
+
+
+def measure_speed(generator, dur_s=None):
+    """The Speed of an EngineGenerator; its state goes on.
+
+    Args:
+      generator: EngineGenerator.
+      dur_s: seconds of sound to make, or None to find the speed in about half a second,
+        the best of several pieces.
+    """
+    rate, num_seqs = generator.config.sample_rate, generator.num_seqs
+    first_s = _seconds(generator, FIRST_CHUNK)
+    if dur_s is None:
+        num_samples = _piece(first_s)
+        seconds = min(_seconds(generator, num_samples) for _ in range(_PIECES))
+    else:
+        num_samples = max(1, round(dur_s * rate))
+        seconds = _seconds(generator, num_samples)
+    per_second = num_samples / seconds
+    return Speed(
+        samples_per_second=per_second * num_seqs,
+        times_real_time=per_second / rate,
+        first_chunk_ms=first_s * 1e3,
+        read_floor_times_real_time=_read_floor(generator, first_s) / rate,
+    )
+
+
+def choose_precision(config, num_seqs, threads=None):
+    """The most exact precision in which this machine plays such a model live.
+
+    Measured with random weights, once for each kind of model; the answer is kept in the
+    user's cache folder.
+
+    Returns:
+      'float32', 'int8' or 'int4'; the fastest if none is live.
+    """
+    threads = threads or default_threads()
+    path = user_cache_folder() / f"precision-{_digest(config, num_seqs, threads)}.json"
+    try:
+        known = json.loads(path.read_text())
+        if known in RECIPES:
+            return known
+    except (OSError, ValueError):
+        pass
+    chosen, _ = measured_precision(config, num_seqs, threads)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(chosen))
+    except OSError:
+        pass  # it is measured again next time
+    return chosen
+
+
+def measured_precision(config, num_seqs, threads=None):
+    """What `choose_precision` returns, measured now, and its times real time."""
+    folded = random_folded(config)
+    speeds = {}
+    for precision in RECIPES:  # the most exact first
+        packed = pack(config, folded, precision)
+        generator = EngineGenerator(config, packed, num_seqs, threads)
+        speeds[precision] = measure_speed(generator).times_real_time
+        if speeds[precision] >= LIVE:
+            return precision, speeds[precision]
+    return max(speeds.items(), key=lambda item: item[1])
+
+
+def _digest(config, num_seqs, threads):
+    what = [config.to_dict(), num_seqs, threads, platform.node(), platform.processor()]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _seconds(generator, num_samples):
+    temperature = np.ones((generator.num_seqs, num_samples), np.float32)
+    began = time.perf_counter()
+    generator.generate(temperature)
+    return time.perf_counter() - began
+
+
+def _piece(first_s):
+    """Samples in a piece, a multiple of 64, from how long the first chunk took."""
+    return 64 * max(1, round(_PIECE_S / first_s * FIRST_CHUNK / 64))
+
+
+def _read_floor(generator, first_s):
+    """Samples a second if reading the weights were all that there is to do."""
+    num_samples = _piece(first_s)
+    best = float("inf")
+    for _ in range(_PIECES):
+        began = time.perf_counter()
+        generator.read_weights(num_samples)
+        best = min(best, time.perf_counter() - began)
+    return num_samples / best

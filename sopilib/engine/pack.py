@@ -1,0 +1,197 @@
+"""Packing: folded weights, rounded as a precision asks and laid out as they are read.
+
+A precision is a recipe over the parts of the network, as they bear rounding unequally:
+the recurrent cells, which decide the speed, take 4 bits; the output layer, which is
+small, decides the quality.
+
+Matrices are stored in blocks of 16 rows, columns innermost, in the layouts that
+`kernels/kernels.h` describes. `dim` is padded with zeros to a multiple of 64; padded
+units stay 0. Padded levels have the bias -1e30, so that they are never drawn.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sopilib.engine.rounding import bfloat16_bits, round_to_int4, round_to_int8
+
+_BLOCK_ROWS = 16
+_DIM_MULTIPLE = 64
+_NEVER_DRAWN = -1e30
+
+# the format of each part; what is not named is float32
+RECIPES = {
+    "float32": {},
+    "int8": {
+        "kernel": "int8",
+        "recurrent": "int8",
+        "conditioning": "int8",
+        "skip": "int8",
+        "upsample": "int8",
+        "table": "bfloat16",
+        "hidden2": "int8",
+        "outputs": "bfloat16",
+    },
+    "int4": {
+        "kernel": "int4",
+        "recurrent": "int4",
+        "conditioning": "int4",
+        "skip": "int4",
+        "upsample": "int4",
+        "table": "bfloat16",
+        "hidden2": "int8",
+        "outputs": "bfloat16",
+    },
+}
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """Weights as the kernels read them.
+
+    Attributes:
+      settings: what `kernels/model_reader.h` lists, ready for JSON.
+      arrays: dict from names such as 'tier0.layer1.kernel' to arrays.
+    """
+
+    settings: dict
+    arrays: dict
+
+
+def pack(config, folded, precision, moments=None):
+    """The PackedModel of a FoldedModel in one of the RECIPES.
+
+    Args:
+      config: ModelConfig.
+      folded: FoldedModel.
+      precision: 'float32', 'int8' or 'int4'.
+      moments: what `calibrate.state_moments` returns, or None; int4 recurrent weights
+        are rounded with its help.
+    """
+    packer = _Packer(config, RECIPES[precision])
+    # in the order in which a sample reads them
+    for t in reversed(range(len(folded.tiers))):
+        packer.add_tier(f"tier{t}.", folded.tiers[t], moments and moments[t])
+    packer.add_sample_mlp(folded)
+    return PackedModel(_settings(config, packer), packer.arrays)
+
+
+def _settings(config, packer):
+    return {
+        "rnn_type": config.rnn_type,
+        "width": packer.width,
+        "q_levels": config.q_levels,
+        "padded_levels": packer.padded_levels,
+        "frame_sizes": list(config.frame_sizes),
+        "num_rnn_layers": config.num_rnn_layers,
+        "skip_conn": config.skip_conn,
+        "formats": packer.formats,
+    }
+
+
+class _Packer:
+    """Collects `arrays` by name, and the format of each matrix."""
+
+    def __init__(self, config, recipe):
+        self._dim, self._recipe = config.dim, recipe
+        self._gates = 4 if config.rnn_type == "lstm" else 3
+        self.width = _round_up(config.dim, _DIM_MULTIPLE)
+        self.padded_levels = _round_up(config.q_levels, _BLOCK_ROWS)
+        self.arrays, self.formats = {}, {}
+
+    def add_tier(self, name, tier, moments):
+        frame_size = tier.inputs.shape[1]
+        self._matrix(name + "inputs", self._gate_rows(tier.inputs), _round_up(frame_size, 4))
+        if tier.conditioning is not None:
+            self._matrix(name + "conditioning", self._gate_rows(tier.conditioning), self.width)
+        for k, layer in enumerate(tier.layers):
+            self._layer(f"{name}layer{k}.", layer, moments and moments[k])
+        if tier.skip is not None:
+            # each layer's columns are padded by themselves
+            skip = tier.skip.reshape(self._dim, -1, self._dim)
+            skip = _pad(_pad(skip, 2, self.width), 0, self.width)
+            self._matrix(name + "skip", skip.reshape(self.width, -1), 0)
+            self.arrays[name + "skip_bias"] = _pad(tier.skip_bias, 0, self.width)
+
+    def add_sample_mlp(self, folded):
+        width, levels = self.width, self.padded_levels
+        self._table(_pad(folded.table, 2, width))
+        self._matrix("upsample", _pad(folded.upsample, 1, width), width)
+        self.arrays["hidden1_bias"] = _pad(folded.hidden1_bias, 0, width)
+        self._matrix("hidden2", _pad(folded.hidden2, 0, width), width)
+        self.arrays["hidden2_bias"] = _pad(folded.hidden2_bias, 0, width)
+        self._matrix("outputs", _pad(folded.outputs, 0, levels), width)
+        self.arrays["outputs_bias"] = _pad(folded.outputs_bias, 0, levels, _NEVER_DRAWN)
+
+    def _layer(self, name, layer, moment):
+        if layer.kernel is not None:
+            self._matrix(name + "kernel", self._gate_rows(layer.kernel), self.width)
+        recurrent = self._gate_rows(layer.recurrent)
+        if moment is not None:
+            moment = _pad(_pad(moment, 0, self.width), 1, self.width)
+        self._matrix(name + "recurrent", recurrent, self.width, moment)
+        for bias in ("input_bias", "state_bias"):
+            values = getattr(layer, bias)[:, np.newaxis]
+            self.arrays[name + bias] = self._gate_rows(values)[:, 0].astype(np.float32)
+
+    def _gate_rows(self, matrix):
+        """Rows (gate, unit) of (..., gates * dim, cols) as (unit / 16, gate, unit % 16)."""
+        *stack, _, cols = matrix.shape
+        rows = _pad(matrix.reshape(*stack, self._gates, self._dim, cols), -2, self.width)
+        rows = rows.reshape(*stack, self._gates, -1, _BLOCK_ROWS, cols)
+        return np.swapaxes(rows, -4, -3).reshape(*stack, -1, cols)
+
+    def _matrix(self, name, matrix, cols, moment=None):
+        """Adds a matrix, or a stack of them, its columns padded to `cols`."""
+        matrix = _pad(matrix, -1, max(cols, matrix.shape[-1]))
+        rows = matrix.reshape(-1, matrix.shape[-1])
+        self.formats[name] = format_ = self._recipe.get(name.rpartition(".")[2], "float32")
+        if format_ == "int4":
+            self.arrays[name] = _int4_layout(*round_to_int4(rows, moment))
+        elif format_ == "int8":
+            codes, self.arrays[name + ".scales"] = round_to_int8(rows)
+            self.arrays[name] = _layout((codes + 128).astype(np.uint8), columns=4)
+        elif format_ == "bfloat16":
+            self.arrays[name] = bfloat16_bits(_layout(rows, columns=2))
+        else:
+            self.arrays[name] = _layout(rows, columns=1)
+
+    def _table(self, table):
+        self.formats["table"] = self._recipe.get("table", "float32")
+        if self.formats["table"] == "bfloat16":
+            # columns c and c + 16 side by side
+            pairs = bfloat16_bits(table).reshape(*table.shape[:2], -1, 2, _BLOCK_ROWS)
+            table = pairs.swapaxes(-1, -2)
+        self.arrays["table"] = np.ascontiguousarray(table)
+
+
+def _round_up(value, multiple):
+    return -(-value // multiple) * multiple
+
+
+def _pad(array, axis, size, value=0.0):
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, size - array.shape[axis])
+    return np.pad(array.astype(np.float32, copy=False), widths, constant_values=value)
+
+
+def _layout(rows, columns):
+    """(rows, cols) as (block, cols / columns, 16 rows, columns)."""
+    blocks = rows.reshape(-1, _BLOCK_ROWS, rows.shape[-1] // columns, columns)
+    return np.ascontiguousarray(blocks.swapaxes(1, 2))
+
+
+def _int4_layout(codes, scales):
+    """uint8 (block, pair of groups, 64 bytes of scales and 512 of weights).
+
+    Args:
+      codes: uint8 (rows, cols).
+      scales: uint16 (rows, cols / 32).
+    """
+    num_blocks = len(codes) // _BLOCK_ROWS
+    # column = 64 pair + 32 group + 8 chunk + 4 half + i
+    codes = codes.reshape(num_blocks, _BLOCK_ROWS, -1, 2, 4, 2, 4)
+    codes = codes.transpose(5, 0, 2, 3, 4, 1, 6)  # (half, block, pair, group, chunk, row, i)
+    weights = (codes[0] | codes[1] << 4).reshape(num_blocks, -1, 512)
+    scales = _layout(scales, columns=2).reshape(num_blocks, -1, 2 * _BLOCK_ROWS)
+    return np.concatenate([scales.view(np.uint8), weights], axis=-1)

@@ -1,0 +1,43 @@
+"""Which generator makes a model's samples: the engine where it is built, else TensorFlow.
+
+Both have the interface of `sopilib.tensorflow_generator.Generator` and an attribute
+`engine`, their name; what they need is imported only once it is known which.
+"""
+
+from sopilib import engine as native_engine
+from sopilib.errors import RequestError
+
+ENGINES = ("auto", "native", "tensorflow")
+
+
+def make_generator(files, num_seqs, engine="auto", precision="auto", threads=None):
+    """Returns a generator for a model on disk, in a clean state.
+
+    Args:
+        files: ModelFiles.
+        num_seqs: number of voices, 1 or more.
+        engine: one of ENGINES; 'auto' is native where it is built.
+        precision: of the native engine, see `sopilib.engine.load`; TensorFlow's is float32.
+        threads: of the native engine, default one for each core but one of several.
+
+    Raises:
+        RequestError: the engine is not built, or an argument is out of range.
+        CheckpointError: the checkpoint is damaged, does not fit its config, or is an
+            exported one, which TensorFlow cannot read.
+    """
+    if engine not in ENGINES:
+        raise RequestError(f"no engine {engine!r} (choose of {', '.join(ENGINES)})")
+    if engine == "native" and not native_engine.is_built():
+        raise RequestError("the engine is not built (install a C++ compiler, then make install)")
+    if engine == "tensorflow" or not native_engine.is_built():
+        return _tensorflow_generator(files, num_seqs)
+    from sopilib.engine.load import load_generator
+
+    return load_generator(files, num_seqs, precision, threads)
+
+
+def _tensorflow_generator(files, num_seqs):
+    from sopilib.checkpoint import load_model
+    from sopilib.tensorflow_generator import Generator
+
+    return Generator(load_model(files), num_seqs)
