@@ -1,16 +1,22 @@
 """The fixture checkpoints, written by the PRiSM implementation, with its golden logits."""
 
 import functools
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from sopilib.checkpoint import load_model
-from sopilib.tensorflow_generator import Generator
 from sopilib.model_folder import find_model
+from sopilib.tensorflow_generator import Generator
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 NAMES = ("gru_mulaw", "gru_linear_skip", "lstm_linear_skip", "lstm_mulaw")
+
+
+def copy_checkpoint(name, folder):
+    """Copies a fixture checkpoint, without weights packed by an earlier load; returns `folder`."""
+    return shutil.copytree(CHECKPOINTS / name, folder, ignore=shutil.ignore_patterns("*.pack"))
 
 
 @functools.lru_cache(maxsize=None)

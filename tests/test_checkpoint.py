@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from golden import CHECKPOINTS, NAMES, golden_arrays, golden_model
+from golden import CHECKPOINTS, NAMES, copy_checkpoint, golden_arrays, golden_model
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from sopilib.checkpoint import load_model, save_checkpoint
@@ -22,7 +22,7 @@ KERAS_BOOKKEEPING = ("_kwargs", "_layer_names", "state_spec", "state_size")
 @pytest.fixture
 def folder(tmp_path):
     """A copy of gru_mulaw to damage."""
-    return shutil.copytree(CHECKPOINTS / "gru_mulaw", tmp_path / "gru_mulaw")
+    return copy_checkpoint("gru_mulaw", tmp_path / "gru_mulaw")
 
 
 def data_of(folder):

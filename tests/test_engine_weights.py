@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import shutil
 import struct
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_models import config_of, folded_model, packed_model
-from golden import CHECKPOINTS, golden_model
+from golden import copy_checkpoint, golden_model
 
 import sopilib
 from sopilib.engine import cache
@@ -155,7 +154,7 @@ def model_folder(tmp_path, monkeypatch):
     """A copy of a fixture checkpoint, and a user's cache folder of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "model"
-    shutil.copytree(CHECKPOINTS / "gru_mulaw", folder)
+    copy_checkpoint("gru_mulaw", folder)
     return folder
 
 

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from class_in_pd import GRU, LOAD_LIMIT_S, ROOT, ClassInPd
+from golden import copy_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +226,7 @@ def test_a_bad_seed_file_gets_one_line_and_the_next_take_works(pd, tmp_path):
 
 def model_copy(folder, *, dim=24, cut_bytes=0):
     """A copy of the GRU fixture with another `dim` in its config or its data cut short."""
-    shutil.copytree(GRU, folder, ignore=shutil.ignore_patterns("*.pack"))  # as from elsewhere
+    copy_checkpoint("gru_mulaw", folder)
     config = folder / "gru-mulaw.config.json"
     config.write_text(config.read_text().replace('"dim": 24', f'"dim": {dim}'))
     data = folder / "model.ckpt-1.data-00000-of-00001"
