@@ -21,6 +21,7 @@ from sopilib.errors import ProtocolError, RequestError, SampleRNNError
 
 log = logging.getLogger("samplernn.worker")
 READ_BYTES = 1 << 16
+NICENESS = 5
 
 
 class Worker:
@@ -238,8 +239,9 @@ def read_requests(stream, inbox):
         os._exit(0)
 
 
-def _leave_real_time():
-    """Pd's audio may run in real time, which its children inherit and would compete with."""
+def _give_way():
+    """Puts Pd's audio first: leaves the real-time class that children inherit, and is nice."""
+    os.nice(NICENESS)
     if hasattr(os, "sched_setscheduler"):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -263,7 +265,7 @@ def _sender(stream):
 
 def main():
     """Runs the worker on the process's own pipes until the parent hangs up."""
-    _leave_real_time()
+    _give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Pd; its end is ours
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
     stdin = os.fdopen(os.dup(0), "rb", buffering=0)
