@@ -65,22 +65,21 @@ def _usage(known):
 
 def _joined(atoms):
     """Yields the atoms, those from `Env(` to its closing bracket as one text."""
-    text = ""
+    parts = []
     for atom in atoms:
-        if text and not _is_flag(atom):
-            text = f"{text} {atom}"
-        elif text:  # never closed: the worker, which parses it, will say so
-            yield text
-            text = ""
-        if not text and isinstance(atom, str) and atom.startswith("Env("):
-            text = atom
-        elif not text:
+        if parts and _is_flag(atom):  # never closed: the worker, which parses it, will say so
+            yield " ".join(parts)
+            parts = []
+        if not parts and not (isinstance(atom, str) and atom.startswith("Env(")):
             yield atom
-        if text and text.count("(") <= text.count(")"):
+            continue
+        parts.append(str(atom))
+        text = " ".join(parts)
+        if text.count("(") <= text.count(")"):
             yield text
-            text = ""
-    if text:
-        yield text
+            parts = []
+    if parts:
+        yield " ".join(parts)
 
 
 def _is_flag(atom):

@@ -35,7 +35,8 @@ def generate_request(number, message, settings, model, host):
     temperature, curve = _temperature(message, settings, model.num_seqs, host.arrays)
     seed = messages.Seed(None) if message.resume else message.seed or settings.seed
     seed_file, seed_samples, seed_rate = _seed(seed, message.seed_rate, host)
-    _check_payload(seed_samples + curve)
+    payload = seed_samples + curve
+    _check_payload(payload)
     ramp = settings.ramp
     return protocol.Generate(
         take=number,
@@ -49,7 +50,7 @@ def generate_request(number, message, settings, model, host):
         envelope_samples=len(curve) // 4,
         rng_seed=settings.rng_seed,
         resume=message.resume,
-        payload=seed_samples + curve,
+        payload=payload,
     )
 
 

@@ -76,9 +76,9 @@ class TakeInPd:
         silence = _SILENCE[: (end - begin) * _BYTES_PER_SAMPLE]
         written = [self._arrays.write(name, begin, silence) for name in self.array_names]
         self._silenced = end
-        if not self._silenced < self._old_end:
+        if end == self._old_end:
             self._redraw()
-        return all(written) and self._silenced < self._old_end
+        return all(written) and end < self._old_end
 
     def show_progress(self):
         """Tells the progress if there is any, and redraws the arrays now and then."""
