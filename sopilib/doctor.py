@@ -189,7 +189,7 @@ def loader_path():
 def check_engine():
     """Returns for which instruction sets the engine's kernels run here."""
     if not engine.is_built():
-        raise CheckError("the engine is not built, so takes are made by TensorFlow, 20 to 80 "
+        raise CheckError("the engine is not built, so takes are made by TensorFlow, 2 to 20 "
                          f"times slower ({_fix('g++')}; then {_INSTALL})")
     from sopilib.engine import native
 

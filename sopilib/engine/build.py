@@ -49,6 +49,6 @@ class BuildEngine(build_ext):
         except (CCompilerError, ExecError, PlatformError) as error:
             print(
                 f"samplernn: the engine is not built, so generation goes through TensorFlow, "
-                f"20 to 80 times slower: {error} (install a C++ compiler such as g++, then "
+                f"2 to 20 times slower: {error} (install a C++ compiler such as g++, then "
                 "install samplernn again)"
             )
