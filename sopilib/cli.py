@@ -246,12 +246,7 @@ def _write_take(take, output_paths):
 
 
 def _score(args):
-    from sopilib.score import score_files
-
-    if args.precision:
-        score = _engine_score(args)
-    else:
-        score = score_files(_load_model(_find_model(args)), args.files)
+    score = _engine_score(args) if args.precision else _tensorflow_score(args)
     if args.json:
         print(json.dumps(score._asdict()))
     else:
@@ -259,13 +254,18 @@ def _score(args):
     return 0
 
 
+def _tensorflow_score(args):
+    from sopilib.score import score_files
+
+    return score_files(_load_model(_find_model(args)), args.files)
+
+
 def _engine_score(args):
     from sopilib.engine.score import score_files
     from sopilib.generator import make_generator
-    from sopilib.score import Score
 
     generator = make_generator(_find_model(args), 1, "native", args.precision)
-    return Score(*score_files(generator, args.files))
+    return score_files(generator, args.files)
 
 
 def _export(args):

@@ -7,24 +7,15 @@ depend on its length.
 """
 
 import math
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 
-from sopilib.audio import mix_to_mono, read_audio, resample
-from sopilib.errors import AudioError
-from sopilib.quantize import quantize
+from sopilib.bits import mean_bits
 from sopilib.quiet_tensorflow import tf
 
 # samples predicted at a time, rounded up to whole big frames
 _SEGMENT = 4096
-
-
-class Score(NamedTuple):
-    """Mean over all samples of all files: 0 is perfect, log2(q_levels) is guessing."""
-
-    bits_per_sample: float
-    num_samples: int
 
 
 def score_files(model, paths):
@@ -33,17 +24,7 @@ def score_files(model, paths):
     Raises:
       AudioError: a file cannot be read or is empty, or all are too short.
     """
-    config = model.config
-    bits, num_samples = 0.0, 0
-    for path in paths:
-        audio, rate = read_audio(path)
-        audio = resample(mix_to_mono(audio), rate, config.sample_rate)
-        levels = quantize(audio, config.q_type, config.q_levels)
-        bits += _total_bits(model, levels)
-        num_samples += len(levels)
-    if not num_samples:
-        raise AudioError("less than one sample to score (give longer files)")
-    return Score(float(bits / num_samples), num_samples)
+    return mean_bits(model.config, paths, partial(_total_bits, model))
 
 
 def _total_bits(model, levels):

@@ -8,6 +8,7 @@ import numpy as np
 
 from sopilib.checkpoint import load_model
 from sopilib.model_folder import find_model
+from sopilib.quantize import dequantize
 from sopilib.tensorflow_generator import Generator
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
@@ -36,3 +37,15 @@ def golden_arrays(name):
     """dict: `samples` int32 (2, big + T), `logits` (2, T, q_levels), and `..._next`."""
     with np.load(CHECKPOINTS / name / "golden.npz") as arrays:
         return dict(arrays)
+
+
+def predicted(name, key="samples"):
+    """The golden samples after the first big frame: levels and audio (2, T)."""
+    config = golden_model(name).config
+    levels = golden_arrays(name)[key][:, config.big_frame_size :]
+    return levels, dequantize(levels, config.q_type, config.q_levels)
+
+
+def constant(temperature, num_samples, num_seqs=2):
+    """The same temperature for every sample: float32 (num_seqs, num_samples)."""
+    return np.full((num_seqs, num_samples), temperature, np.float32)

@@ -9,7 +9,7 @@ from engine_models import (
     packed_model,
     plain_logits,
 )
-from golden import NAMES, golden_arrays, golden_generator, golden_model
+from golden import NAMES, constant, golden_arrays, golden_generator, golden_model, predicted
 
 from sopilib.engine import native
 from sopilib.engine.engine import EngineGenerator
@@ -20,17 +20,6 @@ from sopilib.quantize import dequantize, quantize
 
 # of frames 4 and 16: within a frame, at its end, at a big frame's end, beyond
 LENGTHS = (0, 1, 3, 4, 5, 15, 16, 17, 33, 63)
-
-
-def predicted(name, key="samples"):
-    """The golden samples after the first big frame: levels and audio (2, T)."""
-    config = golden_model(name).config
-    levels = golden_arrays(name)[key][:, config.big_frame_size :]
-    return levels, dequantize(levels, config.q_type, config.q_levels)
-
-
-def constant(temperature, num_samples, num_seqs=2):
-    return np.full((num_seqs, num_samples), temperature, np.float32)
 
 
 def teacher_forced(generator, audio):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from golden import NAMES, golden_arrays, golden_generator, golden_model
+from golden import NAMES, constant, golden_arrays, golden_generator, golden_model, predicted
 
 from sopilib.errors import RequestError
-from sopilib.quantize import dequantize, quantize
+from sopilib.quantize import quantize
 from sopilib.tensorflow_generator import Generator, sample_levels
 
 # of frames 4 and 16: within a frame, at its end, at a big frame's end, beyond
@@ -16,17 +16,6 @@ def fresh(name, num_seqs=2, rng_seed=0):
     generator = golden_generator(name, num_seqs)
     generator.reset(rng_seed)
     return generator
-
-
-def predicted(name, key="samples"):
-    """The golden samples after the first big frame: levels and audio (2, T)."""
-    config = golden_model(name).config
-    levels = golden_arrays(name)[key][:, config.big_frame_size :]
-    return levels, dequantize(levels, config.q_type, config.q_levels)
-
-
-def constant(temperature, num_samples, num_seqs=2):
-    return np.full((num_seqs, num_samples), temperature, np.float32)
 
 
 def teacher_forced_logits(name, audio):

@@ -5,26 +5,22 @@ As `sopilib.score`, without TensorFlow: each file begins after silence with a cl
 
 import numpy as np
 
-from sopilib.audio import mix_to_mono, read_audio, resample
-from sopilib.quantize import quantize
+from sopilib.bits import mean_bits
 
 
 def score_files(generator, paths):
-    """Mean bits per sample over all files, and the number of samples.
+    """The Score on sound files, each mixed to mono at the model's rate.
 
     Args:
       generator: EngineGenerator of one voice; it is reset.
-      paths: sound files, each mixed to mono at the model's rate.
+      paths: sound files.
 
     Raises:
-      AudioError: a file cannot be read or is empty.
+      AudioError: a file cannot be read or is empty, or all are too short.
     """
-    config, bits, num_samples = generator.config, 0.0, 0
-    for path in paths:
-        audio, rate = read_audio(path)
-        audio = resample(mix_to_mono(audio), rate, config.sample_rate)
-        levels = quantize(audio, config.q_type, config.q_levels)
+
+    def total_bits(levels):
         generator.reset(rng_seed=0)
-        bits += generator.bits(levels[np.newaxis]).sum(dtype=np.float64)
-        num_samples += len(levels)
-    return float(bits / num_samples), num_samples
+        return generator.bits(levels[np.newaxis]).sum(dtype=np.float64)
+
+    return mean_bits(generator.config, paths, total_bits)
