@@ -112,8 +112,8 @@ def _table_cell(args, dim, layers, num_seqs):
     from sopilib.engine.measure import measured_precision
 
     config = ModelConfig(dim=dim, num_rnn_layers=layers, rnn_type=args.rnn_type)
-    precision, times = measured_precision(config, num_seqs, args.threads)
-    return f"{precision} {times:.1f}"
+    chosen = measured_precision(config, num_seqs, args.threads)
+    return f"{chosen.precision} {chosen.times_real_time:.1f}"
 
 
 def _model(args):

@@ -219,3 +219,20 @@ def test_arrays_of_another_size_are_refused():
         with pytest.raises(ValueError, match=f"no array {name}"):
             native.Engine(packed.settings, arrays, 1, 1, "")
     assert config.dim == folded_model("gru_mulaw").hidden2.shape[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_threads_may_come_and_go_between_chunks_and_the_samples_are_the_same(name):
+    whole = engine_generator(name, threads=1, rng_seed=3).generate(constant(1.0, 600))
+    generator = engine_generator(name, threads=3, rng_seed=3)
+    chunks = []
+    for threads in (3, 1, 2, 3, 1, 3) * 10:
+        generator.limit_threads(threads)
+        chunks.append(generator.generate(constant(1.0, 10)))
+    np.testing.assert_array_equal(np.concatenate(chunks, axis=1), whole)
+
+
+def test_a_limit_of_threads_that_the_team_has_not_is_refused():
+    for threads in (0, 3):
+        with pytest.raises(ValueError, match="a team of 2 threads"):
+            engine_generator("gru_mulaw", threads=2).limit_threads(threads)

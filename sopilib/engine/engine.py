@@ -9,6 +9,7 @@ import os
 import numpy as np
 
 from sopilib.engine import native
+from sopilib.engine.crew import Crew
 from sopilib.errors import RequestError
 from sopilib.quantize import dequantize, quantize
 
@@ -41,10 +42,12 @@ class EngineGenerator:
         self.config, self.num_seqs = config, num_seqs
         self._engine = native.Engine(packed.settings, packed.arrays, num_seqs, self.threads, isa)
         self.isa = self._engine.isa
+        self._crew = Crew(self._engine.use_threads, self.threads, config.frame_sizes[-1])
         self._audio_of_level = dequantize(
             np.arange(config.q_levels), config.q_type, config.q_levels
         )
         self.reset(rng_seed=0)
+        self._crew.measure(self._rehearse)
 
     @property
     def engine(self):
@@ -86,8 +89,27 @@ class EngineGenerator:
           float32 (num_seqs, n), -1 <= x <= 1, at the model's rate.
         """
         num_samples = temperature.shape[1]
-        uniform = [rng.random(num_samples, dtype=np.float32) for rng in self._rngs]
-        return self._audio_of_level[self._engine.generate(temperature, np.stack(uniform))]
+        uniform = np.stack([rng.random(num_samples, dtype=np.float32) for rng in self._rngs])
+        pieces = []
+
+        def make(begin, end):
+            pieces.append(self._engine.generate(temperature[:, begin:end], uniform[:, begin:end]))
+
+        self._crew.work(num_samples, make)
+        return self._audio_of_level[np.concatenate(pieces, axis=1)]
+
+    def limit_threads(self, threads):
+        """Let no more than so many threads work from now on, 1 to `self.threads`.
+
+        The samples are the same.
+        """
+        self._crew.limit(threads)
+
+    def _rehearse(self, begin, end):
+        """Make so many samples that nobody will hear."""
+        silence = np.zeros((self.num_seqs, end - begin), np.float32)
+        self._engine.generate(silence, silence)
+        self._engine.reset()
 
     def next_logits(self):
         """Logits float32 (num_seqs, q_levels) of the next sample; nothing advances."""

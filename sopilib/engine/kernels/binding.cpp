@@ -38,9 +38,16 @@ class Engine {
   Engine(const py::dict& settings, py::dict arrays, int voices, int threads,
          const std::string& isa)
       : arrays_(std::move(arrays)), model_(engine::read_model(settings, arrays_)),
-        kernels_(kernels_named(isa)), voices_(model_, kernels_, voices, threads) {}
+        kernels_(kernels_named(isa)), threads_(threads),
+        voices_(model_, kernels_, voices, threads) {}
 
   const char* isa() const { return kernels_.name; }
+
+  void use_threads(int threads) {
+    if (threads < 1 || threads > threads_)
+      throw std::invalid_argument("a team of " + std::to_string(threads_) + " threads");
+    voices_.use_threads(threads);
+  }
 
   void reset() { voices_.reset(); }
 
@@ -128,6 +135,7 @@ class Engine {
   py::dict arrays_;
   engine::Model model_;
   const engine::Kernels& kernels_;
+  const int threads_;
   engine::Voices voices_;
 };
 
@@ -149,6 +157,7 @@ PYBIND11_MODULE(native, module) {
            py::arg("settings"), py::arg("arrays"), py::arg("num_seqs"), py::arg("threads"),
            py::arg("isa"))
       .def_property_readonly("isa", &Engine::isa)
+      .def("use_threads", &Engine::use_threads, py::arg("threads"))
       .def("reset", &Engine::reset)
       .def("generate", &Engine::generate, py::arg("temperature"), py::arg("uniform"))
       .def("prime", &Engine::prime, py::arg("levels"))

@@ -16,9 +16,9 @@ int widest_input(const Model& model) {
 
 }  // namespace
 
-Member::Member(Voices& voices, int index, int size)
+Member::Member(Voices& voices, int index)
     : voices_(voices), model_(voices.model_), kernels_(voices.kernels_), index_(index),
-      size_(size), count_(voices.count_) {
+      count_(voices.count_) {
   const size_t widest = widest_input(model_);
   history_.resize(size_t(count_) * (model_.big_frame_size() + kMaxSamples));
   frame_.resize(size_t(count_) * (model_.big_frame_size() + 4));
@@ -252,8 +252,8 @@ void Member::fill(const float* bias, Blocks rows, float* y, size_t stride) const
 
 // This member's blocks of 16 out of `size` rows.
 Blocks Member::share(int size) const {
-  const int blocks = size / kBlockRows;
-  return {blocks * index_ / size_, blocks * (index_ + 1) / size_};
+  const int blocks = size / kBlockRows, members = voices_.team_.active();
+  return {blocks * index_ / members, blocks * (index_ + 1) / members};
 }
 
 }  // namespace engine

@@ -13,7 +13,7 @@ class Member {
   // Samples that one job makes at most.
   static constexpr int kMaxSamples = 1024;
 
-  Member(Voices& voices, int index, int size);
+  Member(Voices& voices, int index);
 
   void run(const Job& job);
   void compute_logits();
@@ -46,7 +46,6 @@ class Member {
   const Model& model_;
   const Kernels& kernels_;
   const int index_;  // of this member in the team
-  const int size_;   // of the team
   const int count_;  // voices
   Clock clock_;
   int newest_ = 0;                 // place of the next sample in `history_`

@@ -39,29 +39,35 @@ void Patience::wake() {
   condition_.notify_all();
 }
 
-Team::Team(int size) : size_(size), arrivals_(size) {
+Team::Team(int size) : active_(size), members_(size) {
   for (int member = 1; member < size; ++member)
     threads_.emplace_back([this, member] { serve(member); });
 }
 
 Team::~Team() {
   is_closing_ = true;
-  jobs_.fetch_add(1);
-  patience_.wake();
+  for (Member& member : members_) member.jobs.fetch_add(1);
+  for_jobs_.wake();
   for (std::thread& thread : threads_) thread.join();
+}
+
+// Those who have not been at the last barriers are taken to have been there.
+void Team::set_active(int members) {
+  for (Member& member : members_) member.arrivals.store(members_[0].arrivals.load());
+  active_.store(members);
 }
 
 void Team::run(const std::function<void(int)>& job) {
   job_ = &job;
-  jobs_.fetch_add(1);
-  patience_.wake();
+  for (int member = 1; member < active(); ++member) members_[member].jobs.fetch_add(1);
+  for_jobs_.wake();
   job(0);
   barrier(0);
 }
 
 void Team::serve(int member) {
   for (uint32_t done = 0;; ++done) {
-    patience_.wait_until([&] { return jobs_.load() != done; });
+    for_jobs_.wait_until([&] { return members_[member].jobs.load() != done; });
     if (is_closing_) return;
     (*job_)(member);
     barrier(member);
@@ -69,12 +75,14 @@ void Team::serve(int member) {
 }
 
 void Team::barrier(int member) {
-  if (size_ == 1) return;
-  const uint32_t here = arrivals_[member].count.fetch_add(1) + 1;
-  patience_.wake();
-  for (const Arrivals& other : arrivals_)
+  const int active = this->active();
+  if (active == 1) return;
+  const uint32_t here = members_[member].arrivals.fetch_add(1) + 1;
+  for_members_.wake();
+  for (int other = 0; other < active; ++other)
     // a member may be a barrier ahead of this one, never behind it once it is here
-    patience_.wait_until([&] { return int32_t(other.count.load() - here) >= 0; });
+    for_members_.wait_until(
+        [&] { return int32_t(members_[other].arrivals.load() - here) >= 0; });
 }
 
 }  // namespace engine

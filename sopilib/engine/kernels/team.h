@@ -1,4 +1,5 @@
-// A fixed team of threads that do one job after another together.
+// A fixed team of threads that do one job after another together, all of them or the
+// first few.
 //
 // Between the steps of a job the threads wait at a barrier, spinning: a step is 10 to
 // 60 microseconds, less than it takes to wake a thread. Who has waited for longer sleeps,
@@ -37,26 +38,31 @@ class Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
-  // Calls job(member) on all threads, member 0 on this one; returns when all are done.
+  // How many members do the jobs from now on, 1 to `size`; not within a job.
+  void set_active(int members);
+  int active() const { return active_.load(); }
+
+  // Calls job(member) on the active threads, member 0 on this one; returns when all are done.
   void run(const std::function<void(int)>& job);
 
-  // Waits, within a job, until all members are here.
+  // Waits, within a job, until all active members are here.
   void barrier(int member);
 
  private:
-  // How many barriers a member has come to, alone in its cache line.
-  struct alignas(64) Arrivals {
-    std::atomic<uint32_t> count{0};
+  // Jobs given to a member and barriers that it has come to, alone in its cache line.
+  struct alignas(64) Member {
+    std::atomic<uint32_t> jobs{0};
+    std::atomic<uint32_t> arrivals{0};
   };
 
   void serve(int member);
 
-  const int size_;
+  std::atomic<int> active_;
   const std::function<void(int)>* job_ = nullptr;
   bool is_closing_ = false;
-  std::atomic<uint32_t> jobs_{0};
-  std::vector<Arrivals> arrivals_;
-  Patience patience_;
+  std::vector<Member> members_;
+  Patience for_jobs_;      // apart, so that who sleeps between jobs is not woken by barriers
+  Patience for_members_;
   std::vector<std::thread> threads_;
 };
 

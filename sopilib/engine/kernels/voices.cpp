@@ -15,7 +15,7 @@ Voices::Voices(const Model& model, const Kernels& kernels, int voices, int threa
   shared_.hidden2.resize(size_t(voices) * model.width);
   shared_.logits.resize(size_t(voices) * model.padded_levels);
   for (int member = 0; member < threads; ++member)
-    members_.push_back(std::make_unique<Member>(*this, member, threads));
+    members_.push_back(std::make_unique<Member>(*this, member));
 }
 
 Voices::~Voices() = default;

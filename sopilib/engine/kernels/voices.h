@@ -44,6 +44,8 @@ class Voices {
   ~Voices();
 
   int count() const { return count_; }
+  // How many of the threads work from now on; the samples are the same.
+  void use_threads(int threads) { team_.set_active(threads); }
   void reset();
   void work_through(Job job);
   // Logits (voices, padded_levels) of the next sample; nothing advances.

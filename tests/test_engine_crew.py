@@ -1,0 +1,72 @@
+"""How many threads work, by a clock that the test turns."""
+
+from sopilib.engine.crew import Crew
+
+
+class Team:
+    """A team that needs `alone_s` or `all_s` for a sample; notes who made which samples."""
+
+    def __init__(self, size, alone_s, all_s):
+        self.alone_s, self.all_s = alone_s, all_s
+        self.now, self.threads, self.made = 0.0, size, []
+        self.crew = Crew(self.use_threads, size, piece=10, clock=lambda: self.now)
+        self.crew.measure(self.make)
+        self.made.clear()
+
+    def use_threads(self, threads):
+        self.threads = threads
+
+    def make(self, begin, end):
+        self.made.append((self.threads, begin, end))
+        self.now += (end - begin) * (self.alone_s if self.threads == 1 else self.all_s)
+
+    def work(self, num_samples):
+        self.made.clear()
+        self.crew.work(num_samples, self.make)
+        return self.made
+
+
+def test_all_work_where_they_are_faster_than_one():
+    team = Team(4, alone_s=0.002, all_s=0.0019)
+    assert [list(team.work(n)) for n in (10, 300)] == [[(4, 0, 10)], [(4, 0, 300)]]
+
+
+def test_one_works_alone_where_all_are_slower_from_the_start():
+    assert Team(4, alone_s=0.002, all_s=0.02).work(300) == [(1, 0, 300)]
+
+
+def test_one_goes_on_alone_when_all_become_slower_than_one_was():
+    team = Team(2, alone_s=0.002, all_s=0.001)
+    team.all_s = 0.003
+    assert list(team.work(20)) == [(2, 0, 20)]
+    assert list(team.work(20)) == [(1, 0, 20)]
+
+
+def test_all_try_again_after_half_a_second_then_after_twice_as_long():
+    team = Team(2, alone_s=0.01, all_s=0.02)
+    assert list(team.work(50)) == [(1, 0, 50)]  # 0.5 s
+    assert list(team.work(50)) == [(2, 0, 10), (1, 10, 50)]
+    assert list(team.work(50)) == [(1, 0, 50)]
+    assert list(team.work(50)) == [(1, 0, 50)]
+    team.all_s = 0.005
+    assert list(team.work(50)) == [(2, 0, 10), (2, 10, 50)]
+    assert list(team.work(50)) == [(2, 0, 50)]
+
+
+def test_a_piece_too_short_to_tell_changes_nothing():
+    team = Team(2, alone_s=0.002, all_s=0.001)
+    team.all_s = 0.1
+    assert [list(team.work(9)), list(team.work(9))] == [[(2, 0, 9)], [(2, 0, 9)]]
+
+
+def test_a_limit_of_one_is_one_for_good():
+    team = Team(2, alone_s=0.01, all_s=0.02)
+    team.crew.limit(1)
+    assert [list(team.work(500)), list(team.work(50))] == [[(1, 0, 500)], [(1, 0, 50)]]
+
+
+def test_a_limit_holds_until_the_next_one():
+    team = Team(8, alone_s=0.002, all_s=0.001)
+    for limit in (3, 8):
+        team.crew.limit(limit)
+        assert list(team.work(20)) == [(limit, 0, 20)]
