@@ -166,6 +166,9 @@ class Instrument:
                 num_seqs=message.voices,
                 config_path=message.config_path,
                 search=(self._host.patch_folder,),
+                engine=message.engine,
+                precision=message.precision,
+                threads=message.threads,
             )
         )
 

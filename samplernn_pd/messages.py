@@ -20,6 +20,9 @@ class Load:
     voices: int = 1
     config_path: str | None = None
     python: str | None = None
+    engine: str = "auto"  # these are checked by the worker, which has them
+    precision: str = "auto"
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,21 +111,25 @@ def parse(selector, atoms):
 def _load(atoms):
     if _has_flags(atoms):
         return _load_flags(atoms)
-    voices = 1
-    if "voices" in atoms[-2:-1]:
-        voices = _voices("voices", atoms[-1])
+    options = {}
+    while len(atoms) > 1 and atoms[-2] in _LOAD_OPTIONS:
+        field, checked = _LOAD_OPTIONS[atoms[-2]]
+        options.setdefault(field, checked(atoms[-2], atoms[-1]))
         atoms = atoms[:-2]
     path = " ".join(_text(atom) for atom in atoms)  # one with spaces may be several atoms
     if not path:
-        raise RequestError("load: no folder (load DIR, or load DIR voices N)")
-    return Load(path, voices)
+        raise RequestError(f"load: no folder ({_LOAD_USAGE})")
+    return Load(path, **options)
 
 
 def _load_flags(atoms):
     flags = parse_flags(
         "load",
         atoms,
-        ("python", "num_seqs", "ckpt_dir", "checkpoint_path", "config", "config_file"),
+        (
+            *("python", "num_seqs", "ckpt_dir", "checkpoint_path", "config", "config_file"),
+            *("engine", "precision", "threads"),
+        ),
     )
     path = flags.last("ckpt_dir") or flags.last("checkpoint_path")
     if not path:
@@ -133,6 +140,9 @@ def _load_flags(atoms):
         voices=_voices("--num_seqs", flags.last("num_seqs", 1)),
         config_path=None if config is None else str(config),
         python=flags.last("python"),
+        engine=str(flags.last("engine", "auto")),
+        precision=str(flags.last("precision", "auto")),
+        threads=_whole_or_none("--threads", flags.last("threads")),
     )
 
 
@@ -212,6 +222,13 @@ def _without_atoms(name, message_class):
     return parse_bare
 
 
+_LOAD_USAGE = "load DIR [voices N] [precision P] [threads N] [engine E]"
+_LOAD_OPTIONS = {  # name: (field of Load, what checks the value)
+    "voices": ("voices", _voices),
+    "precision": ("precision", _name),
+    "threads": ("threads", _whole),
+    "engine": ("engine", _name),
+}
 _PARSERS = {
     "load": _load,
     "unload": _without_atoms("unload", Unload),

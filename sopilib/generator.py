@@ -17,7 +17,8 @@ def make_generator(files, num_seqs, engine="auto", precision="auto", threads=Non
         files: ModelFiles.
         num_seqs: number of voices, 1 or more.
         engine: one of ENGINES; 'auto' is native where it is built.
-        precision: of the native engine, see `sopilib.engine.load`; TensorFlow's is float32.
+        precision: of the native engine, see `sopilib.engine.load`; TensorFlow's is float32,
+            any other is refused.
         threads: of the native engine, default one for each core but one of several.
 
     Raises:
@@ -30,6 +31,8 @@ def make_generator(files, num_seqs, engine="auto", precision="auto", threads=Non
     if engine == "native" and not native_engine.is_built():
         raise RequestError("the engine is not built (install a C++ compiler, then make install)")
     if engine == "tensorflow" or not native_engine.is_built():
+        if precision not in ("auto", "float32"):
+            raise RequestError(f"TensorFlow has no precision {precision} (only float32)")
         return _tensorflow_generator(files, num_seqs)
     from sopilib.engine.load import load_generator
 

@@ -44,6 +44,9 @@ class Load:
     num_seqs: int = 1
     config_path: str | None = None
     search: tuple = ()
+    engine: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
 
 
 @dataclass(frozen=True)

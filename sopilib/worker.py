@@ -76,8 +76,9 @@ class Worker:
         files = model_folder.find_model(
             request.path, config_path=request.config_path, search=_search_folders(request)
         )
-        made = generator.make_generator(files, request.num_seqs)  # a failure keeps the old
-        self._generator = made
+        self._generator = made = generator.make_generator(  # a failure keeps the old
+            files, request.num_seqs, request.engine, request.precision, request.threads
+        )
         self._send(
             protocol.Loaded(
                 files.name, files.config.sample_rate, request.num_seqs, _facts(files, made)
