@@ -12,6 +12,7 @@ from sopilib.errors import RequestError
 from samplernn_pd.flags import parse_flags
 
 MAX_VOICES = 64
+_LOAD_USAGE = "load DIR [voices N] [precision P] [threads N] [engine E]"
 
 
 @dataclass(frozen=True)
@@ -222,13 +223,6 @@ def _without_atoms(name, message_class):
     return parse_bare
 
 
-_LOAD_USAGE = "load DIR [voices N] [precision P] [threads N] [engine E]"
-_LOAD_OPTIONS = {  # name: (field of Load, what checks the value)
-    "voices": ("voices", _voices),
-    "precision": ("precision", _name),
-    "threads": ("threads", _whole),
-    "engine": ("engine", _name),
-}
 _PARSERS = {
     "load": _load,
     "unload": _without_atoms("unload", Unload),
@@ -327,3 +321,11 @@ def _shown(atoms):
 
 def _text(atom):
     return f"{atom:g}" if isinstance(atom, float) else str(atom)
+
+
+_LOAD_OPTIONS = {  # name: (field of Load, what checks the value)
+    "voices": ("voices", _voices),
+    "precision": ("precision", _name),
+    "threads": ("threads", _whole),
+    "engine": ("engine", _name),
+}
