@@ -96,7 +96,7 @@ class StreamResampler:
 
     def __init__(self, in_rate, out_rate, context):
         self._rates = in_rate, out_rate
-        self.margin = math.ceil(_FILTER_MARGIN * max(1.0, in_rate / out_rate))
+        self.margin = math.ceil(self.margin_s(in_rate, out_rate) * in_rate)
         # input samples after which input and output samples coincide again:
         # windows start there so that soxr's phase in them is that of the whole
         self._period = in_rate // math.gcd(in_rate, out_rate)
@@ -104,6 +104,11 @@ class StreamResampler:
         self._start = -self._buffer.shape[1]  # input position of the buffer's start
         self._num_in = 0
         self._num_out = 0
+
+    @staticmethod
+    def margin_s(in_rate, out_rate):
+        """Seconds of sound that are needed beyond the last sample handed out."""
+        return _FILTER_MARGIN / min(in_rate, out_rate)
 
     def _aligned(self, context):
         """The end of `context` that matters, padded to a multiple of the period."""

@@ -33,7 +33,7 @@ class TakeRequest:
     """What a take shall be.
 
     Attributes:
-      dur_s: seconds of sound, finite, > 0.
+      dur_s: seconds of sound, finite, > 0; None in a stream, which has no end.
       out_rate: rate of the audio in Hz, default the model's.
       temperature: tracks (see `envelope`), one for all voices or one for each.
       seed_audio: float32 (n,) or (n, channels) to prime with, or None.
@@ -44,7 +44,7 @@ class TakeRequest:
       ramp: (target temperature, seconds) to glide to from the take's start, or None.
     """
 
-    dur_s: float = 4.0
+    dur_s: float | None = 4.0
     out_rate: int | None = None
     temperature: tuple = (1.0,)
     seed_audio: np.ndarray | None = None
@@ -79,10 +79,10 @@ class Take:
         self._generator, self._request = generator, request
         rate, num_seqs = generator.config.sample_rate, generator.num_seqs
         out_rate = rate if request.out_rate is None else request.out_rate
-        self.sample_rate = _checked_rate("output", out_rate)
+        self.sample_rate = checked_rate("output", out_rate)
         self.num_samples = _checked_length(request.dur_s, self.sample_rate, num_seqs)
-        self.rng_seed = generator.rng_seed if request.resume else _rng_seed(request)
-        self._seed_audio = _prepared_seed(request, rate)
+        self.rng_seed = generator.rng_seed if request.resume else checked_rng_seed(request.rng_seed)
+        self._seed_audio = prepared_seed(request.seed_audio, request.seed_rate, rate)
         self.temperature = TemperatureControl(
             num_seqs, request.temperature, round(request.dur_s * rate), rate
         )
@@ -186,9 +186,8 @@ class _Pace:
         self.num_samples = max(1, int(min(fitting, 2 * self.num_samples)))
 
 
-def _rng_seed(request):
-    """The random seed asked for, or a fresh one, small enough to be a float in Pd."""
-    seed = request.rng_seed
+def checked_rng_seed(seed):
+    """The random seed asked for, or for None a fresh one, small enough to be a float in Pd."""
     if seed is None:
         return secrets.randbelow(2**24)
     if not isinstance(seed, numbers.Integral) or seed < 0:
@@ -196,7 +195,8 @@ def _rng_seed(request):
     return int(seed)
 
 
-def _checked_rate(name, rate):
+def checked_rate(name, rate):
+    """`rate`, an int in Hz. Raises RequestError where it is not 1000 to 384000."""
     if not isinstance(rate, numbers.Integral) or not 1000 <= rate <= 384_000:
         raise RequestError(
             f"the {name} sample rate {rate} (give an integer from 1000 to 384000 Hz)"
@@ -225,14 +225,19 @@ def _checked_length(dur_s, rate, num_seqs):
     return num_samples
 
 
-def _prepared_seed(request, rate):
-    """The seed audio as (n,) at the model's rate, or None."""
-    if request.seed_audio is None:
+def prepared_seed(audio, seed_rate, rate):
+    """Seed audio (n,) or (n, channels) or None, as (m,) at the model's `rate`, or None.
+
+    Raises:
+      AudioError: it is empty or not finite.
+      RequestError: its rate is out of range.
+    """
+    if audio is None:
         return None
-    audio = mix_to_mono(request.seed_audio)
+    audio = mix_to_mono(audio)
     if not audio.size:
         raise AudioError("the seed audio is empty (give a sound with samples in it)")
     if not np.isfinite(audio).all():
         raise AudioError("the seed audio holds NaN or infinity (give another sound)")
-    seed_rate = rate if request.seed_rate is None else request.seed_rate
-    return resample(audio, _checked_rate("seed", seed_rate), rate)
+    seed_rate = rate if seed_rate is None else seed_rate
+    return resample(audio, checked_rate("seed", seed_rate), rate)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sopilib.errors import ProtocolError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAGIC = b"SRNN"
 MAX_HEADER_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 30
@@ -51,15 +51,17 @@ class Load:
 
 @dataclass(frozen=True)
 class Generate:
-    """Begin take number `take`.
+    """Begin take number `take`; with a latency it is a stream, which has no end and no `dur_s`.
 
     `temperature` holds one entry for all voices or one for each: a number, a text
     `Env(...)`, or None for the values in the payload. The payload is the seed audio
-    (`seed_samples` values), then those values (`envelope_samples`).
+    (`seed_samples` values), then those values (`envelope_samples`), spread over the
+    take or played round and round within `envelope_s` seconds each time.
     """
 
     take: int
-    dur_s: float
+    dur_s: float | None = None
+    latency_s: float | None = None
     temperature: tuple = (1.0,)
     ramp: tuple | None = None  # (target, seconds)
     out_rate: int | None = None
@@ -67,6 +69,7 @@ class Generate:
     seed_rate: int | None = None
     seed_samples: int = 0
     envelope_samples: int = 0
+    envelope_s: float | None = None
     rng_seed: int | None = None
     resume: bool = False
     payload: bytes = b""
@@ -85,6 +88,69 @@ class Ramp:
 
     target: float
     seconds: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Have the running take's temperature follow the values in the payload.
+
+    They are spread over the take, or played round and round within `seconds` each time.
+    """
+
+    seconds: float | None = None
+    payload: bytes = b""
+
+
+@dataclass(frozen=True)
+class Played:
+    """Stream `take` is heard at sample `num_samples`, at its rate."""
+
+    take: int
+    num_samples: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Make the running stream no further ahead than so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Prime:
+    """Have the running stream go on from a seed: a file, or the payload at `seed_rate`."""
+
+    seed_file: str | None = None
+    seed_rate: int | None = None
+    payload: bytes = b""
+
+
+@dataclass(frozen=True)
+class Reseed:
+    """Start the running stream's random numbers anew, from a fresh seed if it is null."""
+
+    rng_seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Have the running stream start again from here every so many seconds, 0 to go on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SaveState:
+    """Keep the network's present state under a number."""
+
+    slot: int
+
+
+@dataclass(frozen=True)
+class RecallState:
+    """Go on from the state kept under a number, in the running stream or the next one."""
+
+    slot: int
 
 
 @dataclass(frozen=True)
@@ -107,10 +173,13 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Started:
-    """The take has begun; it will have `num_samples` samples at `sample_rate` a voice."""
+    """The take has begun; it will have `num_samples` samples at `sample_rate` a voice.
+
+    Of a stream it is null.
+    """
 
     take: int
-    num_samples: int
+    num_samples: int | None
     sample_rate: int
     rng_seed: int
 
@@ -146,6 +215,14 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class State:
+    """The state number `slot` has been `saved` or `recalled`."""
+
+    slot: int
+    done: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something the user should know that stops nothing, such as a silent seed."""
 
@@ -174,12 +251,21 @@ MESSAGES = {
     "generate": Generate,
     "temperature": SetTemperature,
     "ramp": Ramp,
+    "curve": Curve,
+    "played": Played,
+    "latency": Latency,
+    "prime": Prime,
+    "reseed": Reseed,
+    "freeze": Freeze,
+    "save_state": SaveState,
+    "recall_state": RecallState,
     "stop": Stop,
     "loaded": Loaded,
     "started": Started,
     "chunk": Chunk,
     "finished": Finished,
     "stopped": Stopped,
+    "state": State,
     "notice": Notice,
     "failure": Failure,
 }

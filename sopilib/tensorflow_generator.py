@@ -70,6 +70,10 @@ class Generator:
     """
 
     engine = "tensorflow"
+    threads = 1  # TensorFlow's own are not ours to choose
+
+    def limit_threads(self, threads):
+        """As the native engine's; here there is nothing to limit."""
 
     def __init__(self, model, num_seqs):
         if num_seqs < 1:
@@ -103,8 +107,7 @@ class Generator:
             `np.random.default_rng([rng_seed, v])`, so its random numbers depend
             neither on the number of voices nor on the chunks.
         """
-        self.rng_seed = rng_seed
-        self._rngs = [np.random.default_rng([rng_seed, v]) for v in range(self.num_seqs)]
+        self.reseed(rng_seed)
         frame_size, big_frame_size = self.config.frame_sizes
         num_seqs, dim = self.num_seqs, self.config.dim
         self._state = GeneratorState(
@@ -117,6 +120,29 @@ class Generator:
         # what a take that goes on from here needs to know, see Take
         self.played = np.zeros((num_seqs, 0), np.float32)
         self.unplayed = np.zeros((num_seqs, 0), np.float32)
+
+    def reseed(self, rng_seed):
+        """Go on with the random numbers that `reset` would start with; int >= 0."""
+        self.rng_seed = rng_seed
+        self._rngs = [np.random.default_rng([rng_seed, v]) for v in range(self.num_seqs)]
+
+    def save_state(self):
+        """All that generation carries on, for `restore_state`."""
+        bit_states = [rng.bit_generator.state for rng in self._rngs]
+        return self.rng_seed, bit_states, self._state, self.played, self.unplayed
+
+    def restore_state(self, state, random=True):
+        """Go on from where `save_state` was called.
+
+        Args:
+          state: what it returned.
+          random: whether the random numbers shall be those of then, too.
+        """
+        rng_seed, bit_states, self._state, self.played, self.unplayed = state
+        if random:
+            self.rng_seed = rng_seed
+            for rng, saved in zip(self._rngs, bit_states):
+                rng.bit_generator.state = saved
 
     def next_logits(self):
         """Logits float32 (num_seqs, q_levels) of the next sample; nothing advances."""

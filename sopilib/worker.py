@@ -31,6 +31,8 @@ class Worker:
         self._inbox = inbox
         self._send = send
         self._generator = None
+        self._states = {}  # by slot, of this generator
+        self._is_recalled = False  # the next stream goes on from a recalled state
 
     def run(self):
         """Says hello, then answers for ever."""
@@ -56,6 +58,8 @@ class Worker:
             self._load(request)
         elif isinstance(request, protocol.Generate):
             self._generate(request)
+        elif isinstance(request, (protocol.SaveState, protocol.RecallState)):
+            self._keep_or_recall(request)
         elif isinstance(request, protocol.Unknown):
             raise RequestError(f"unknown request {request.type!r}")
         # What steers a take came after its end: nothing is left to steer.
@@ -76,9 +80,10 @@ class Worker:
         files = model_folder.find_model(
             request.path, config_path=request.config_path, search=_search_folders(request)
         )
-        self._generator = made = generator.make_generator(  # a failure keeps the old
+        made = generator.make_generator(  # a failure keeps the old
             files, request.num_seqs, request.engine, request.precision, request.threads
         )
+        self._generator, self._states, self._is_recalled = made, {}, False
         self._send(
             protocol.Loaded(
                 files.name, files.config.sample_rate, request.num_seqs, _facts(files, made)
@@ -86,8 +91,10 @@ class Worker:
         )
 
     def _generate(self, request):
-        if self._generator is None:
-            raise RequestError("no model is loaded (load one first)")
+        self._require_model()
+        if request.latency_s is not None:
+            self._stream(request)
+            return
         from sopilib import generate
 
         take = generate.Take(self._generator, self._take_request(request))
@@ -95,6 +102,37 @@ class Worker:
             protocol.Started(request.take, take.num_samples, take.sample_rate, take.rng_seed)
         )
         self._make(request.take, take)
+
+    def _stream(self, request):
+        from sopilib import live
+
+        wish = self._take_request(request)
+        made = live.LiveStream(
+            request.take,
+            self._generator,
+            wish,
+            request.latency_s,
+            self._states,
+            self._live_seed,
+        )
+        self._is_recalled = False
+        made.run(self._inbox, self._send, self._fail)
+
+    def _keep_or_recall(self, request):
+        self._require_model()
+        from sopilib import live
+
+        if isinstance(request, protocol.SaveState):
+            self._states[request.slot] = self._generator.save_state()
+            self._send(protocol.State(request.slot, "saved"))
+            return
+        self._generator.restore_state(live.saved_state(self._states, request.slot))
+        self._is_recalled = True
+        self._send(protocol.State(request.slot, "recalled"))
+
+    def _require_model(self):
+        if self._generator is None:
+            raise RequestError("no model is loaded (load one first)")
 
     def _make(self, number, take):
         """Sends the chunks of `take`, obeying what arrives between them."""
@@ -110,6 +148,8 @@ class Worker:
 
     def _stop_requested(self, take):
         """Applies all waiting requests to the running take; True if one was `stop`."""
+        from sopilib import live
+
         while True:
             try:
                 request = self._inbox.get_nowait()
@@ -118,7 +158,7 @@ class Worker:
             if isinstance(request, protocol.Stop):
                 return True
             try:
-                _steer(take, request)
+                live.steer(take.temperature, request)
             except SampleRNNError as error:
                 self._fail(request, str(error))
 
@@ -131,26 +171,35 @@ class Worker:
         if payload.size != announced:
             raise ProtocolError(f"a payload of {payload.size} samples, announced as {announced}")
         curve = payload[request.seed_samples :]
-        seed_audio, seed_rate = self._seed(request, payload[: request.seed_samples])
+        seed_audio, seed_rate = self._seed(
+            request.seed_file, request.seed_rate, payload[: request.seed_samples]
+        )
         return generate.TakeRequest(
             dur_s=request.dur_s,
             out_rate=request.out_rate,
-            temperature=tuple(_track(entry, curve) for entry in request.temperature),
+            temperature=tuple(_track(entry, curve, request.envelope_s) for entry in request.temperature),
             seed_audio=seed_audio,
             seed_rate=seed_rate,
             rng_seed=request.rng_seed,
-            resume=request.resume,
+            resume=request.resume or (self._is_recalled and request.latency_s is not None),
             ramp=request.ramp,
         )
 
-    def _seed(self, request, samples):
+    def _live_seed(self, request):
+        """Returns (audio, rate) of a `protocol.Prime`."""
+        import numpy as np
+
+        samples = np.frombuffer(request.payload, dtype="<f4")
+        return self._seed(request.seed_file, request.seed_rate, samples)
+
+    def _seed(self, file, rate, samples):
         """Returns (audio, rate) of the seed, (None, None) without one; warns of silence."""
-        if request.seed_file is not None:
+        if file is not None:
             from sopilib import audio
 
-            name, (samples, rate) = request.seed_file, audio.read_audio(request.seed_file)
-        elif request.seed_samples:
-            name, rate = "array", request.seed_rate
+            name, (samples, rate) = file, audio.read_audio(file)
+        elif samples.size:
+            name = "array"
         else:
             return None, None
         if not samples.any():
@@ -167,21 +216,12 @@ class Worker:
         self._send(protocol.Failure(type_, text, getattr(request, "take", None)))
 
 
-def _steer(take, request):
-    if isinstance(request, protocol.SetTemperature):
-        take.temperature.set(request.values)
-    elif isinstance(request, protocol.Ramp):
-        take.temperature.ramp(request.target, request.seconds)
-    else:
-        raise RequestError("a take is running (stop it first)")
-
-
-def _track(entry, curve):
+def _track(entry, curve, curve_s):
     """A temperature track of the request as `sopilib.generate` takes it."""
     from sopilib import envelope
 
     if entry is None:
-        return curve
+        return envelope.Curve(curve, curve_s)
     return envelope.parse_temperature(entry) if isinstance(entry, str) else float(entry)
 
 

@@ -61,12 +61,16 @@ class EngineGenerator:
           rng_seed: int >= 0. Voice v draws one float32 uniform a sample from
             `np.random.default_rng([rng_seed, v])`.
         """
-        self.rng_seed = rng_seed
-        self._rngs = [np.random.default_rng([rng_seed, v]) for v in range(self.num_seqs)]
+        self.reseed(rng_seed)
         self._engine.reset()
         # what a take that goes on from here needs to know, see sopilib.generate.Take
         self.played = np.zeros((self.num_seqs, 0), np.float32)
         self.unplayed = np.zeros((self.num_seqs, 0), np.float32)
+
+    def reseed(self, rng_seed):
+        """Go on with the random numbers that `reset` would start with; int >= 0."""
+        self.rng_seed = rng_seed
+        self._rngs = [np.random.default_rng([rng_seed, v]) for v in range(self.num_seqs)]
 
     def prime(self, audio):
         """Go on as if `audio` had been generated.
@@ -141,23 +145,29 @@ class EngineGenerator:
 
     def save_state(self):
         """All that generation carries on, for `restore_state` of a like generator."""
-        random = [rng.bit_generator.state for rng in self._rngs]
-        return self.rng_seed, random, self._engine.save_state(), self.played, self.unplayed
+        bit_states = [rng.bit_generator.state for rng in self._rngs]
+        return self.rng_seed, bit_states, self._engine.save_state(), self.played, self.unplayed
 
-    def restore_state(self, state):
+    def restore_state(self, state, random=True):
         """Go on from where `save_state` was called.
+
+        Args:
+          state: what it returned.
+          random: whether the random numbers shall be those of then, too.
 
         Raises:
           RequestError: the state is of another model or number of voices.
         """
-        rng_seed, random, native_state, played, unplayed = state
+        rng_seed, bit_states, native_state, played, unplayed = state
         try:
             self._engine.restore_state(*native_state)
         except ValueError as error:
             raise RequestError(f"{error} (restore it where it was saved)") from error
-        for rng, saved in zip(self._rngs, random):
-            rng.bit_generator.state = saved
-        self.rng_seed, self.played, self.unplayed = rng_seed, played, unplayed
+        self.played, self.unplayed = played, unplayed
+        if random:
+            self.rng_seed = rng_seed
+            for rng, saved in zip(self._rngs, bit_states):
+                rng.bit_generator.state = saved
 
 
 def default_threads():

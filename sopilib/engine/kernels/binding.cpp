@@ -107,12 +107,16 @@ class Engine {
   }
 
   py::tuple save_state() const {
-    return py::make_tuple(py::array(py::cast(voices_.state.floats())),
-                          py::array(py::cast(voices_.state.integers())));
+    const std::vector<float> floats = voices_.state.floats();
+    const std::vector<int32_t> integers = voices_.state.integers();
+    return py::make_tuple(Floats(py::ssize_t(floats.size()), floats.data()),
+                          Levels(py::ssize_t(integers.size()), integers.data()));
   }
 
-  void restore_state(const std::vector<float>& floats, const std::vector<int32_t>& integers) {
-    if (!voices_.state.restore(floats, integers, model_))
+  void restore_state(const Floats& floats, const Levels& integers) {
+    const std::vector<float> f(floats.data(), floats.data() + floats.size());
+    const std::vector<int32_t> i(integers.data(), integers.data() + integers.size());
+    if (!voices_.state.restore(f, i, model_))
       throw std::invalid_argument("a state of another model or number of voices");
   }
 
