@@ -24,6 +24,11 @@ class PdArrays:
         """Returns all samples of the array as bytes."""
         return memoryview(pyext.Buffer(name)).tobytes()
 
+    def read_slice(self, name, start, stop):
+        """Returns the samples from `start` to before `stop`, as bytes; b"" without the array."""
+        buffer = pyext.Buffer(name)
+        return memoryview(buffer)[start:stop].tobytes() if len(buffer) else b""
+
     def resize(self, name, num_samples):
         """Makes the array `num_samples` long; False if there is none or it cannot be."""
         length = self.length(name)

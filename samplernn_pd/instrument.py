@@ -20,6 +20,7 @@ from samplernn_pd import messages, requests
 from samplernn_pd.client import WorkerClient, WorkerGone
 from samplernn_pd.outbox import Outbox
 from samplernn_pd.settings import Settings
+from samplernn_pd.stream import StreamInPd
 from samplernn_pd.take import TakeInPd
 from samplernn_pd.worker_python import worker_python
 from sopilib import protocol
@@ -28,7 +29,7 @@ from sopilib.errors import RequestError, SampleRNNError
 POLL_LIMIT_S = 0.001
 HELLO_LIMIT_S = 60.0
 JOIN_LIMIT_S = 0.2
-_BEGINNINGS = (messages.Load, messages.Generate)
+_BEGINNINGS = (messages.Load, messages.Generate, messages.Stream)
 _NEVER_DEFERRED = (messages.Stop, messages.Unload, messages.Info, messages.Poll)
 
 
@@ -43,7 +44,7 @@ class Instrument:
         self._greeted = False
         self._load_began = None  # time.monotonic() while a model is being loaded
         self._model = None  # protocol.Loaded
-        self._take = None  # TakeInPd while one is being made
+        self._take = None  # TakeInPd or StreamInPd while one is being made
         self._num_takes = 0
         self._can_continue = False
         self._silencing = []  # takes whose arrays still hold something older behind them
@@ -55,11 +56,15 @@ class Instrument:
             messages.Load: self._load,
             messages.Unload: self._unload,
             messages.Info: self._info,
-            messages.Poll: lambda message: self.poll(),
+            messages.Poll: lambda message: self.poll(position=message.position),
             messages.Stop: self._stop,
             messages.Temperature: self._temperature,
             messages.Ramp: self._ramp,
             messages.Generate: self._generate,
+            messages.Stream: self._stream,
+            messages.Freeze: self._freeze,
+            messages.SaveState: lambda wish: self._send(protocol.SaveState(wish.slot)),
+            messages.RecallState: lambda wish: self._send(protocol.RecallState(wish.slot)),
         }
         self._reactions = {
             protocol.Hello: self._on_hello,
@@ -68,6 +73,7 @@ class Instrument:
             protocol.Chunk: self._on_chunk,
             protocol.Finished: self._on_finished,
             protocol.Stopped: self._on_stopped,
+            protocol.State: lambda event: self._outbox.say("state", event.done, event.slot),
             protocol.Notice: lambda event: self._outbox.error(event.text),
             protocol.Failure: self._on_failure,
             WorkerGone: lambda event: self._lose_worker(event.reason),
@@ -85,13 +91,17 @@ class Instrument:
                 self._try(self._parse_and_obey, selector, atoms)
                 self._outbox.send()
 
-    def poll(self, limit_s=POLL_LIMIT_S):
-        """Delivers what has arrived, for about `limit_s` seconds at most."""
+    def poll(self, limit_s=POLL_LIMIT_S, position=None):
+        """Delivers what has arrived, for about `limit_s` seconds at most.
+
+        `position` is where the patch plays the ring of a stream, in samples.
+        """
         with self._lock:
             if self._polling:  # a status message came back as a poll
                 return
             self._polling = True
             try:
+                self._play_stream_at(position)
                 self._deliver(limit_s)
                 self._outbox.send()
             finally:
@@ -112,6 +122,14 @@ class Instrument:
         if client:
             client.join(JOIN_LIMIT_S)
 
+    def _play_stream_at(self, position):
+        if self._running_stream and not self._take.stopping:
+            try:
+                self._running_stream.play_at(position)
+            except SampleRNNError as error:
+                self._outbox.error(str(error))
+                self._stop_take()
+
     def _deliver(self, limit_s):
         deadline = time.monotonic() + limit_s
         while self._client and (event := self._client.next_event()) is not None:
@@ -121,6 +139,8 @@ class Instrument:
             if time.monotonic() > deadline:
                 break
         self._silencing = [take for take in self._silencing if take.silence_slice()]
+        if self._running_stream and not self._running_stream.advance():
+            self._give_up_take()
         if self._take:
             self._take.show_progress()
         self._check_hello()
@@ -140,7 +160,7 @@ class Instrument:
         if self._must_wait(message):
             self._after_stop.append(message)
         else:
-            self._actions.get(type(message), self._settings.change)(message)
+            self._actions.get(type(message), self._set)(message)
 
     def _must_wait(self, message):
         """True for a beginning while a stopped take is ending, and for all that follows it."""
@@ -151,8 +171,7 @@ class Instrument:
     def _load(self, message):
         if self._load_began is not None:
             raise RequestError("load: a model is being loaded (wait for it, or unload)")
-        if self._take:
-            raise RequestError("load: a take is running (stop it first)")
+        self._require_rest("load")
         python = worker_python(message.python)
         if self._client and self._client.python != python:
             self._drop_worker()
@@ -183,27 +202,32 @@ class Instrument:
         if not self._take:
             raise RequestError("stop: no take is running")
         self._after_stop.clear()
+        if self._running_stream:
+            self._running_stream.fade_out()
         self._stop_take()
+
+    def _set(self, message):
+        if self._running_stream:
+            self._running_stream.obey(message)
+        self._settings.change(message)
 
     def _temperature(self, message):
         if self._model and self._load_began is None:
             requests.check_temperatures(message.values, self._model.num_seqs)
-        self._settings.change(message)
+        self._set(message)
         if self._take:
             self._client.send(protocol.SetTemperature(message.values))
 
     def _ramp(self, message):
         if self._take:
             self._client.send(protocol.Ramp(message.target, message.seconds))
-            self._settings.change(messages.Temperature((message.target,)))
+            self._set(messages.Temperature((message.target,)))
         else:
             self._settings.change(message)
 
     def _generate(self, message):
-        if not self._model or self._load_began is not None:
-            raise RequestError("generate: no model is loaded (load one, wait for `loaded`)")
-        if self._take:
-            raise RequestError("generate: a take is running (stop it first)")
+        self._require_model("generate")
+        self._require_rest("generate")
         if message.resume and not self._can_continue:
             raise RequestError("continue: there is no take to continue (generate one first)")
         number = self._num_takes + 1
@@ -213,6 +237,52 @@ class Instrument:
         self._num_takes = number
         self._take = TakeInPd(number, message.arrays, self._host.arrays, self._outbox.say)
         self._client.send(request)
+
+    def _stream(self, message):
+        if message.array is None:
+            if self._running_stream:
+                self._stop(message)
+            return
+        self._require_model("stream")
+        self._require_rest("stream")
+        if message.latency_s is not None:
+            self._settings.change(messages.Latency(message.latency_s))
+        self._num_takes += 1
+        request = requests.stream_request(
+            self._num_takes, message, self._settings, self._model, self._host
+        )
+        self._take = StreamInPd(
+            request,
+            message.array,
+            self._settings.envelope,
+            self._host,
+            self._send,
+            self._outbox.say,
+        )
+        self._send(request)
+
+    def _freeze(self, message):
+        if not self._running_stream:
+            raise RequestError("freeze: no stream is running (start one first)")
+        self._running_stream.obey(message)
+
+    def _send(self, request):
+        self._require_model(protocol.type_of(request))
+        self._client.send(request)
+
+    @property
+    def _running_stream(self):
+        return self._take if isinstance(self._take, StreamInPd) else None
+
+    def _require_model(self, name):
+        if not self._model or self._load_began is not None:
+            raise RequestError(f"{name}: no model is loaded (load one, wait for `loaded`)")
+
+    def _require_rest(self, name):
+        if self._running_stream:
+            raise RequestError(f"{name}: a stream is running (stop it first)")
+        if self._take:
+            raise RequestError(f"{name}: a take is running (stop it first)")
 
     def _info(self, message):
         if self._model:

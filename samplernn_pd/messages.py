@@ -38,7 +38,36 @@ class Info:
 
 @dataclass(frozen=True)
 class Poll:
-    pass
+    position: int | None = None  # in the ring, in samples, where the patch plays one
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Sound without end into the ring `array`; None ends it."""
+
+    array: str | None
+    latency_s: float | None = None
+    sample_rate: int | None = None
+
+
+@dataclass(frozen=True)
+class Latency:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Freeze:
+    seconds: float  # 0 goes on
+
+
+@dataclass(frozen=True)
+class SaveState:
+    slot: int
+
+
+@dataclass(frozen=True)
+class RecallState:
+    slot: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +94,7 @@ class Ramp:
 @dataclass(frozen=True)
 class Envelope:
     array: str | None  # None switches it off
+    seconds: float | None = None  # in which it passes again and again; None: over the take
 
 
 @dataclass(frozen=True)
@@ -167,7 +197,10 @@ def _ramp(atoms):
 
 
 def _envelope(atoms):
-    return Envelope(_name("envelope", _single("envelope ARRAY", atoms)) if atoms else None)
+    if len(atoms) > 2:
+        raise RequestError(f"envelope: got {_shown(atoms)} (envelope ARRAY [SECONDS])")
+    seconds = _seconds("envelope", atoms[1]) if len(atoms) == 2 else None
+    return Envelope(_name("envelope", atoms[0]) if atoms else None, seconds)
 
 
 def _seed(atoms):
@@ -185,9 +218,42 @@ def _rng(atoms):
     if not atoms:
         return RngSeed(None)
     number = _number("rng", _single("rng N", atoms))
-    if number != int(number) or number < 0:
-        raise RequestError(f"rng: {_text(number)} (a whole number, 0 or more)")
-    return RngSeed(int(number))
+    return RngSeed(_not_negative("rng", number))
+
+
+def _poll(atoms):
+    if not atoms:
+        return Poll()
+    return Poll(_not_negative("poll", _number("poll", _single("poll [POSITION]", atoms))))
+
+
+def _stream(atoms):
+    if not atoms:
+        return Stream(None)
+    if len(atoms) > 3:
+        raise RequestError(f"stream: got {_shown(atoms)} (stream ARRAY [LATENCY_MS [SR]])")
+    latency_s = _seconds("latency", atoms[1], "ms") / 1e3 if len(atoms) > 1 else None
+    rate = _whole("stream sample rate", atoms[2]) if len(atoms) > 2 else None
+    return Stream(_name("stream", atoms[0]), latency_s, rate)
+
+
+def _latency(atoms):
+    return Latency(_seconds("latency", _single("latency MS", atoms), "ms") / 1e3)
+
+
+def _freeze(atoms):
+    seconds = _number("freeze", _single("freeze S", atoms))
+    if seconds < 0:
+        raise RequestError(f"freeze: {_text(seconds)} s (0 to go on, or more)")
+    return Freeze(seconds)
+
+
+def _slot(name, message_class):
+    def parse_slot(atoms):
+        number = _number(name, _single(f"{name} N", atoms))
+        return message_class(_not_negative(name, number))
+
+    return parse_slot
 
 
 def _generate(atoms):
@@ -236,7 +302,12 @@ _PARSERS = {
     "generate": _generate,
     "continue": _continue,
     "stop": _without_atoms("stop", Stop),
-    "poll": _without_atoms("poll", Poll),
+    "stream": _stream,
+    "latency": _latency,
+    "freeze": _freeze,
+    "save_state": _slot("save_state", SaveState),
+    "recall_state": _slot("recall_state", RecallState),
+    "poll": _poll,
 }
 
 
@@ -281,10 +352,10 @@ def _checked_temperature(atom):
     return value
 
 
-def _seconds(name, atom):
+def _seconds(name, atom, unit="s"):
     value = _number(name, atom)
     if value <= 0:
-        raise RequestError(f"{name}: {_text(value)} s (more than 0)")
+        raise RequestError(f"{name}: {_text(value)} {unit} (more than 0)")
     return value
 
 
@@ -303,6 +374,12 @@ def _whole(name, atom):
     if value != int(value) or value < 1:
         raise RequestError(f"{name}: {_text(value)} (a whole number, 1 or more)")
     return int(value)
+
+
+def _not_negative(name, number):
+    if number != int(number) or number < 0:
+        raise RequestError(f"{name}: {_text(number)} (a whole number, 0 or more)")
+    return int(number)
 
 
 def _whole_or_none(name, atom):

@@ -32,25 +32,69 @@ def generate_request(number, message, settings, model, host):
     rate = message.out_rate or model.sample_rate
     _check_arrays(message.arrays, model.num_seqs, host.arrays)
     _check_size(seconds, rate, model.num_seqs)
-    temperature, curve = _temperature(message, settings, model.num_seqs, host.arrays)
     seed = messages.Seed(None) if message.resume else message.seed or settings.seed
-    seed_file, seed_samples, seed_rate = _seed(seed, message.seed_rate, host)
-    payload = seed_samples + curve
-    _check_payload(payload)
-    ramp = settings.ramp
     return protocol.Generate(
         take=number,
         dur_s=seconds,
+        out_rate=message.out_rate,
+        resume=message.resume,
+        envelope_s=settings.envelope.seconds,
+        **_beginning(message.temperature, seed, message.seed_rate, settings, model, host),
+    )
+
+
+def stream_request(number, message, settings, model, host):
+    """Returns the `protocol.Generate` of a stream.
+
+    Args:
+        message: a `messages.Stream`.
+        number, settings, model, host: as in `generate_request`.
+
+    Raises:
+        RequestError: an array or seed that is not there, a wrong number of temperatures.
+    """
+    return protocol.Generate(
+        take=number,
+        latency_s=settings.latency_s,
+        out_rate=message.sample_rate or host.sample_rate,
+        envelope_s=settings.envelope.seconds or settings.seconds,
+        **_beginning(None, settings.seed, None, settings, model, host),
+    )
+
+
+def prime_request(seed, host):
+    """Returns the `protocol.Prime` of a `messages.Seed`, RequestError if it is not there."""
+    seed_file, samples, rate = _seed(seed, None, host)
+    _check_payload(samples)
+    return protocol.Prime(seed_file, rate, samples)
+
+
+def read_curve(envelope, arrays):
+    """Returns the samples, as bytes, of the array of a `messages.Envelope`.
+
+    Raises:
+        RequestError: there is no such array.
+    """
+    if arrays.length(envelope.array) == 0:
+        raise RequestError(f"envelope: no array {envelope.array!r} (make one, or check the name)")
+    return arrays.read(envelope.array)
+
+
+def _beginning(temperature, seed, seed_rate, settings, model, host):
+    """Returns the fields of `protocol.Generate` that every beginning has, by name."""
+    temperature, curve = _temperature(temperature, settings, model.num_seqs, host.arrays)
+    seed_file, seed_samples, seed_rate = _seed(seed, seed_rate, host)
+    _check_payload(seed_samples + curve)
+    ramp = settings.ramp
+    return dict(
         temperature=temperature,
         ramp=(ramp.target, ramp.seconds) if ramp else None,
-        out_rate=message.out_rate,
         seed_file=seed_file,
         seed_rate=seed_rate,
         seed_samples=len(seed_samples) // 4,
         envelope_samples=len(curve) // 4,
         rng_seed=settings.rng_seed,
-        resume=message.resume,
-        payload=payload,
+        payload=seed_samples + curve,
     )
 
 
@@ -103,11 +147,11 @@ def _check_payload(samples):
         )
 
 
-def _temperature(message, settings, voices, arrays):
+def _temperature(entries, settings, voices, arrays):
     """Returns the entries of the request and the bytes of the curve they may refer to."""
-    if message.temperature is None and settings.envelope:
-        return (None,), _read_array("envelope", settings.envelope, arrays)
-    entries = message.temperature or settings.temperature
+    if entries is None and settings.envelope.array:
+        return (None,), read_curve(settings.envelope, arrays)
+    entries = entries or settings.temperature
     check_temperatures(entries, voices)
     return entries, b""
 
@@ -128,9 +172,3 @@ def _seed(seed, rate, host):
     if rate is not None:
         raise RequestError(f"seed: {seed.source!r} is a file and has its own rate (leave it out)")
     return path, b"", None
-
-
-def _read_array(name, array_name, arrays):
-    if arrays.length(array_name) == 0:
-        raise RequestError(f"{name}: no array {array_name!r} (make one, or check the name)")
-    return arrays.read(array_name)

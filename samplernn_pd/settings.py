@@ -12,9 +12,10 @@ class Settings:
     seconds: float = 4.0
     temperature: tuple = (1.0,)
     ramp: messages.Ramp | None = None
-    envelope: str | None = None  # array name
+    envelope: messages.Envelope = messages.Envelope(None)
     seed: messages.Seed = messages.Seed(None)
     rng_seed: int | None = None
+    latency_s: float = 0.1
 
     def change(self, message):
         """Takes over what `message` sets; it holds until changed again."""
@@ -25,11 +26,13 @@ class Settings:
         elif isinstance(message, messages.Ramp):
             self.ramp = message
         elif isinstance(message, messages.Envelope):
-            self.envelope = message.array
+            self.envelope = message
         elif isinstance(message, messages.Seed):
             self.seed = message
         elif isinstance(message, messages.RngSeed):
             self.rng_seed = message.number
+        elif isinstance(message, messages.Latency):
+            self.latency_s = message.seconds
         else:
             raise TypeError(f"{message!r} sets nothing")
 
@@ -38,7 +41,14 @@ class Settings:
         return (
             ("length", self.seconds),
             ("temperature", *self.temperature),
-            ("envelope", self.envelope or "none"),
+            ("envelope", *self._envelope_row()),
             ("seed", self.seed.source or "none"),
             ("rng", "none" if self.rng_seed is None else self.rng_seed),
+            ("latency", self.latency_s * 1e3),
         )
+
+    def _envelope_row(self):
+        if self.envelope.array is None:
+            return ("none",)
+        seconds = self.envelope.seconds
+        return (self.envelope.array,) if seconds is None else (self.envelope.array, seconds)

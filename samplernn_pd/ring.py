@@ -1,0 +1,137 @@
+"""An array in Pd that is played round and round, and written ahead of where it is heard.
+
+Places in it are counted in samples since the start and never go back. What lies
+before `end` will be heard; behind it there is always some silence, so that whatever
+does not come in time is not heard as something old. Where the sound ends, for lack of
+more or because it shall, its last milliseconds are faded out, and where it begins
+again it is faded in.
+
+The patch tells the place of play often (several times within the lead); whatever
+stands before it has been played, whatever stands behind it has not.
+"""
+
+import array
+
+FADE_S = 0.005
+BLOCK = 64  # samples that Pd computes at a time
+_FIRST_STEP_S = 0.01
+_BYTES = 4
+
+
+class Ring:
+    """Writes into the array `name` of `arrays` (as `samplernn_pd.arrays.PdArrays`).
+
+    Args:
+        sample_rate: at which the array is played, in Hz.
+
+    Attributes:
+        played: place that is being heard.
+        end: place before which everything to be heard has been written.
+        is_silent: whether silence was written last.
+    """
+
+    def __init__(self, arrays, name, sample_rate):
+        self._arrays, self._name = arrays, name
+        self.length = arrays.length(name)
+        self._fade = max(1, round(FADE_S * sample_rate))
+        self._step = round(_FIRST_STEP_S * sample_rate)  # the longest of late between two polls
+        self._position = None  # in the array, as the patch last told
+        self.played = self.end = self._cleared = 0
+        self.is_silent = True
+
+    def silence(self):
+        """Silences all that is not yet played. False if the array no longer takes it."""
+        return self._clear(self.played + self.length)
+
+    @property
+    def lead(self):
+        """Samples ahead of play that are safe from being played before the next poll."""
+        return 2 * self._step + BLOCK
+
+    def play_at(self, position):
+        """The patch plays the sample `position` of the array now."""
+        position = int(position) % self.length
+        if self._position is None:
+            self.played = self.end = position
+            self._cleared = position + self.length  # by `silence`
+        else:
+            step = (position - self._position) % self.length
+            self.played += step
+            self._step = max(step, self._step - self._step // 16, BLOCK)
+        self._position = position
+
+    def is_running_out(self):
+        """Whether the sound must be faded out now, to end before it is missing."""
+        return not self.is_silent and self.end - self.played < self._fade + self.lead
+
+    def write(self, samples):
+        """Appends sound, an `array.array` of floats; fades it in where there was silence.
+
+        Returns False if the array no longer takes it.
+        """
+        if self.is_silent:
+            self.is_silent = False
+            for i in range(min(self._fade, len(samples))):
+                samples[i] *= (i + 1) / (self._fade + 1)
+        return self._append(samples) and self._clear_ahead()
+
+    def fade_out(self, at_once=False):
+        """Lets the sound end within milliseconds of `end`, or of now; silence follows.
+
+        Returns False if the array no longer takes it.
+        """
+        if self.is_silent:
+            return True
+        self.is_silent = True
+        begin = self.end - self._fade
+        if at_once:
+            begin = min(begin, self.played + self.lead)
+        begin = max(begin, self.played)
+        samples = self._read(begin, min(self._fade, self.end - begin))
+        for i in range(len(samples)):
+            samples[i] *= 1 - (i + 1) / len(samples)
+        old_end, self.end = self.end, begin
+        is_written = self._append(samples)
+        self._cleared = self.end  # what was ahead shall not be heard
+        return is_written and self._clear(max(old_end, self.played + 2 * self.lead))
+
+    def keep_silent(self):
+        """Writes silence ahead as play goes on. False if the array no longer takes it."""
+        if self.is_silent:
+            self.end = max(self.end, self.played + self.lead)
+        return self._clear_ahead()
+
+    def _clear_ahead(self):
+        return self._clear(max(self.end, self.played) + 2 * self.lead)
+
+    def _clear(self, place):
+        """Writes silence up to `place`, where there is none yet behind `end`."""
+        begin = max(self._cleared, self.end)
+        num_samples = min(place, self.played + self.length) - begin
+        if num_samples <= 0:
+            return True
+        self._cleared = begin + num_samples
+        return self._put(begin, array.array("f", bytes(num_samples * _BYTES)))
+
+    def _append(self, samples):
+        """Writes at `end` and moves it."""
+        begin, self.end = self.end, self.end + len(samples)
+        return self._put(begin, samples)
+
+    def _put(self, begin, samples):
+        """Writes `samples` from the place `begin` on, round the end of the array."""
+        start = begin % self.length
+        num_first = min(len(samples), self.length - start)
+        is_written = self._arrays.write(self._name, start, samples[:num_first].tobytes())
+        if num_first < len(samples):
+            rest = samples[num_first:].tobytes()
+            is_written = self._arrays.write(self._name, 0, rest) and is_written
+        return is_written
+
+    def _read(self, begin, num_samples):
+        start = begin % self.length
+        num_first = min(num_samples, self.length - start)
+        samples = array.array("f", self._arrays.read_slice(self._name, start, start + num_first))
+        if num_first < num_samples:
+            samples.frombytes(self._arrays.read_slice(self._name, 0, num_samples - num_first))
+        return samples
