@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from sopilib.audio import StreamResampler, mix_to_mono
+from sopilib.audio import StreamResampler
 from sopilib.envelope import TemperatureControl
 from sopilib.errors import RequestError
 from sopilib.generate import checked_rate, checked_rng_seed, prepared_seed

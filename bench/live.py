@@ -1,0 +1,144 @@
+"""How soon a change of temperature is heard in Pd, and what the stream costs Pd.
+
+    python bench/live.py [--trials 10] [--dur 120]
+
+A real Pd without a window or sound card plays `[samplernn~ preludes]` and records it,
+with a mark in a second channel where a temperature was sent. All streams have the same
+random seed, so that the first changed sample is where the recording leaves the take that
+was made in one piece. Then one long stream tells Pd's share of a processor and the
+longest time that Pd's thread spent in one poll.
+"""
+
+import argparse
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from sopilib.generate import Take, TakeRequest
+from sopilib.generator import make_generator
+from sopilib.model_folder import find_model
+from sopilib.paths import models_folder
+
+LATENCIES_MS = (50, 100, 400)
+RATE = 44100
+RNG_SEED, BEFORE, AFTER = 5, 0.95, 0.3  # temperatures
+LONGEST_BEFORE_S = 1.5
+FADE = 300  # samples, a little more than that of the stream's beginning
+CHANGED = 1e-4  # resampling piece by piece differs by less than 1e-6
+FOLDER = Path(__file__).resolve().parent
+
+
+def main():
+    args = _arguments()
+    whole = _take(LONGEST_BEFORE_S + 1.0)
+    print("| latency set | first changed sample, median | latest | trials | underruns |")
+    print("|---|---|---|---|---|")
+    for latency_ms in LATENCIES_MS:
+        heard, num_underruns = _latencies(latency_ms, args.trials, whole)
+        median, latest = (np.median(heard), max(heard)) if heard else (np.nan, np.nan)
+        print(
+            f"| {latency_ms} ms | {median:.1f} ms | {latest:.1f} ms | {len(heard)} "
+            f"| {num_underruns} |"
+        )
+    _print_cost(args.dur)
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=10, help="for each latency")
+    parser.add_argument("--dur", type=float, default=120.0, help="seconds of the long stream")
+    return parser.parse_args()
+
+
+def _take(dur_s):
+    """The beginning (n,) of every stream of the bench, made in one piece."""
+    files = find_model("preludes", search=(models_folder(),))
+    request = TakeRequest(dur_s, out_rate=RATE, temperature=(BEFORE,), rng_seed=RNG_SEED)
+    chunks = list(Take(make_generator(files, 1), request))
+    return np.concatenate(chunks, axis=1)[0]
+
+
+def _latencies(latency_ms, num_trials, whole):
+    """Milliseconds from each message to the first changed sample, and underruns."""
+    rng = random.Random(latency_ms)
+    score = [f"0 live-stream latency {latency_ms}"]
+    for _ in range(num_trials):
+        before_ms = rng.uniform(700, 1e3 * LONGEST_BEFORE_S)
+        score += [
+            f"300 live-stream rng {RNG_SEED}",
+            f"0 live-stream temperature {BEFORE}",
+            "0 live-stream 1",
+            f"{before_ms:.3f} live-turn {AFTER}",
+            f"{latency_ms + 300} live-stream 0",
+            "0 live-mark 0",
+        ]
+    recording, console = _play([*score, "300 live-file stop", "500 pd quit"], num_trials * 4 + latency_ms / 10)
+    heard = []
+    for begin, mark in _trials(recording):
+        late = begin + _first_change(recording[begin:, 0], whole) - mark
+        if late > 0:  # else the sound ran out before, and nothing can be told
+            heard.append(1e3 * late / RATE)
+    return heard, console.count("underrun")
+
+
+def _trials(recording):
+    """For each trial the place of the first sound and that of the mark."""
+    is_marked = recording[:, 1] > 0.5
+    marks = np.flatnonzero(is_marked[1:] & ~is_marked[:-1]) + 1
+    ends = np.flatnonzero(~is_marked[1:] & is_marked[:-1]) + 1
+    for mark, last_end in zip(marks, [0, *ends]):
+        # the sound before fades out a little after its mark ends, then there is silence
+        place = last_end + RATE // 10 if last_end else 0
+        yield place + np.flatnonzero(recording[place:, 0])[0], mark
+
+
+def _first_change(sound, whole):
+    """Where `sound` leaves the take, its first samples being faded in."""
+    length = min(len(sound), len(whole))
+    differs = np.abs(sound[:length] - whole[:length]) > CHANGED
+    return FADE + np.flatnonzero(differs[FADE:])[0]
+
+
+def _play(score, limit_s):
+    """The recording (n, 2) and the console of a Pd that plays a score for qlist."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, recording = Path(folder, "score.txt"), Path(folder, "live.wav")
+        file.write_text(";\n".join([*_OPENING.format(recording).splitlines(), *score]) + ";\n")
+        console = _run_pd(FOLDER / "live.pd", limit_s, f"live-score {file}")
+        return soundfile.read(recording, always_2d=True)[0], console
+
+
+_OPENING = """0 live-file open -bytes 4 {}
+0 pd dsp 1
+0 live-file start"""
+
+
+def _run_pd(patch, limit_s, *messages):
+    command = ["pd", "-nogui", "-noprefs", "-nosound", "-nrt", "-stderr", "-r", str(RATE)]
+    for message in messages:
+        command += ["-send", message]
+    env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}
+    run = subprocess.run(
+        [*command, str(patch)], capture_output=True, text=True, timeout=limit_s + 60, env=env
+    )
+    return run.stdout + run.stderr
+
+
+def _print_cost(dur_s):
+    console = _run_pd(FOLDER / "poll_cost.pd", dur_s, f"poll-cost-dur {dur_s * 1e3}")
+    num_polls, longest_ms, cpu_ms = map(float, re.search(r"cost (.*)", console)[1].split())
+    print(
+        f"\n{dur_s:g} s: Pd took {100 * cpu_ms / dur_s / 1e3:.1f} % of a processor, the longest "
+        f"of {num_polls:.0f} polls {longest_ms:.2f} ms, {console.count('underrun')} underruns"
+    )
+
+
+if __name__ == "__main__":
+    main()
