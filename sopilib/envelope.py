@@ -1,8 +1,9 @@
 """Temperature over time: constants, envelopes, arrays, and turning it in mid-take.
 
 A *track* is one voice's temperature for a take: a number, an `Envelope` in seconds
-of sound, or a 1-D array spread over the whole take. `TemperatureControl` plays one
-track for each voice and may be turned from another thread while it plays.
+of sound, or a `Curve` of values, spread over the whole take or repeated. A 1-D array
+is a curve over the whole take. `TemperatureControl` plays one track for each voice,
+may be turned from another thread while it plays, and notes when it was turned.
 """
 
 import math
@@ -65,6 +66,54 @@ class Envelope:
             values = np.where(seconds >= begin, low + (high - low) * shape, values)
             begin += duration
         return values
+
+    def __str__(self):
+        """The text that `parse_temperature` reads as this envelope."""
+        lists = [self.levels, self.times, self.curves] if self.times else [self.levels]
+        written = (",".join(map(repr, map(float, values))) for values in lists)
+        return f"Env({','.join(f'[{numbers}]' for numbers in written)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Temperatures at equal distances, straight lines between them.
+
+    Attributes:
+      values: 1-D array, kept as float32; finite, >= 0, at least one.
+      seconds: of sound in which it passes, finite, > 0; then it begins again, with a
+        step where its end and its beginning differ. None: once, over the whole take.
+
+    Raises:
+      RequestError: a value or seconds is out of its range.
+    """
+
+    values: np.ndarray
+    seconds: float | None = None
+
+    def __post_init__(self):
+        values = np.array(self.values, dtype=np.float32)
+        if not values.size:
+            raise RequestError("a temperature array without values (resize it)")
+        if values.ndim != 1:
+            raise RequestError(f"a temperature array of shape {values.shape} (give one row)")
+        for value in values[~(np.isfinite(values) & (values >= 0))][:1]:
+            check_temperature(value)
+        if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds > 0):
+            raise RequestError(
+                f"a temperature curve of {self.seconds:g} seconds (give a number above 0)"
+            )
+        object.__setattr__(self, "values", values)
+
+
+def as_track(value):
+    """The track, a float, an Envelope or a Curve, that a number, one of these or a 1-D array is.
+
+    Raises:
+      RequestError: a temperature is out of range, or the array is empty.
+    """
+    if isinstance(value, (Envelope, Curve)):
+        return value
+    return Curve(value) if np.ndim(value) else check_temperature(float(value))
 
 
 def _segment_shape(position, curve):
@@ -152,21 +201,40 @@ class TemperatureControl:
     Args:
       num_seqs: number of voices.
       tracks: sequence of one track for all voices or one for each.
-      num_samples: length of the take, over which arrays are spread.
+      num_samples: length of the take, over which curves without seconds are spread;
+        None for a stream without end.
       sample_rate: in Hz, of the samples that `next` counts.
 
     Raises:
-      RequestError: wrong number of tracks, or a temperature out of range.
+      RequestError: wrong number of tracks, a temperature out of range, or in a stream
+        without end a curve without seconds.
     """
 
     def __init__(self, num_seqs, tracks, num_samples, sample_rate):
         self._num_seqs, self._sample_rate = num_seqs, sample_rate
-        self._lock = threading.Lock()
+        self._num_samples = num_samples
+        self._lock = threading.RLock()
         self._position = 0
-        last = num_samples - 1
-        self._tracks = [
-            _track_function(track, last, sample_rate) for track in self._one_each(tracks)
-        ]
+        self._log = []
+        self._to_replay = []
+        self._tracks = [self._function(track) for track in self._one_each(tracks)]
+
+    @property
+    def log(self):
+        """What was turned when: a list of (position, kind, arguments), in order.
+
+        position: int, of the first sample that it changed, from the start of the take;
+        kind: the method's name, 'set', 'ramp' or 'follow', and its arguments, a tuple.
+        What was overruled at the same position is left out. A stream without end
+        keeps no log, as that would have no end either.
+        """
+        with self._lock:
+            return list(self._log)
+
+    def replay(self, log):
+        """Turn at the positions of `log`, as `log` of an earlier control has them, again."""
+        with self._lock:
+            self._to_replay = list(log)
 
     def _one_each(self, values):
         values = list(values)
@@ -179,9 +247,23 @@ class TemperatureControl:
 
     def set(self, values):
         """Hold these temperatures from now on, one for all or one for each voice."""
-        constants = [_constant(check_temperature(v)) for v in self._one_each(values)]
+        values = tuple(check_temperature(value) for value in values)
+        constants = [_constant(value) for value in self._one_each(values)]
         with self._lock:
             self._tracks = constants
+            self._note("set", values)
+
+    def follow(self, track):
+        """Let all voices follow `track` from now on, as if from the start of the take.
+
+        Raises:
+          RequestError: as at the control's making.
+        """
+        track = as_track(track)
+        function = self._function(track)
+        with self._lock:
+            self._tracks = [function] * self._num_seqs
+            self._note("follow", track)
 
     def ramp(self, target, seconds):
         """Glide linearly from where each voice is to `target` within `seconds`.
@@ -202,29 +284,64 @@ class TemperatureControl:
                 _line(begin, track(np.array([begin]))[0], begin + num_samples, target)
                 for track in self._tracks
             ]
+            self._note("ramp", target, seconds)
 
     def next(self, num_samples):
         """The temperatures float32 (num_seqs, num_samples) of the next samples."""
+        pieces = []
         with self._lock:
-            positions = np.arange(self._position, self._position + num_samples)
-            self._position += num_samples
-            tracks = self._tracks
-        return np.stack([track(positions) for track in tracks]).astype(np.float32)
+            end = self._position + num_samples
+            while self._to_replay and self._to_replay[0][0] < end:
+                position, kind, arguments = self._to_replay.pop(0)
+                pieces.append(self._up_to(position))
+                _TURNS[kind](self, *arguments)
+            pieces.append(self._up_to(end))
+        return np.concatenate(pieces, axis=1)
+
+    def _up_to(self, end):
+        """The temperatures float32 (num_seqs, any) before position `end`."""
+        positions = np.arange(self._position, end)
+        self._position = max(self._position, end)
+        return np.stack([track(positions) for track in self._tracks]).astype(np.float32)
+
+    def _note(self, kind, *arguments):
+        """Log it in place of what it overrules; a ramp begins at what was set before."""
+        if self._num_samples is None:
+            return
+        while self._log and self._log[-1][0] == self._position:
+            if kind == "ramp" and self._log[-1][1] != "ramp":
+                break
+            self._log.pop()
+        self._log.append((self._position, kind, arguments))
+
+    def _function(self, track):
+        """The function from sample positions to temperatures that `track` stands for."""
+        track = as_track(track)
+        if isinstance(track, Envelope):
+            return lambda positions: track.at(positions / self._sample_rate)
+        return self._curve_function(track) if isinstance(track, Curve) else _constant(track)
+
+    def _curve_function(self, curve):
+        length = self._num_samples
+        if curve.seconds is not None:
+            length = curve.seconds * self._sample_rate
+        elif length is None:
+            raise RequestError(
+                "a temperature curve without seconds in a stream without end (give the "
+                "seconds after which it begins again)"
+            )
+        places = np.linspace(0, max(length - 1, 1), len(curve.values))
+        values = curve.values.astype(np.float64)
+        if curve.seconds is None:
+            return lambda positions: np.interp(positions, places, values)
+        return lambda positions: np.interp(positions % length, places, values)
 
 
-def _track_function(track, last, sample_rate):
-    """The function from sample positions to temperatures that `track` stands for."""
-    if isinstance(track, Envelope):
-        return lambda positions: track.at(positions / sample_rate)
-    if np.ndim(track) == 0:
-        return _constant(check_temperature(float(track)))
-    values = np.asarray(track, dtype=np.float64)
-    if not values.size:
-        raise RequestError("a temperature array without values (resize it)")
-    for value in values[~(np.isfinite(values) & (values >= 0))][:1]:
-        check_temperature(value)
-    places = np.linspace(0, max(last, 1), len(values))
-    return lambda positions: np.interp(positions, places, values)
+_TURNS = {
+    "set": TemperatureControl.set,
+    "ramp": TemperatureControl.ramp,
+    "follow": TemperatureControl.follow,
+}
 
 
 def _constant(value):
