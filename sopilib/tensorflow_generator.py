@@ -70,6 +70,7 @@ class Generator:
     """
 
     engine = "tensorflow"
+    precision = "float32"
 
     def __init__(self, model, num_seqs):
         if num_seqs < 1:
