@@ -28,7 +28,7 @@ from sopilib.errors import RequestError, SampleRNNError
 POLL_LIMIT_S = 0.001
 HELLO_LIMIT_S = 60.0
 JOIN_LIMIT_S = 0.2
-_BEGINNINGS = (messages.Load, messages.Generate)
+_BEGINNINGS = (messages.Load, messages.Generate, messages.Save)
 _NEVER_DEFERRED = (messages.Stop, messages.Unload, messages.Info, messages.Poll)
 
 
@@ -46,6 +46,7 @@ class Instrument:
         self._take = None  # TakeInPd while one is being made
         self._num_takes = 0
         self._can_continue = False
+        self._num_saving = 0  # saves that the worker has not answered yet
         self._silencing = []  # takes whose arrays still hold something older behind them
         self._after_stop = []  # messages that came while a stopped take was ending
         self._outbox = Outbox(host)
@@ -60,6 +61,7 @@ class Instrument:
             messages.Temperature: self._temperature,
             messages.Ramp: self._ramp,
             messages.Generate: self._generate,
+            messages.Save: self._save,
         }
         self._reactions = {
             protocol.Hello: self._on_hello,
@@ -68,6 +70,7 @@ class Instrument:
             protocol.Chunk: self._on_chunk,
             protocol.Finished: self._on_finished,
             protocol.Stopped: self._on_stopped,
+            protocol.Saved: self._on_saved,
             protocol.Notice: lambda event: self._outbox.error(event.text),
             protocol.Failure: self._on_failure,
             WorkerGone: lambda event: self._lose_worker(event.reason),
@@ -76,7 +79,8 @@ class Instrument:
     @property
     def busy(self):
         """True while there is something for `poll` to wait for or to do."""
-        return bool(self._load_began is not None or self._take or self._silencing)
+        waiting = self._load_began is not None or self._take or self._num_saving
+        return bool(waiting or self._silencing)
 
     def receive(self, selector, atoms):
         """Obeys a Pd message; whatever is wrong with it becomes one `error`."""
@@ -211,6 +215,15 @@ class Instrument:
         self._take = TakeInPd(number, message.arrays, self._host.arrays, self._outbox.say)
         self._client.send(request)
 
+    def _save(self, message):
+        if not self._client:
+            raise RequestError("save: there is no take (generate one first)")
+        if self._take:
+            raise RequestError("save: a take is running (stop it, or wait for its end)")
+        path = os.path.join(self._host.patch_folder, os.path.expanduser(message.path))
+        self._num_saving += 1
+        self._client.send(protocol.Save(path))
+
     def _info(self, message):
         if self._model:
             rows = (*self._model.facts, ("voices", self._model.num_seqs))
@@ -261,10 +274,16 @@ class Instrument:
         if self._is_current(event):
             self._end_take("stopped")
 
+    def _on_saved(self, event):
+        self._num_saving -= 1
+        self._outbox.say("saved", event.path)
+
     def _on_failure(self, event):
         self._outbox.error(event.text)
         if event.request == "load":
             self._load_began = None
+        elif event.request == "save":
+            self._num_saving -= 1
         elif self._is_current(event):
             self._end_take("stopped")
 
@@ -309,6 +328,7 @@ class Instrument:
     def _close_client(self):
         client, self._client = self._client, None
         self._model = self._take = self._load_began = None
+        self._num_saving = 0
         self._after_stop = []
         self._can_continue = False
         if client:

@@ -43,6 +43,11 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Save:
+    path: str  # ends in .wav
+
+
+@dataclass(frozen=True)
 class Length:
     seconds: float
 
@@ -136,6 +141,13 @@ def _load_flags(atoms):
     )
 
 
+def _save(atoms):
+    path = " ".join(_text(atom) for atom in atoms)  # one with spaces may be several atoms
+    if not path:
+        raise RequestError("save: no file (save FILE)")
+    return Save(path if path.lower().endswith(".wav") else path + ".wav")
+
+
 def _length(atoms):
     return Length(_seconds("length", _single("length S", atoms)))
 
@@ -224,6 +236,7 @@ _PARSERS = {
     "rng": _rng,
     "generate": _generate,
     "continue": _continue,
+    "save": _save,
     "stop": _without_atoms("stop", Stop),
     "poll": _without_atoms("poll", Poll),
 }

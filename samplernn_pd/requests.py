@@ -45,6 +45,7 @@ def generate_request(number, message, settings, model, host):
         ramp=(ramp.target, ramp.seconds) if ramp else None,
         out_rate=message.out_rate,
         seed_file=seed_file,
+        seed_name=seed.source,
         seed_rate=seed_rate,
         seed_samples=len(seed_samples) // 4,
         envelope_samples=len(curve) // 4,

@@ -196,12 +196,9 @@ def _generate(args):
     )
     output_paths = _output_paths(args.output_path, args.num_seqs)
     files = _find_model(args)
-    generator = make_generator(
-        files, args.num_seqs, args.engine, args.precision, args.threads
-    )
-    return _write_take(
-        Take(generator, request), model_record(files, generator), args.output_path, output_paths
-    )
+    generator = make_generator(files, args.num_seqs, args.engine, args.precision, args.threads)
+    take, model = Take(generator, request), model_record(files, generator)
+    return _write_take(take, model, args.output_path, output_paths)
 
 
 def _generate_again(args):
@@ -288,7 +285,7 @@ def _write_take(take, model, output_path, output_paths):
             f"{path}: {audio.shape[1] / take.sample_rate:.2f} s at {take.sample_rate} Hz, "
             f"rng_seed {take.rng_seed}"
         )
-    print(f"{record_path}: generate --from {record_path} makes the same take again")
+    print(f"{record_path}: samplernn generate --from {record_path} makes the same take again")
     return status
 
 

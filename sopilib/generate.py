@@ -8,6 +8,7 @@ which `take_again` makes the same samples.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import math
 import numbers
@@ -88,7 +89,8 @@ class Take:
     """
 
     def __init__(self, generator, request):
-        self._generator, self._request = generator, request
+        self._generator = generator
+        self._request = dataclasses.replace(request, seed_audio=None)  # kept as prepared
         rate, num_seqs = generator.config.sample_rate, generator.num_seqs
         out_rate = rate if request.out_rate is None else request.out_rate
         self.sample_rate = _checked_rate("output", out_rate)

@@ -66,6 +66,7 @@ class Generate:
     envelope_samples: int = 0
     rng_seed: int | None = None
     resume: bool = False
+    seed_name: str | None = None  # of the array that is the seed, for the take's record
     payload: bytes = b""
 
 
@@ -87,6 +88,13 @@ class Ramp:
 @dataclass(frozen=True)
 class Stop:
     """End the running take after the chunk being made."""
+
+
+@dataclass(frozen=True)
+class Save:
+    """Write the last take to the sound file `path`, absolute, and its record beside it."""
+
+    path: str
 
 
 # From the worker to Pd
@@ -143,6 +151,13 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """The last take is written to the sound file `path`."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something the user should know that stops nothing, such as a silent seed."""
 
@@ -172,11 +187,13 @@ MESSAGES = {
     "temperature": SetTemperature,
     "ramp": Ramp,
     "stop": Stop,
+    "save": Save,
     "loaded": Loaded,
     "started": Started,
     "chunk": Chunk,
     "finished": Finished,
     "stopped": Stopped,
+    "saved": Saved,
     "notice": Notice,
     "failure": Failure,
 }

@@ -85,7 +85,7 @@ def _record_values(sound_names, record_path, model, take):
 
 
 def _seed_path(record_path, k):
-    """Where the seed of the k-th take goes; hardly ever has any but the first one."""
+    """Where the seed of the k-th take goes; as a rule only the first has one."""
     return record_path.with_suffix(f".seed{k + 1 if k else ''}.wav")
 
 
@@ -181,6 +181,8 @@ def _saved_take(values, folder):
     _check(values, sound=_LIST, model=_OBJECT, takes=_LIST)
     kinds = {field.name: _MODEL_KINDS.get(field.name, _TEXT) for field in fields(ModelRecord)}
     model = ModelRecord(**_check(values["model"], **kinds))
+    if len(values["sound"]) not in (1, model.num_seqs):
+        raise RecordError(f'"sound" names {len(values["sound"])} files ({_AS_SAVED})')
     take = None
     for take_values in values["takes"]:
         take = _take(take_values, take, model, folder)

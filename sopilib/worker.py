@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 
 from sopilib import __version__, protocol
 from sopilib.errors import ProtocolError, RequestError, SampleRNNError
@@ -31,6 +32,9 @@ class Worker:
         self._inbox = inbox
         self._send = send
         self._generator = None
+        self._model = None  # record.ModelRecord of the generator
+        self._take = None  # generate.Take, the last one
+        self._chunks = []  # of the last take, each float32 (num_seqs, any)
 
     def run(self):
         """Says hello, then answers for ever."""
@@ -56,6 +60,8 @@ class Worker:
             self._load(request)
         elif isinstance(request, protocol.Generate):
             self._generate(request)
+        elif isinstance(request, protocol.Save):
+            self._save(request)
         elif isinstance(request, protocol.Unknown):
             raise RequestError(f"unknown request {request.type!r}")
         # What steers a take came after its end: nothing is left to steer.
@@ -71,13 +77,15 @@ class Worker:
             sys.exit(1)
 
     def _load(self, request):
-        from sopilib import generator, model_folder
+        from sopilib import generator, model_folder, record
 
         files = model_folder.find_model(
             request.path, config_path=request.config_path, search=_search_folders(request)
         )
         made = generator.make_generator(files, request.num_seqs)  # a failure keeps the old
+        self._model = record.model_record(files, made)
         self._generator = made
+        self._take, self._chunks = None, []
         self._send(
             protocol.Loaded(
                 files.name, files.config.sample_rate, request.num_seqs, _facts(files, made)
@@ -90,6 +98,7 @@ class Worker:
         from sopilib import generate
 
         take = generate.Take(self._generator, self._take_request(request))
+        self._take, self._chunks = take, []
         self._send(
             protocol.Started(request.take, take.num_samples, take.sample_rate, take.rng_seed)
         )
@@ -100,12 +109,26 @@ class Worker:
         position, began = 0, time.monotonic()
         for chunk in take:
             if chunk.shape[1]:
+                self._chunks.append(chunk)
                 self._send(_chunk_message(number, position, chunk, take.sample_rate, began))
                 position += chunk.shape[1]
             if self._stop_requested(take):
                 self._send(protocol.Stopped(number, position))
                 return
         self._send(protocol.Finished(number, position))
+
+    def _save(self, request):
+        """Writes the last take, as far as it was made, and its record."""
+        if not self._chunks:
+            raise RequestError("there is no take to save (generate one first)")
+        import numpy as np
+        from sopilib import record_file
+
+        path, audio = Path(request.path), np.concatenate(self._chunks, axis=1)
+        record_file.save_take(
+            [path], path.with_suffix(".json"), audio, self._model, self._take.record
+        )
+        self._send(protocol.Saved(request.path))
 
     def _stop_requested(self, take):
         """Applies all waiting requests to the running take; True if one was `stop`."""
@@ -137,9 +160,11 @@ class Worker:
             temperature=tuple(_track(entry, curve) for entry in request.temperature),
             seed_audio=seed_audio,
             seed_rate=seed_rate,
+            seed_name=request.seed_file or request.seed_name,
             rng_seed=request.rng_seed,
             resume=request.resume,
             ramp=request.ramp,
+            continues=self._take.record if request.resume and self._take else None,
         )
 
     def _seed(self, request, samples):
