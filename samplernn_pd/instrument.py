@@ -29,7 +29,7 @@ from sopilib.errors import RequestError, SampleRNNError
 POLL_LIMIT_S = 0.001
 HELLO_LIMIT_S = 60.0
 JOIN_LIMIT_S = 0.2
-_BEGINNINGS = (messages.Load, messages.Generate, messages.Stream)
+_BEGINNINGS = (messages.Load, messages.Generate, messages.Stream, messages.Save)
 _NEVER_DEFERRED = (messages.Stop, messages.Unload, messages.Info, messages.Poll)
 
 
@@ -47,6 +47,7 @@ class Instrument:
         self._take = None  # TakeInPd or StreamInPd while one is being made
         self._num_takes = 0
         self._can_continue = False
+        self._num_saving = 0  # saves that the worker has not answered yet
         self._silencing = []  # takes whose arrays still hold something older behind them
         self._after_stop = []  # messages that came while a stopped take was ending
         self._outbox = Outbox(host)
@@ -65,6 +66,7 @@ class Instrument:
             messages.Freeze: self._freeze,
             messages.SaveState: lambda wish: self._send(protocol.SaveState(wish.slot)),
             messages.RecallState: lambda wish: self._send(protocol.RecallState(wish.slot)),
+            messages.Save: self._save,
         }
         self._reactions = {
             protocol.Hello: self._on_hello,
@@ -74,6 +76,7 @@ class Instrument:
             protocol.Finished: self._on_finished,
             protocol.Stopped: self._on_stopped,
             protocol.State: lambda event: self._outbox.say("state", event.done, event.slot),
+            protocol.Saved: self._on_saved,
             protocol.Notice: lambda event: self._outbox.error(event.text),
             protocol.Failure: self._on_failure,
             WorkerGone: lambda event: self._lose_worker(event.reason),
@@ -82,7 +85,8 @@ class Instrument:
     @property
     def busy(self):
         """True while there is something for `poll` to wait for or to do."""
-        return bool(self._load_began is not None or self._take or self._silencing)
+        waiting = self._load_began is not None or self._take or self._num_saving
+        return bool(waiting or self._silencing)
 
     def receive(self, selector, atoms):
         """Obeys a Pd message; whatever is wrong with it becomes one `error`."""
@@ -266,6 +270,14 @@ class Instrument:
             raise RequestError("freeze: no stream is running (start one first)")
         self._running_stream.obey(message)
 
+    def _save(self, message):
+        if not self._client:
+            raise RequestError("save: there is no take (generate one first)")
+        self._require_rest("save")
+        path = os.path.join(self._host.patch_folder, os.path.expanduser(message.path))
+        self._num_saving += 1
+        self._client.send(protocol.Save(path))
+
     def _send(self, request):
         self._require_model(protocol.type_of(request))
         self._client.send(request)
@@ -334,10 +346,16 @@ class Instrument:
         if self._is_current(event):
             self._end_take("stopped")
 
+    def _on_saved(self, event):
+        self._num_saving -= 1
+        self._outbox.say("saved", event.path)
+
     def _on_failure(self, event):
         self._outbox.error(event.text)
         if event.request == "load":
             self._load_began = None
+        elif event.request == "save":
+            self._num_saving -= 1
         elif self._is_current(event):
             self._end_take("stopped")
 
@@ -382,6 +400,7 @@ class Instrument:
     def _close_client(self):
         client, self._client = self._client, None
         self._model = self._take = self._load_began = None
+        self._num_saving = 0
         self._after_stop = []
         self._can_continue = False
         if client:

@@ -76,6 +76,11 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Save:
+    path: str  # ends in .wav
+
+
+@dataclass(frozen=True)
 class Length:
     seconds: float
 
@@ -175,6 +180,13 @@ def _load_flags(atoms):
         precision=str(flags.last("precision", "auto")),
         threads=_whole_or_none("--threads", flags.last("threads")),
     )
+
+
+def _save(atoms):
+    path = " ".join(_text(atom) for atom in atoms)  # one with spaces may be several atoms
+    if not path:
+        raise RequestError("save: no file (save FILE)")
+    return Save(path if path.lower().endswith(".wav") else path + ".wav")
 
 
 def _length(atoms):
@@ -301,6 +313,7 @@ _PARSERS = {
     "rng": _rng,
     "generate": _generate,
     "continue": _continue,
+    "save": _save,
     "stop": _without_atoms("stop", Stop),
     "stream": _stream,
     "latency": _latency,

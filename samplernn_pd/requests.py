@@ -90,6 +90,7 @@ def _beginning(temperature, seed, seed_rate, settings, model, host):
         temperature=temperature,
         ramp=(ramp.target, ramp.seconds) if ramp else None,
         seed_file=seed_file,
+        seed_name=seed.source,
         seed_rate=seed_rate,
         seed_samples=len(seed_samples) // 4,
         envelope_samples=len(curve) // 4,

@@ -4,7 +4,8 @@ Audio is float32, -1 <= x <= 1. Files and seeds are (num_samples, num_channels) 
 soundfile has them; voices are (num_seqs, num_samples). A take is resampled chunk
 by chunk: every output sample is computed by soxr from a window that holds all the
 input that its filter reaches, so the result is that of resampling the whole at
-once, to float32 accuracy, and joints between chunks cannot be heard.
+once, to float32 accuracy, and joints between chunks cannot be heard. Where it must
+be the same to the last bit however the chunks fall, the windows are fixed ones.
 """
 
 import math
@@ -46,16 +47,17 @@ def read_audio(path):
     return audio, rate
 
 
-def write_audio(path, audio, sample_rate):
+def write_audio(path, audio, sample_rate, subtype=None):
     """Write float32 (num_samples,) or (num_samples, num_channels) to a file.
 
-    The name's suffix decides the format; WAV is written with 16 bits.
+    The name's suffix decides the format; WAV is written with 16 bits, unless `subtype`
+    is another of soundfile's, such as 'FLOAT', which keeps every bit.
 
     Raises:
       AudioError: the folder is missing or not writable, or the suffix unknown.
     """
     try:
-        soundfile.write(path, audio, sample_rate)
+        soundfile.write(path, audio, sample_rate, subtype)
     except (soundfile.SoundFileError, TypeError, OSError) as error:
         raise AudioError(
             f"cannot write {path}: {_reason(error)} (choose a folder that exists and "
@@ -92,11 +94,14 @@ class StreamResampler:
       context: float32 (num_seqs, any), the input just before the first sample, so
         that a sound that goes on does not start with a click; (num_seqs, 0) where
         there was silence.
+      block: output samples that are always computed together, so that the output is
+        the same to the last bit whatever the chunks; default: what a push completes.
     """
 
-    def __init__(self, in_rate, out_rate, context):
+    def __init__(self, in_rate, out_rate, context, block=None):
         self._rates = in_rate, out_rate
-        self.margin = math.ceil(self.margin_s(in_rate, out_rate) * in_rate)
+        self._block = block
+        self._margin = math.ceil(self.margin_s(in_rate, out_rate) * in_rate)
         # input samples after which input and output samples coincide again:
         # windows start there so that soxr's phase in them is that of the whole
         self._period = in_rate // math.gcd(in_rate, out_rate)
@@ -112,7 +117,7 @@ class StreamResampler:
 
     def _aligned(self, context):
         """The end of `context` that matters, padded to a multiple of the period."""
-        context = context[:, max(0, context.shape[1] - self.margin) :]
+        context = context[:, max(0, context.shape[1] - self._margin) :]
         silence = -context.shape[1] % self._period
         return np.pad(context, ((0, 0), (silence, 0)))
 
@@ -120,20 +125,37 @@ class StreamResampler:
         """The output float32 (num_seqs, any) that `audio` (num_seqs, any) completes."""
         self._num_in += audio.shape[1]
         self._buffer = np.concatenate([self._buffer, audio], axis=1)
-        complete = self._num_in - self.margin
-        return self._up_to(complete * self._rates[1] // self._rates[0])
+        complete = self._num_in - self._margin
+        end = complete * self._rates[1] // self._rates[0]
+        return self._blocks(end // self._block * self._block if self._block else end)
+
+    def num_needed(self, num_samples):
+        """Input samples after which the output has come to `num_samples` or beyond."""
+        if self._block:
+            num_samples = -(-num_samples // self._block) * self._block
+        return self._num_in_before(num_samples) + self._margin
 
     def finish(self):
         """The rest, as if silence followed: in all round(num_in * out/in) samples."""
         end = round(self._num_in * self._rates[1] / self._rates[0])
-        self._buffer = np.pad(self._buffer, ((0, 0), (0, self.margin)))
-        return self._up_to(end)
+        self._buffer = np.pad(self._buffer, ((0, 0), (0, self._margin)))
+        return self._blocks(end)
+
+    def _num_in_before(self, num_out):
+        """Input samples that stand before output sample `num_out`."""
+        return -(-num_out * self._rates[0] // self._rates[1])
+
+    def _blocks(self, end):
+        """The output samples from the last one given to before sample `end`."""
+        pieces = [np.zeros((len(self._buffer), 0), np.float32)]
+        while self._num_out < end:
+            pieces.append(self._up_to(min(end, self._num_out + (self._block or end))))
+        return np.concatenate(pieces, axis=1)
 
     def _up_to(self, end):
-        """The output samples from the last one given to before sample `end`."""
-        if end <= self._num_out:
-            return np.zeros((len(self._buffer), 0), np.float32)
-        window = soxr.resample(self._buffer.T, *self._rates, quality=_QUALITY)
+        """The output samples from the last one given to before sample `end`, one window."""
+        num_in = self._num_in_before(end) + self._margin - self._start
+        window = soxr.resample(self._buffer[:, :num_in].T, *self._rates, quality=_QUALITY)
         first = self._start * self._rates[1] // self._rates[0]
         out = window[self._num_out - first : end - first].T
         self._num_out = end
@@ -142,7 +164,7 @@ class StreamResampler:
 
     def _forget_past(self):
         """Drop the input that no further output sample depends on."""
-        needed = self._num_out * self._rates[0] // self._rates[1] - self.margin
+        needed = self._num_out * self._rates[0] // self._rates[1] - self._margin
         surplus = (needed - self._start) // self._period * self._period
         if surplus > 0:
             self._buffer = self._buffer[:, surplus:]

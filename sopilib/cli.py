@@ -12,12 +12,13 @@ from pathlib import Path
 
 from sopilib import __version__, bench, doctor, paths, play
 from sopilib.envelope import parse_temperature
-from sopilib.errors import AudioError, SampleRNNError
+from sopilib.errors import AudioError, RecordError, SampleRNNError
 from sopilib.generator import ENGINES
 from sopilib.model_folder import find_model
 
 PRECISIONS = ("float32", "int8", "int4")
 _INTERRUPTED = 130
+_WITH_FROM = ("run", "parser", "record", "output_path", "threads")
 
 
 def main(argv=None):
@@ -61,12 +62,13 @@ def _parser():
     return parser
 
 
-def _add_model_arguments(parser):
-    parser.add_argument(
+def _add_model_arguments(parser, alternatives=None):
+    """Adds the model, required, unless `alternatives` is a group of which one is."""
+    (alternatives or parser).add_argument(
         "--ckpt_dir",
         "--checkpoint_path",
         dest="model",
-        required=True,
+        required=alternatives is None,
         metavar="MODEL",
         help="a model folder or checkpoint, or the name of a bundled model",
     )
@@ -92,15 +94,24 @@ def _add_engine_arguments(parser):
 
 
 def _add_generate_arguments(parser):
-    _add_model_arguments(parser)
+    parser.set_defaults(parser=parser)
+    models = parser.add_mutually_exclusive_group(required=True)
+    _add_model_arguments(parser, models)
+    models.add_argument(
+        "--from",
+        dest="record",
+        type=Path,
+        metavar="FILE.json",
+        help="make the take of this record again; only --output_path and --threads go with it",
+    )
     _add_engine_arguments(parser)
     add = parser.add_argument
     add(
         "--output_path",
         type=Path,
-        required=True,
         metavar="NAME.wav",
-        help="the file to write; with several voices NAME_0.wav, NAME_1.wav, ...",
+        help="the file to write, required without --from (default: FILE-again.wav); with "
+        "several voices NAME_0.wav, NAME_1.wav, ...; NAME.json, its record, goes beside it",
     )
     add("--dur", type=float, default=4.0, metavar="S", help="seconds (default 4)")
     add("--num_seqs", type=int, default=1, metavar="N", help="voices (default 1)")
@@ -148,12 +159,14 @@ def _add_score_arguments(parser):
 
 
 def _find_model(args):
-    search = [Path()]
+    return find_model(args.model, config_path=args.config, search=_search_folders())
+
+
+def _search_folders():
     try:
-        search.append(paths.models_folder())
+        return [Path(), paths.models_folder()]
     except paths.NotInstalledError:
-        pass  # a model that is named by its path needs no bundled ones
-    return find_model(args.model, config_path=args.config, search=search)
+        return [Path()]  # a model that is named by its path needs no bundled ones
 
 
 def _load_model(files):
@@ -162,15 +175,15 @@ def _load_model(files):
     return load_model(files)
 
 
-def _make_generator(args, num_seqs):
-    from sopilib.generator import make_generator
-
-    return make_generator(_find_model(args), num_seqs, args.engine, args.precision, args.threads)
-
-
 def _generate(args):
     from sopilib.generate import Take, TakeRequest
+    from sopilib.generator import make_generator
+    from sopilib.record import model_record
 
+    if args.record:
+        return _generate_again(args)
+    if args.output_path is None:
+        args.parser.error("the following arguments are required: --output_path")
     seed_audio, seed_rate = _read_seed(args)
     request = TakeRequest(
         dur_s=args.dur,
@@ -179,10 +192,40 @@ def _generate(args):
         seed_audio=seed_audio,
         seed_rate=seed_rate,
         rng_seed=args.rng_seed,
+        seed_name=args.seed and str(args.seed),
     )
-    output_paths = _output_paths(args)
-    take = Take(_make_generator(args, args.num_seqs), request)
-    return _write_take(take, output_paths)
+    output_paths = _output_paths(args.output_path, args.num_seqs)
+    files = _find_model(args)
+    generator = make_generator(files, args.num_seqs, args.engine, args.precision, args.threads)
+    take, model = Take(generator, request), model_record(files, generator)
+    return _write_take(take, model, args.output_path, output_paths)
+
+
+def _generate_again(args):
+    """Makes the take of a record again; an error tells if its samples are others."""
+    from sopilib.generate import take_again
+    from sopilib.generator import make_generator
+    from sopilib.record import find_recorded_model, model_record
+    from sopilib.record_file import read_take
+
+    for name, value in vars(args).items():
+        if name not in _WITH_FROM and value != args.parser.get_default(name):
+            args.parser.error(f"argument --from: not allowed with argument --{name}")
+    saved = read_take(args.record)
+    model = saved.model
+    output_path = args.output_path or args.record.with_name(f"{args.record.stem}-again.wav")
+    output_paths = _output_paths(output_path, saved.num_files)
+    files = find_recorded_model(model, _search_folders())
+    engine = model.engine.partition("-")[0]
+    generator = make_generator(files, model.num_seqs, engine, model.precision, args.threads)
+    take = take_again(generator, saved.take)
+    status = _write_take(take, model_record(files, generator), output_path, output_paths)
+    if not status and take.record.sha256 != saved.take.sha256:
+        raise RecordError(
+            f"{output_paths[0]} is not the same to the last bit (other processors and "
+            "versions may round otherwise)"
+        )
+    return status
 
 
 def _read_seed(args):
@@ -200,29 +243,28 @@ def _read_seed(args):
     return audio[args.seed_offset :], rate
 
 
-def _output_paths(args):
-    """A path for each voice, in a folder that exists."""
-    path = args.output_path
+def _output_paths(path, num_files):
+    """So many paths, in a folder that exists."""
     if not path.suffix:
         path = path.with_name(path.name + ".wav")
     if not path.parent.is_dir():
         raise AudioError(f"no folder {path.parent} (make it, or choose another --output_path)")
-    if args.num_seqs == 1:
+    if num_files == 1:
         return [path]
-    return [path.with_name(f"{path.stem}_{v}{path.suffix}") for v in range(args.num_seqs)]
+    return [path.with_name(f"{path.stem}_{v}{path.suffix}") for v in range(num_files)]
 
 
-def _write_take(take, output_paths):
-    """Make the take under a progress bar and write a file a voice; the exit status.
+def _write_take(take, model, output_path, output_paths):
+    """Make the take under a progress bar, write it and its record; the exit status.
 
     Ctrl-C ends the take; what is finished is written.
     """
     import numpy as np
     from tqdm import tqdm
 
-    from sopilib.audio import write_audio
+    from sopilib.record_file import save_take
 
-    chunks, status = [np.zeros((len(output_paths), 0), np.float32)], 0
+    chunks, status = [np.zeros((model.num_seqs, 0), np.float32)], 0
     total_s = take.num_samples / take.sample_rate
     bar_format = "{l_bar}{bar}| {n:.2f}/{total:.2f} s of sound [{elapsed}<{remaining}]"
     try:
@@ -236,12 +278,14 @@ def _write_take(take, output_paths):
     except KeyboardInterrupt:
         status = _INTERRUPTED
     audio = np.concatenate(chunks, axis=1)  # (num_seqs, num_samples)
-    for path, voice in zip(output_paths, audio):
-        write_audio(path, voice, take.sample_rate)
+    record_path = output_path.with_suffix(".json")
+    save_take(output_paths, record_path, audio, model, take.record)
+    for path in output_paths:
         print(
-            f"{path}: {len(voice) / take.sample_rate:.2f} s at {take.sample_rate} Hz, "
+            f"{path}: {audio.shape[1] / take.sample_rate:.2f} s at {take.sample_rate} Hz, "
             f"rng_seed {take.rng_seed}"
         )
+    print(f"{record_path}: samplernn generate --from {record_path} makes the same take again")
     return status
 
 

@@ -247,7 +247,7 @@ class TemperatureControl:
 
     def set(self, values):
         """Hold these temperatures from now on, one for all or one for each voice."""
-        values = tuple(check_temperature(value) for value in values)
+        values = tuple(float(check_temperature(value)) for value in values)
         constants = [_constant(value) for value in self._one_each(values)]
         with self._lock:
             self._tracks = constants

@@ -26,5 +26,9 @@ class RequestError(SampleRNNError):
     """A request (length, temperature, number of voices, ...) cannot be met."""
 
 
+class RecordError(SampleRNNError):
+    """The record of a take is missing, damaged or of another version."""
+
+
 class ProtocolError(SampleRNNError):
     """Bytes on the pipe between Pd and the worker do not follow PROTOCOL.md."""

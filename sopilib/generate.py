@@ -3,10 +3,13 @@
 A `Take` resets its generator or goes on with its state, primes it with the seed
 audio, and yields what it makes at the rate that was asked for, in chunks small
 enough to be steered and stopped. The generator (`sopilib.generator`) makes the
-samples; its state outlives the take.
+samples; its state outlives the take. What it was made from is in its record, with
+which `take_again` makes the same samples.
 """
 
 import contextlib
+import dataclasses
+import hashlib
 import math
 import numbers
 import os
@@ -17,15 +20,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from sopilib.audio import StreamResampler, mix_to_mono, resample
-from sopilib.envelope import TemperatureControl
+from sopilib.envelope import TemperatureControl, as_track
 from sopilib.errors import AudioError, RequestError
+from sopilib.record import TakeRecord
 
 # samples of the past that are kept for the resampler of a take that resumes
 _MAX_CONTEXT = 4096
 # samples of the first chunk, before the speed is known
 _FIRST_CHUNK = 16
-# what a sample costs in a Pd array, the largest copy of it
-_BYTES_PER_SAMPLE = 8
+# a resampled take is computed in blocks of this length, see StreamResampler
+_BLOCKS_PER_S = 50
+# what a sample costs: 8 in a Pd array, 4 kept to be saved, 4 again while it is saved
+_BYTES_PER_SAMPLE = 16
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,10 @@ class TakeRequest:
       resume: go on from where the last take ended, its state and its random
         generators (rng_seed is for takes that start anew).
       ramp: (target temperature, seconds) to glide to from the take's start, or None.
+      seed_name: where the seed audio came from, for the record, or None.
+      continues: TakeRecord of the take that this one resumes, None if there is none.
+      again: TakeRecord of the take that this one repeats, turn by turn and to the
+        sample where it ended, or None.
     """
 
     dur_s: float | None = 4.0
@@ -52,6 +62,9 @@ class TakeRequest:
     rng_seed: int | None = None
     resume: bool = False
     ramp: tuple | None = None
+    seed_name: str | None = None
+    continues: TakeRecord | None = None
+    again: TakeRecord | None = None
 
 
 class Take:
@@ -76,11 +89,13 @@ class Take:
     """
 
     def __init__(self, generator, request):
-        self._generator, self._request = generator, request
+        self._generator = generator
+        self._request = dataclasses.replace(request, seed_audio=None)  # kept as prepared
         rate, num_seqs = generator.config.sample_rate, generator.num_seqs
         out_rate = rate if request.out_rate is None else request.out_rate
         self.sample_rate = checked_rate("output", out_rate)
-        self.num_samples = _checked_length(request.dur_s, self.sample_rate, num_seqs)
+        self._length = _checked_length(request.dur_s, self.sample_rate, num_seqs)
+        self.num_samples = request.again.num_samples if request.again else self._length
         self.rng_seed = generator.rng_seed if request.resume else checked_rng_seed(request.rng_seed)
         self._seed_audio = prepared_seed(request.seed_audio, request.seed_rate, rate)
         self.temperature = TemperatureControl(
@@ -88,6 +103,29 @@ class Take:
         )
         if request.ramp is not None:
             self.temperature.ramp(*request.ramp)
+        if request.again:
+            self.temperature.replay(request.again.turns)
+        self._num_primed = self._num_made = self._num_heard = 0
+        self._digest = hashlib.sha256()
+
+    @property
+    def record(self):
+        """The TakeRecord of what has been made so far."""
+        request, primed = self._request, self._num_primed
+        return TakeRecord(
+            dur_s=request.dur_s,
+            out_rate=self.sample_rate,
+            rng_seed=self.rng_seed,
+            temperature=tuple(map(as_track, request.temperature)),
+            turns=tuple(turn for turn in self.temperature.log if turn[0] < self._num_made),
+            num_made=self._num_made,
+            num_samples=self._num_heard,
+            sha256=self._digest.hexdigest(),
+            seed_audio=self._seed_audio[:primed] if primed else None,
+            seed_name=request.seed_name,
+            resume=request.resume,
+            continues=request.continues,
+        )
 
     def __iter__(self):
         generator = self._generator
@@ -95,15 +133,30 @@ class Take:
             generator.reset(self.rng_seed)
         if self._seed_audio is not None:
             yield from self._prime()
-        output = _Output(generator, self.sample_rate, self.num_samples)
+        output = _Output(generator, self.sample_rate, self._length)
         if generator.unplayed.shape[1]:
-            yield output.push(generator.unplayed)
+            yield self._heard(output.push(generator.unplayed))
         pace = _Pace(_FIRST_CHUNK)
-        while output.num_left:
-            num_samples = min(pace.num_samples, output.num_needed)
+        while num_left := self._num_left(output):
+            num_samples = min(pace.num_samples, num_left)
             with pace.timing(num_samples):
                 made = generator.generate(self.temperature.next(num_samples))
-            yield output.push(made)
+            chunk = output.push(made)
+            self._num_made += num_samples
+            yield self._heard(chunk)
+
+    def _num_left(self, output):
+        """Samples at the model's rate that are still to be made."""
+        num_left = output.num_needed
+        if self._request.again:
+            num_left = min(num_left, self._request.again.num_made - self._num_made)
+        return max(0, num_left)
+
+    def _heard(self, chunk):
+        """`chunk`, taken down in the record."""
+        self._num_heard += chunk.shape[1]
+        self._digest.update(chunk.T.astype("<f4").tobytes())
+        return chunk
 
     def _prime(self):
         """Prime with the seed audio, piece by piece, yielding an empty chunk after each."""
@@ -118,9 +171,49 @@ class Take:
             with pace.timing(len(piece)):
                 generator.prime(piece)
             begin += len(piece)
+            context = audio[max(0, begin - _MAX_CONTEXT) : begin]
+            generator.played = np.tile(context, (generator.num_seqs, 1))
+            generator.unplayed = nothing
+            self._num_primed = begin
             yield nothing
-        generator.played = np.tile(audio[-_MAX_CONTEXT:], (generator.num_seqs, 1))
-        generator.unplayed = nothing
+
+
+def take_again(generator, record):
+    """The Take that makes what `record` tells of again; what went before it is made here.
+
+    Args:
+      generator: of the same model, engine, precision and number of voices.
+      record: TakeRecord.
+
+    Raises:
+      RequestError: a value in the record is out of range, or it goes on from a sound
+        that no record tells of.
+    """
+    *before, last = record.chain()
+    for earlier in before:
+        for _ in _one_again(generator, earlier):
+            pass
+    return _one_again(generator, last)
+
+
+def _one_again(generator, record):
+    if record.resume and record.continues is None:
+        raise RequestError(
+            "the take goes on from a sound that no record tells of (give the record of a "
+            "take that began anew)"
+        )
+    request = TakeRequest(
+        dur_s=record.dur_s,
+        out_rate=record.out_rate,
+        temperature=record.temperature,
+        seed_audio=record.seed_audio,
+        seed_name=record.seed_name,
+        rng_seed=record.rng_seed,
+        resume=record.resume,
+        continues=record.continues,
+        again=record,
+    )
+    return Take(generator, request)
 
 
 class _Output:
@@ -136,14 +229,14 @@ class _Output:
         self._generator = generator
         self._rates = in_rate, _ = generator.config.sample_rate, out_rate
         self._resampler = None
-        margin = 0
+        self.num_needed = num_samples  # of the model's
         if in_rate != out_rate:
-            self._resampler = StreamResampler(in_rate, out_rate, generator.played)
-            margin = self._resampler.margin
+            block = out_rate // _BLOCKS_PER_S
+            self._resampler = StreamResampler(in_rate, out_rate, generator.played, block)
+            self.num_needed = self._resampler.num_needed(num_samples)
         self._recent = generator.played  # (num_seqs, any)
         self._num_out = 0
         self.num_left = num_samples  # at out_rate
-        self.num_needed = -(-num_samples * in_rate // out_rate) + margin  # of the model's
         self._num_in = 0
 
     def push(self, made):

@@ -1,7 +1,8 @@
 """Which generator makes a model's samples: the engine where it is built, else TensorFlow.
 
-Both have the interface of `sopilib.tensorflow_generator.Generator` and an attribute
-`engine`, their name; what they need is imported only once it is known which.
+Both have the interface of `sopilib.tensorflow_generator.Generator` and the attributes
+`engine`, their name, and `precision`; what they need is imported only once it is known
+which.
 """
 
 from sopilib import engine as native_engine

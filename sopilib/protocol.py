@@ -72,6 +72,7 @@ class Generate:
     envelope_s: float | None = None
     rng_seed: int | None = None
     resume: bool = False
+    seed_name: str | None = None  # of the array that is the seed, for the take's record
     payload: bytes = b""
 
 
@@ -158,6 +159,13 @@ class Stop:
     """End the running take after the chunk being made."""
 
 
+@dataclass(frozen=True)
+class Save:
+    """Write the last take to the sound file `path`, absolute, and its record beside it."""
+
+    path: str
+
+
 # From the worker to Pd
 
 
@@ -223,6 +231,13 @@ class State:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """The last take is written to the sound file `path`."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something the user should know that stops nothing, such as a silent seed."""
 
@@ -260,12 +275,14 @@ MESSAGES = {
     "save_state": SaveState,
     "recall_state": RecallState,
     "stop": Stop,
+    "save": Save,
     "loaded": Loaded,
     "started": Started,
     "chunk": Chunk,
     "finished": Finished,
     "stopped": Stopped,
     "state": State,
+    "saved": Saved,
     "notice": Notice,
     "failure": Failure,
 }

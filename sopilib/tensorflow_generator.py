@@ -70,6 +70,7 @@ class Generator:
     """
 
     engine = "tensorflow"
+    precision = "float32"
     threads = 1  # TensorFlow's own are not ours to choose
 
     def limit_threads(self, threads):

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 
 from sopilib import __version__, protocol
 from sopilib.errors import ProtocolError, RequestError, SampleRNNError
@@ -33,6 +34,9 @@ class Worker:
         self._generator = None
         self._states = {}  # by slot, of this generator
         self._is_recalled = False  # the next stream goes on from a recalled state
+        self._model = None  # record.ModelRecord of the generator
+        self._take = None  # generate.Take, the last one
+        self._chunks = []  # of the last take, each float32 (num_seqs, any)
 
     def run(self):
         """Says hello, then answers for ever."""
@@ -60,6 +64,8 @@ class Worker:
             self._generate(request)
         elif isinstance(request, (protocol.SaveState, protocol.RecallState)):
             self._keep_or_recall(request)
+        elif isinstance(request, protocol.Save):
+            self._save(request)
         elif isinstance(request, protocol.Unknown):
             raise RequestError(f"unknown request {request.type!r}")
         # What steers a take came after its end: nothing is left to steer.
@@ -75,7 +81,7 @@ class Worker:
             sys.exit(1)
 
     def _load(self, request):
-        from sopilib import generator, model_folder
+        from sopilib import generator, model_folder, record
 
         files = model_folder.find_model(
             request.path, config_path=request.config_path, search=_search_folders(request)
@@ -83,7 +89,9 @@ class Worker:
         made = generator.make_generator(  # a failure keeps the old
             files, request.num_seqs, request.engine, request.precision, request.threads
         )
+        self._model = record.model_record(files, made)
         self._generator, self._states, self._is_recalled = made, {}, False
+        self._forget_take()
         self._send(
             protocol.Loaded(
                 files.name, files.config.sample_rate, request.num_seqs, _facts(files, made)
@@ -98,6 +106,7 @@ class Worker:
         from sopilib import generate
 
         take = generate.Take(self._generator, self._take_request(request))
+        self._take, self._chunks = take, []
         self._send(
             protocol.Started(request.take, take.num_samples, take.sample_rate, take.rng_seed)
         )
@@ -116,6 +125,7 @@ class Worker:
             self._live_seed,
         )
         self._is_recalled = False
+        self._forget_take()
         made.run(self._inbox, self._send, self._fail)
 
     def _keep_or_recall(self, request):
@@ -128,7 +138,12 @@ class Worker:
             return
         self._generator.restore_state(live.saved_state(self._states, request.slot))
         self._is_recalled = True
+        self._forget_take()
         self._send(protocol.State(request.slot, "recalled"))
+
+    def _forget_take(self):
+        """What a take goes on from now is no longer the end of the last one."""
+        self._take, self._chunks = None, []
 
     def _require_model(self):
         if self._generator is None:
@@ -139,12 +154,26 @@ class Worker:
         position, began = 0, time.monotonic()
         for chunk in take:
             if chunk.shape[1]:
+                self._chunks.append(chunk)
                 self._send(_chunk_message(number, position, chunk, take.sample_rate, began))
                 position += chunk.shape[1]
             if self._stop_requested(take):
                 self._send(protocol.Stopped(number, position))
                 return
         self._send(protocol.Finished(number, position))
+
+    def _save(self, request):
+        """Writes the last take, as far as it was made, and its record."""
+        if not self._chunks:
+            raise RequestError("there is no take to save (generate one first)")
+        import numpy as np
+        from sopilib import record_file
+
+        path, audio = Path(request.path), np.concatenate(self._chunks, axis=1)
+        record_file.save_take(
+            [path], path.with_suffix(".json"), audio, self._model, self._take.record
+        )
+        self._send(protocol.Saved(request.path))
 
     def _stop_requested(self, take):
         """Applies all waiting requests to the running take; True if one was `stop`."""
@@ -177,12 +206,16 @@ class Worker:
         return generate.TakeRequest(
             dur_s=request.dur_s,
             out_rate=request.out_rate,
-            temperature=tuple(_track(entry, curve, request.envelope_s) for entry in request.temperature),
+            temperature=tuple(
+                _track(entry, curve, request.envelope_s) for entry in request.temperature
+            ),
             seed_audio=seed_audio,
             seed_rate=seed_rate,
+            seed_name=request.seed_file or request.seed_name,
             rng_seed=request.rng_seed,
             resume=request.resume or (self._is_recalled and request.latency_s is not None),
             ramp=request.ramp,
+            continues=self._take.record if request.resume and self._take else None,
         )
 
     def _live_seed(self, request):
@@ -247,6 +280,8 @@ def _facts(files, generator):
         ("quantization", config.q_type, config.q_levels),
         ("skip_conn", int(config.skip_conn)),
         ("engine", generator.engine),
+        ("precision", generator.precision),
+        ("threads", generator.threads),
     )
 
 

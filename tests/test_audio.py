@@ -100,3 +100,33 @@ def test_a_file_that_is_missing_empty_or_no_sound_is_told_by_its_name(tmp_path):
 def test_what_cannot_be_written_is_told_by_its_name(tmp_path, name):
     with pytest.raises(AudioError, match="cannot write .*x"):
         write_audio(tmp_path / name, np.zeros(5, np.float32), 16000)
+
+
+@pytest.mark.parametrize("in_rate, out_rate", RATES)
+def test_in_blocks_the_output_is_the_same_to_the_last_bit_whatever_the_chunks(in_rate, out_rate):
+    audio, context = noise(in_rate // 2), noise(300)
+
+    def resampled(sizes):
+        return in_chunks(StreamResampler(in_rate, out_rate, context, block=441), audio, sizes)
+
+    whole = resampled([])
+    for sizes in ([1, 0, 7, 300, 64, 2500], [50] * 100, [3000]):
+        np.testing.assert_array_equal(resampled(sizes), whole)
+    plain = in_chunks(StreamResampler(in_rate, out_rate, context), audio, [])
+    np.testing.assert_allclose(whole, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("in_rate, out_rate", RATES)
+@pytest.mark.parametrize("block", [None, 100])
+def test_what_is_needed_for_an_output_is_neither_less_nor_more(in_rate, out_rate, block):
+    for num_out in (1, 99, 100, 101, 777):
+        resampler = StreamResampler(in_rate, out_rate, np.zeros((1, 0)), block)
+        num_in = resampler.num_needed(num_out)
+        before = resampler.push(noise(num_in - 1)).shape[1]
+        assert before < num_out <= before + resampler.push(noise(1)).shape[1]
+
+
+def test_in_float_a_written_file_keeps_every_bit(tmp_path):
+    audio = noise(50)[0] * 3
+    write_audio(tmp_path / "x.wav", audio, 16000, "FLOAT")
+    assert np.array_equal(read_audio(tmp_path / "x.wav")[0][:, 0], audio)

@@ -46,7 +46,7 @@ def test_generate_writes_one_file_of_the_exact_length(tmp_path, capsys):
 def test_generate_writes_a_numbered_file_for_each_voice(tmp_path):
     flags = ("--dur", 0.1, "--num_seqs", 2, "--sample_rate", 44100, "--rng_seed", 1)
     assert generate(tmp_path / "a", *flags, "--temperature", 0.9, "Env([0.7,1.05],[4],[0])") == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a_0.wav", "a_1.wav"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a_0.wav", "a_1.wav"]
     voices = [soundfile.read(tmp_path / f"a_{voice}.wav") for voice in range(2)]
     assert [(len(audio), rate) for audio, rate in voices] == [(4410, 44100)] * 2
     assert not np.array_equal(voices[0][0], voices[1][0])
@@ -72,6 +72,51 @@ def test_the_seed_and_its_offset_change_the_take(tmp_path, seed):
         assert generate(tmp_path / f"{name}.wav", "--dur", 0.05, "--rng_seed", 1, *flags) == 0
     takes = {(tmp_path / f"{name}.wav").read_bytes() for name in flags_of}
     assert len(takes) == 3
+
+
+@pytest.mark.parametrize("engine", [["--engine", "tensorflow"], ["--precision", "int8"]])
+def test_from_makes_the_same_take_again(engine, tmp_path, seed, capsys):
+    flags = ("--dur", 0.1, "--num_seqs", 2, "--sample_rate", 22050, "--seed", seed)
+    more = ("--seed_offset", 1000, "--temperature", 0.9, "Env([0.7,1.05],[0.05])", *engine)
+    assert generate(tmp_path / "a.wav", *flags, *more) == 0
+    assert main(["generate", "--from", str(tmp_path / "a.json")]) == 0
+    assert main(["generate", "--from", str(tmp_path / "a.json"), "--threads", "1",
+                 "--output_path", str(tmp_path / "b")]) == 0
+    for again in ("a-again", "b"):
+        for voice in range(2):
+            first = (tmp_path / f"a_{voice}.wav").read_bytes()
+            assert (tmp_path / f"{again}_{voice}.wav").read_bytes() == first
+        records = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("a", again)]
+        assert records[1].pop("sound") == [f"{again}_0.wav", f"{again}_1.wav"]
+        assert records[1]["takes"][0]["seed"].pop("file") == f"{again}.seed.wav"
+        del records[0]["sound"], records[0]["takes"][0]["seed"]["file"]
+        assert records[0] == records[1]
+    assert "samplernn generate --from" in capsys.readouterr().out
+    assert json.loads((tmp_path / "a.json").read_text())["takes"][0]["seed"]["from"] == str(seed)
+
+
+def test_from_tells_if_the_samples_are_others(tmp_path, capsys):
+    assert generate(tmp_path / "a.wav", "--dur", 0.01) == 0
+    values = json.loads((tmp_path / "a.json").read_text())
+    values["takes"][0]["sha256"] = "0" * 64
+    (tmp_path / "a.json").write_text(json.dumps(values))
+    assert main(["generate", "--from", str(tmp_path / "a.json")]) == 1
+    assert "a-again.wav is not the same to the last bit (" in capsys.readouterr().err
+    assert (tmp_path / "a-again.wav").read_bytes() == (tmp_path / "a.wav").read_bytes()
+
+
+def test_from_a_file_that_is_not_there_is_one_line(tmp_path, capsys):
+    assert main(["generate", "--from", str(tmp_path / "no.json")]) == 1
+    captured = capsys.readouterr().err
+    assert "no.json: No such file" in captured and captured.count("\n") == 1
+
+
+@pytest.mark.parametrize("flags", [["--ckpt_dir", MODEL], ["--dur", "1"], ["--rng_seed", "0"]])
+def test_what_the_record_says_cannot_be_said_otherwise(flags, tmp_path, capsys):
+    with pytest.raises(SystemExit) as raised:
+        main(["generate", "--from", str(tmp_path / "a.json"), *flags])
+    assert raised.value.code == 2
+    assert "not allowed with argument" in capsys.readouterr().err
 
 
 def test_score_prints_bits_per_sample_as_text_and_as_json(seed, capsys):
@@ -121,7 +166,10 @@ def test_a_missing_output_folder_is_told_before_anything_is_made(tmp_path, capsy
     assert "no folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("argv", [[], ["sing"], ["generate"], ["score", "--ckpt_dir", MODEL]])
+@pytest.mark.parametrize(
+    "argv",
+    [[], ["sing"], ["generate"], ["generate", "--ckpt_dir", MODEL], ["score", "--ckpt_dir", MODEL]],
+)
 def test_wrong_usage_is_status_2(argv):
     with pytest.raises(SystemExit) as raised:
         main(argv)

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from samplernn_pd.messages import (
-    Envelope, Generate, Info, Length, Load, Poll, Ramp, RngSeed, Seed, Stop, Temperature, Unload,
-    parse,
+    Envelope, Generate, Info, Length, Load, Poll, Ramp, RngSeed, Save, Seed, Stop, Temperature,
+    Unload, parse,
 )
 from sopilib.errors import RequestError
 
@@ -39,6 +39,10 @@ CASES = [
     ("info", Info()),
     ("poll", Poll()),
     ("stop", Stop()),
+    ("save take", Save("take.wav")),
+    ("save takes/my take 2", Save("takes/my take 2.wav")),
+    ("save /tmp/bell.WAV", Save("/tmp/bell.WAV")),
+    ("save 3.5", Save("3.5.wav")),
     ("length 2.5", Length(2.5)),
     ("temperature 0.9", Temperature((0.9,))),
     ("temperature 0 1.5", Temperature((0.0, 1.5))),
@@ -88,6 +92,8 @@ BAD = [
     ("seed", [""], "empty"),
     ("generate", [""], "empty"),
     ("unload", [1], "unload"),
+    ("save", [], "save FILE"),
+    ("save", [""], "save FILE"),
     ("length", [], "length S"),
     ("length", [0], "0"),
     ("length", [-1], "-1"),

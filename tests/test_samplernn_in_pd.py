@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from class_in_pd import GRU, LOAD_LIMIT_S, ROOT, ClassInPd
+from class_in_pd import GRU, LOAD_LIMIT_S, PATCHES, ROOT, ClassInPd
 from golden import copy_checkpoint
+
+from sopilib.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +267,79 @@ def test_generate_and_load_while_a_take_runs_are_refused_and_the_take_goes_on(pd
         pd.status(r"error .*running.*")
     pd.status(r"progress .*")
     end_take(pd)
+
+
+def made_again(path):
+    """The bytes of the WAV that the command line makes of the record of the take at `path`."""
+    again = path.with_name("again.wav")
+    flags = ["generate", "--from", str(path.with_suffix(".json")), "--output_path", str(again)]
+    assert main(flags) == 0
+    return again.read_bytes()
+
+
+def test_a_saved_take_is_made_again_at_the_command_line(pd, tmp_path):
+    pd.send("curve", "const", 0.9)
+    for message in ("rng", "temperature 0.9 1", "ramp 0.5 0.1", "length 0.2", "seed sound1 44100"):
+        pd.message(message)
+    pd.message("generate sound1 sound2")
+    pd.status("generated sound2 16000 3200")
+    path = tmp_path / "take.wav"
+    pd.message(f"save {tmp_path}/take")
+    pd.status(f"saved {path}")
+    assert made_again(path) == path.read_bytes()
+    channels = soundfile.read(path)[0].T
+    for name, channel in zip(("sound1", "sound2"), channels):
+        np.testing.assert_allclose(channel, pd.samples(name), atol=1 / 32768)
+    pd.message("seed")
+    pd.message("temperature 1")
+
+
+def test_a_take_that_was_turned_continued_and_stopped_is_made_again(pd, tmp_path):
+    pd.message("length 0.1")
+    pd.message("generate sound1 sound2")
+    pd.status("generated sound2 16000 1600")
+    pd.message("length 120")
+    pd.message("continue sound1 sound2")
+    for message in ("temperature 0.8 0.4", "ramp 1.1 0.5", "temperature 0.9"):
+        pd.status(r"progress .*")
+        pd.message(message)
+    pd.status(r"progress .*")
+    path = tmp_path / "take.wav"
+    pd.message("stop")
+    pd.message(f"save {path}")  # once it has ended
+    done = int(pd.status(r"stopped sound1 16000 (\d+)")[1])
+    pd.status(f"saved {path}")
+    assert soundfile.info(path).frames == done
+    assert made_again(path) == path.read_bytes()
+    pd.message("temperature 1")
+
+
+def test_save_says_why_it_cannot(pd, tmp_path):
+    begin_long_take(pd)
+    pd.message(f"save {tmp_path}/take")
+    pd.status("error save: a take is running .*")
+    end_take(pd)
+    pd.message(f"save {tmp_path}/no/take")
+    pd.status("error cannot write .*/no/take.wav.*")
+    pd.message("length 0.01")
+    pd.message("generate sound1 sound2")
+    pd.status("generated sound2 16000 160")
+
+
+def test_save_without_polls_and_beside_the_patch(tmp_path):
+    """An object of the older kind, in a patch of its own folder."""
+    shutil.copytree(PATCHES, tmp_path / "pd")
+    with ClassInPd(tmp_path / "pd" / "class-detached.pd") as pd:
+        pd.message("save take")
+        pd.status("error save: there is no take .*")
+        pd.load()
+        pd.message("save take")
+        pd.status("error there is no take to save .*")
+        pd.message("generate --dur 0.01 --out sound1")
+        pd.status("generated sound1 16000 160")
+        pd.message("save take")
+        pd.status(f"saved {tmp_path}/pd/take.wav")
+    assert soundfile.info(tmp_path / "pd" / "take.wav").frames == 160
 
 
 def test_a_seed_steers_the_take_from_an_array_or_a_file(tmp_path):

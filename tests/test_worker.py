@@ -1,5 +1,6 @@
 """A real worker process with a real checkpoint, driven over its pipes."""
 
+import json
 import math
 import struct
 import sys
@@ -11,6 +12,7 @@ import soundfile
 
 from samplernn_pd.client import WorkerClient
 from sopilib import protocol
+from sopilib.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
@@ -158,6 +160,71 @@ def test_a_curve_of_zeros_is_temperature_zero(client):
     zeros = struct.pack("<2f", 0.0, 0.0)
     _, curve = generate(client, temperature=(None,), envelope_samples=2, payload=zeros)
     assert np.array_equal(curve, generate(client, temperature=(0.0,))[1])
+
+
+def receive_saved(client):
+    return receive(client, protocol.Saved, protocol.Failure)
+
+
+def saved_again(path):
+    """What `samplernn generate --from` makes of the record beside `path`: the bytes of the WAV."""
+    again = path.with_name("again.wav")
+    flags = ["generate", "--from", str(path.with_suffix(".json")), "--output_path", str(again)]
+    assert main(flags) == 0
+    return again.read_bytes()
+
+
+def test_a_saved_take_is_the_last_one_and_can_be_made_again(client, tmp_path):
+    tone = (np.sin(np.arange(3000) * 0.3) * 0.5).astype("<f4")
+    curve = np.linspace(0.5, 1.2, 7).astype("<f4")
+    fields = {"payload": tone.tobytes() + curve.tobytes(), "seed_samples": 3000, "seed_rate": 44100}
+    _, audio = generate(
+        client, temperature=(None,), envelope_samples=7, seed_name="source", out_rate=22050, **fields
+    )
+    path = tmp_path / "take.wav"
+    client.send(protocol.Save(str(path)))
+    assert receive_saved(client) == protocol.Saved(str(path))
+    written, rate = soundfile.read(path)
+    assert rate == 22050
+    np.testing.assert_allclose(written, np.clip(audio.T, -1, 1), atol=1 / 32768)
+    assert saved_again(path) == path.read_bytes()
+    assert '"from": "source"' in path.with_suffix(".json").read_text()
+
+
+def test_a_stopped_take_that_was_turned_and_continued_can_be_made_again(client, tmp_path):
+    for resume in (False, True):
+        client.send(protocol.Generate(take=8, dur_s=600.0, rng_seed=9, resume=resume))
+        receive(client, protocol.Chunk)
+        for request in (protocol.SetTemperature((0.9, 0.6)), protocol.Ramp(0.4, 0.05)):
+            client.send(request)
+            client.send(protocol.Save("refused.wav"))  # when that is answered, it was turned
+            assert "running" in receive(client, protocol.Failure).text
+            receive(client, protocol.Chunk)
+        client.send(protocol.Stop())
+        num_samples = receive(client, protocol.Stopped).num_samples
+    path = tmp_path / "take.wav"
+    client.send(protocol.Save(str(path)))
+    assert receive_saved(client) == protocol.Saved(str(path))
+    assert soundfile.info(path).frames == num_samples
+    takes = json.loads(path.with_suffix(".json").read_text())["takes"]
+    assert len(takes) == 2 and all(len(take["turns"]) == 2 for take in takes)
+    assert saved_again(path) == path.read_bytes()
+
+
+def test_save_is_refused_in_one_line_where_it_cannot_be(client, tmp_path):
+    client.send(protocol.Generate(take=9, dur_s=600.0))
+    receive(client, protocol.Chunk)
+    client.send(protocol.Save(str(tmp_path / "running.wav")))
+    assert "running" in receive_saved(client).text
+    client.send(protocol.Stop())
+    receive(client, protocol.Stopped)
+    client.send(protocol.Save(str(tmp_path / "no" / "folder.wav")))
+    assert "cannot write" in receive_saved(client).text
+    client.send(protocol.Load(GRU, num_seqs=2))
+    receive(client, protocol.Loaded)
+    client.send(protocol.Save(str(tmp_path / "none.wav")))
+    assert "there is no take to save" in receive_saved(client).text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_model_replaces_the_first(client):

@@ -40,6 +40,7 @@ class EngineGenerator:
             known = ", ".join(native.instruction_sets())
             raise RequestError(f"no kernels {isa} for this processor (choose of {known})")
         self.config, self.num_seqs = config, num_seqs
+        self.precision = packed.precision
         self._engine = native.Engine(packed.settings, packed.arrays, num_seqs, self.threads, isa)
         self.isa = self._engine.isa
         self._crew = Crew(self._engine.use_threads, self.threads, config.frame_sizes[-1])

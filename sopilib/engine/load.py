@@ -78,9 +78,14 @@ def _exported_packed(files, precision, is_free):
     order = list(RECIPES)  # the most exact first
     wanted = order.index(precision)
     choice = [*order[wanted:], *reversed(order[:wanted])] if is_free else [precision]
-    for name in choice:
-        for path in sorted(files.folder.glob(f"*.{name}.pack")):
-            return read_packed(path)[1]
-    raise CheckpointError(
-        f"{files.folder} holds no {' or '.join(choice)} weights (export the model anew)"
-    )
+    paths = [path for name in choice for path in packed_paths(files.folder, name)]
+    if not paths:
+        raise CheckpointError(
+            f"{files.folder} holds no {' or '.join(choice)} weights (export the model anew)"
+        )
+    return read_packed(paths[0])[1]
+
+
+def packed_paths(folder, precision):
+    """The packed files of an exported model in this precision, the one that plays first."""
+    return sorted(folder.glob(f"*.{precision}.pack"))

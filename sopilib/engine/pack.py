@@ -57,6 +57,11 @@ class PackedModel:
     settings: dict
     arrays: dict
 
+    @property
+    def precision(self):
+        """The name of the recipe: that of the recurrent weights, in which all differ."""
+        return self.settings["formats"]["tier0.layer0.recurrent"]
+
 
 def pack(config, folded, precision, moments=None):
     """The PackedModel of a FoldedModel in one of the RECIPES.

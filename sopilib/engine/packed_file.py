@@ -7,6 +7,7 @@ the config of the model and dtype, shape and place of each array. Nothing is eva
 every number in it is checked against the file's size.
 """
 
+import hashlib
 import json
 import math
 import mmap
@@ -76,6 +77,21 @@ def read_packed(path):
         return config, PackedModel(header["settings"], arrays)
     except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
         raise _unusable(path, f"is damaged: {error}") from error
+
+
+def packed_digest(path):
+    """SHA-256, in hex, of the header of a packed file, which has a checksum of its data.
+
+    Raises:
+      CheckpointError: the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            prefix = file.read(_PREFIX.size)
+            size = _PREFIX.unpack(prefix)[2]
+            return hashlib.sha256(prefix + file.read(size)).hexdigest()
+    except (OSError, struct.error) as error:
+        raise _unusable(path, f"cannot be read: {error}") from error
 
 
 def _checked_parts(path, content):

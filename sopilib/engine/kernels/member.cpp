@@ -212,8 +212,10 @@ int32_t Member::next_level(const Job& job, int voice, int sample) {
   if (job.bits && index_ == 0)
     job.bits[at] = kernels_.bits(logits, model_.padded_levels, job.given[at], weights_.data());
   if (job.given) return job.given[at];
-  return kernels_.draw(logits, model_.padded_levels, job.temperature[at], job.uniform[at],
-                       weights_.data());
+  // logits of a damaged model may be no numbers: what is drawn is a level nevertheless
+  return std::min(kernels_.draw(logits, model_.padded_levels, job.temperature[at],
+                                job.uniform[at], weights_.data()),
+                  model_.q_levels - 1);
 }
 
 // What a tier says to the one below it: with skip connections their sum, else the output
