@@ -1,6 +1,7 @@
 """Prints how a long take holds up, a row a minute of sound, as a Markdown table.
 
-    python bench/endurance.py [--minutes M] [--ckpt_dir MODEL] [--precision P] [--num_seqs N]
+    python bench/endurance.py [--minutes M] [--ckpt_dir MODEL] [--precision P]
+                              [--num_seqs N] [--threads T]
 
 The sound is one `sopilib.generate.Take`. The exit status is 1 if memory grew after the
 first minute, there was NaN in the sound or the logits, or a voice was stuck at a level
@@ -74,10 +75,14 @@ def main():
     add("--ckpt_dir", metavar="MODEL", help="a model folder (default: the bundled preludes)")
     add("--precision", choices=PRECISIONS, default="auto")
     add("--num_seqs", type=int, default=1, metavar="N", help="voices (default 1)")
+    add("--threads", type=int, metavar="T", help="(default: the cores, but one of several)")
     args = parser.parse_args()
     files = find_model(args.ckpt_dir or models_folder() / "preludes")
-    generator = load_generator(files, args.num_seqs, args.precision)
-    print(f"{files.folder.name}, {args.precision}, {args.num_seqs} voices, {generator.engine}\n")
+    generator = load_generator(files, args.num_seqs, args.precision, args.threads)
+    print(
+        f"{files.folder.name}, {args.precision}, {generator.engine}, voices: {args.num_seqs}, "
+        f"threads: {generator.threads}\n"
+    )
     print("| minute | real time | resident MB | peak | most common level | longest run s | NaN |")
     print("|---|---|---|---|---|---|---|")
     minutes = []
