@@ -12,7 +12,6 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import NamedTuple
 
-
 from sopilib import __version__
 from sopilib.audio import read_audio, write_audio
 from sopilib.envelope import Curve, Envelope, TemperatureControl, as_track, parse_temperature

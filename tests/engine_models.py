@@ -4,31 +4,29 @@ import functools
 from types import SimpleNamespace
 
 import numpy as np
-from golden import golden_model
+from golden import golden_config, golden_variables
 
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.fold import fold
 from sopilib.engine.pack import pack
-from sopilib.model import named_variables
 
 
 @functools.lru_cache(maxsize=None)
 def folded_model(name):
     """The FoldedModel of a fixture checkpoint."""
-    variables = named_variables(golden_model(name))
-    return fold(golden_model(name).config, lambda path: variables[path].numpy())
+    return fold(golden_config(name), golden_variables(name).get)
 
 
 @functools.lru_cache(maxsize=None)
 def packed_model(name, precision="float32"):
     """The PackedModel of a fixture checkpoint."""
-    return pack(golden_model(name).config, folded_model(name), precision)
+    return pack(golden_config(name), folded_model(name), precision)
 
 
 def engine_generator(name, num_seqs=2, precision="float32", threads=2, isa="", rng_seed=0):
     """A fresh EngineGenerator of a fixture checkpoint."""
     packed = packed_model(name, precision)
-    generator = EngineGenerator(golden_model(name).config, packed, num_seqs, threads, isa)
+    generator = EngineGenerator(golden_config(name), packed, num_seqs, threads, isa)
     generator.reset(rng_seed)
     return generator
 

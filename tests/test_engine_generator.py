@@ -9,7 +9,7 @@ from engine_models import (
     packed_model,
     plain_logits,
 )
-from golden import NAMES, constant, golden_arrays, golden_generator, golden_model, predicted
+from golden import NAMES, constant, golden_arrays, golden_config, golden_generator, predicted
 
 from sopilib.engine import native
 from sopilib.engine.engine import EngineGenerator
@@ -144,7 +144,7 @@ def test_each_voice_and_sample_has_its_own_temperature():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_temperature_0_takes_the_most_likely_level(name):
-    config = golden_model(name).config
+    config = golden_config(name)
     audio = engine_generator(name).generate(constant(0.0, 100))
     levels = quantize(audio, config.q_type, config.q_levels)
     logits = teacher_forced(engine_generator(name), audio)
@@ -210,7 +210,7 @@ def test_what_cannot_be_is_refused(arguments, message):
 
 
 def test_arrays_of_another_size_are_refused():
-    config, packed = golden_model("gru_mulaw").config, packed_model("gru_mulaw")
+    config, packed = golden_config("gru_mulaw"), packed_model("gru_mulaw")
     for name in ("hidden2", "tier0.layer1.kernel", "outputs_bias", "table"):
         arrays = {**packed.arrays, name: packed.arrays[name][:-1]}
         with pytest.raises(ValueError, match=f"{name} has .* bytes, expected"):

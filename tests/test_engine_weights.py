@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_models import config_of, folded_model, packed_model
-from golden import copy_checkpoint, golden_model
+from golden import copy_checkpoint, golden_config, golden_variables, needs_tensorflow
 
 import sopilib
 from sopilib.engine import cache, measure
@@ -77,21 +77,15 @@ def test_bfloat16_rounds_to_nearest_even(value, bits):
 
 
 def test_folding_leaves_out_no_bias():
-    variables = {name: v.numpy() for name, v in named(golden_model("lstm_linear_skip")).items()}
+    variables = golden_variables("lstm_linear_skip")
     biases = [name for name in variables if name.endswith("bias")]
     assert len(biases) == 11
-    config = golden_model("lstm_linear_skip").config
+    config = golden_config("lstm_linear_skip")
     before = packed_arrays(config, fold(config, variables.get))
     for name in biases:
         changed = {**variables, name: variables[name] + 1}
         after = packed_arrays(config, fold(config, changed.get))
         assert any(not np.array_equal(before[key], after[key]) for key in before), name
-
-
-def named(model):
-    from sopilib.model import named_variables
-
-    return named_variables(model)
 
 
 def packed_arrays(config, folded):
@@ -111,7 +105,7 @@ def test_packed_models_are_as_small_as_their_bits(precision, most_bytes):
 
 @pytest.mark.parametrize("precision", ["float32", "int8", "int4"])
 def test_a_packed_file_gives_back_all_that_was_written(tmp_path, precision):
-    config = golden_model("gru_linear_skip").config
+    config = golden_config("gru_linear_skip")
     packed = packed_model("gru_linear_skip", precision)
     write_packed(tmp_path / "a.pack", config, packed)
     assert [path.name for path in tmp_path.iterdir()] == ["a.pack"]
@@ -138,7 +132,7 @@ def spoiled_files(good):
 
 def test_a_damaged_file_is_told_in_one_line(tmp_path):
     path = tmp_path / "a.pack"
-    write_packed(path, golden_model("gru_mulaw").config, packed_model("gru_mulaw"))
+    write_packed(path, golden_config("gru_mulaw"), packed_model("gru_mulaw"))
     for name, content in spoiled_files(path.read_bytes()):
         bad = tmp_path / name
         bad.write_bytes(content)
@@ -235,6 +229,7 @@ print("tensorflow" in sys.modules)
 
 
 def test_a_model_that_was_played_before_needs_no_tensorflow(model_folder):
+    needs_tensorflow()
     files = find_model(model_folder)
     for precision in ("float32", "int8", "int4"):
         first = load_generator(files, 1, precision).generate(np.ones((1, 5), np.float32))
@@ -250,7 +245,7 @@ def test_auto_takes_the_most_exact_precision_for_a_model_that_any_machine_plays(
     model_folder, monkeypatch
 ):
     monkeypatch.setattr(measure, "_UNDISTURBED", 0.0)  # other work of the machine is no matter
-    config = golden_model("gru_mulaw").config
+    config = golden_config("gru_mulaw")
     assert choose_precision(config, 1, threads=1) == "float32"
     kept = list((model_folder.parent / "cache" / "samplernn").glob("precision-*.json"))
     assert len(kept) == 1 and kept[0].read_text() == '"float32"'
@@ -264,7 +259,7 @@ def test_auto_does_not_keep_what_it_measured_while_the_machine_was_busy(model_fo
     spin = [sys.executable, "-c", "while True: pass"]
     others = [subprocess.Popen(spin) for _ in range(4 * os.cpu_count())]
     try:
-        assert choose_precision(golden_model("gru_mulaw").config, 1, threads=1) in RECIPES
+        assert choose_precision(golden_config("gru_mulaw"), 1, threads=1) in RECIPES
     finally:
         for other in others:
             other.kill()
@@ -273,7 +268,7 @@ def test_auto_does_not_keep_what_it_measured_while_the_machine_was_busy(model_fo
 
 
 def test_auto_answers_also_for_a_model_that_no_precision_plays_live(model_folder):
-    config = golden_model("gru_mulaw").config
+    config = golden_config("gru_mulaw")
     slow = dataclasses.replace(config, dim=64, num_rnn_layers=16, sample_rate=384_000)
     assert choose_precision(slow, 64) in RECIPES
 
