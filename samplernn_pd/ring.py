@@ -36,28 +36,37 @@ class Ring:
         self._fade = max(1, round(FADE_S * sample_rate))
         self._step = round(_FIRST_STEP_S * sample_rate)  # the longest of late between two polls
         self._position = None  # in the array, as the patch last told
-        self.played = self.end = self._cleared = 0
+        self.played = self.end = 0
+        self._cleared = 0  # place before which there is silence, from `end` on
         self.is_silent = True
 
     def silence(self):
-        """Silences all that is not yet played. False if the array no longer takes it."""
+        """Silences all but what lies ahead, before `end`. False if the array does not take it."""
         return self._clear(self.played + self.length)
+
+    def cut(self):
+        """Silences all at once. False if the array no longer takes it."""
+        self.is_silent = True
+        self.end = self._cleared = self.played
+        return self.silence()
 
     @property
     def lead(self):
         """Samples ahead of play that are safe from being played before the next poll."""
-        return 2 * self._step + BLOCK
+        return min(2 * self._step + BLOCK, self.length // 4)
 
     def play_at(self, position):
         """The patch plays the sample `position` of the array now."""
         position = int(position) % self.length
         if self._position is None:
+            is_clear = self._cleared == self.length
             self.played = self.end = position
-            self._cleared = position + self.length  # by `silence`
+            self._cleared = position + (self.length if is_clear else 0)
         else:
             step = (position - self._position) % self.length
             self.played += step
-            self._step = max(step, self._step - self._step // 16, BLOCK)
+            if step < self.length // 2:  # else it went back: play has begun anew
+                self._step = max(step, self._step - self._step // 16, BLOCK)
         self._position = position
 
     def is_running_out(self):
@@ -87,7 +96,7 @@ class Ring:
         if at_once:
             begin = min(begin, self.played + self.lead)
         begin = max(begin, self.played)
-        samples = self._read(begin, min(self._fade, self.end - begin))
+        samples = self._read(begin, max(0, min(self._fade, self.end - begin)))
         for i in range(len(samples)):
             samples[i] *= 1 - (i + 1) / len(samples)
         old_end, self.end = self.end, begin
@@ -97,16 +106,18 @@ class Ring:
 
     def keep_silent(self):
         """Writes silence ahead as play goes on. False if the array no longer takes it."""
-        if self.is_silent:
-            self.end = max(self.end, self.played + self.lead)
-        return self._clear_ahead()
+        if not self.is_silent:
+            return self._clear_ahead()
+        is_written = self._clear(self.played + 3 * self.lead)
+        self.end = max(self.end, self.played + self.lead)
+        return is_written
 
     def _clear_ahead(self):
         return self._clear(max(self.end, self.played) + 2 * self.lead)
 
     def _clear(self, place):
         """Writes silence up to `place`, where there is none yet behind `end`."""
-        begin = max(self._cleared, self.end)
+        begin = max(self._cleared, self.end, self.played)
         num_samples = min(place, self.played + self.length) - begin
         if num_samples <= 0:
             return True
