@@ -12,6 +12,7 @@ from sopilib.errors import RequestError
 from samplernn_pd.flags import parse_flags
 
 MAX_VOICES = 64
+LATENCY_MS = (20, 2000)
 _LOAD_USAGE = "load DIR [voices N] [precision P] [threads N] [engine E]"
 
 
@@ -244,13 +245,13 @@ def _stream(atoms):
         return Stream(None)
     if len(atoms) > 3:
         raise RequestError(f"stream: got {_shown(atoms)} (stream ARRAY [LATENCY_MS [SR]])")
-    latency_s = _seconds("latency", atoms[1], "ms") / 1e3 if len(atoms) > 1 else None
+    latency_s = _latency_s(atoms[1]) if len(atoms) > 1 else None
     rate = _whole("stream sample rate", atoms[2]) if len(atoms) > 2 else None
     return Stream(_name("stream", atoms[0]), latency_s, rate)
 
 
 def _latency(atoms):
-    return Latency(_seconds("latency", _single("latency MS", atoms), "ms") / 1e3)
+    return Latency(_latency_s(_single("latency MS", atoms)))
 
 
 def _freeze(atoms):
@@ -365,11 +366,18 @@ def _checked_temperature(atom):
     return value
 
 
-def _seconds(name, atom, unit="s"):
+def _seconds(name, atom):
     value = _number(name, atom)
     if value <= 0:
-        raise RequestError(f"{name}: {_text(value)} {unit} (more than 0)")
+        raise RequestError(f"{name}: {_text(value)} s (more than 0)")
     return value
+
+
+def _latency_s(atom):
+    value, (shortest, longest) = _number("latency", atom), LATENCY_MS
+    if not shortest <= value <= longest:
+        raise RequestError(f"latency: {_text(value)} ms ({shortest} to {longest})")
+    return value / 1e3
 
 
 def _number(name, atom):

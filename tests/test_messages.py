@@ -5,8 +5,8 @@ import math
 import pytest
 
 from samplernn_pd.messages import (
-    Envelope, Generate, Info, Length, Load, Poll, Ramp, RngSeed, Save, Seed, Stop, Temperature,
-    Unload, parse,
+    Envelope, Freeze, Generate, Info, Latency, Length, Load, Poll, Ramp, RecallState, RngSeed,
+    Save, SaveState, Seed, Stop, Stream, Temperature, Unload, parse,
 )
 from sopilib.errors import RequestError
 
@@ -67,6 +67,17 @@ CASES = [
     ("generate --temp Env([0.7, 1.05], [4]) --out a",
      Generate(("a",), temperature=("Env([0.7, 1.05], [4])",))),
     ("generate --out a", Generate(("a",))),
+    ("poll 1024", Poll(1024)),
+    ("stream ring", Stream("ring")),
+    ("stream ring 50 48000", Stream("ring", 0.05, 48000)),
+    ("stream", Stream(None)),
+    ("latency 20", Latency(0.02)),
+    ("latency 2000", Latency(2.0)),
+    ("envelope curve 2.5", Envelope("curve", 2.5)),
+    ("freeze 0", Freeze(0.0)),
+    ("freeze 0.25", Freeze(0.25)),
+    ("save_state 0", SaveState(0)),
+    ("recall_state 12", RecallState(12)),
 ]
 
 
@@ -119,6 +130,22 @@ BAD = [
     ("generate", ["--out", "a", "--temp"], "--temp"),
     ("generate", ["--out", "a", "b"], "b"),
     ("continue", [], "ARRAY"),
+    ("stream", ["ring", 10], "10 ms"),
+    ("stream", ["ring", 100, 44100.5], "44100.5"),
+    ("stream", ["ring", 100, 44100, 1], "stream"),
+    ("latency", [], "latency MS"),
+    ("latency", [19], "20 to 2000"),
+    ("latency", [2001], "2001 ms"),
+    ("latency", [math.nan], "nan"),
+    ("freeze", [-1], "-1"),
+    ("freeze", ["on"], "on"),
+    ("save_state", [], "save_state N"),
+    ("save_state", [-1], "-1"),
+    ("recall_state", [1.5], "1.5"),
+    ("poll", [-1], "-1"),
+    ("poll", [0.5], "0.5"),
+    ("envelope", ["curve", 0], "0"),
+    ("envelope", ["curve", 1, 2], "envelope ARRAY"),
 ]
 
 
