@@ -105,7 +105,7 @@ class Instrument:
                 return
             self._polling = True
             try:
-                self._play_stream_at(position)
+                self._play_streams_at(position)
                 self._deliver(limit_s)
                 self._outbox.send()
             finally:
@@ -121,17 +121,20 @@ class Instrument:
         """Ends the worker for good; nothing is sent or obeyed any more."""
         with self._lock:
             self._closed = True
+            for stream in self._streams:
+                stream.cut()
             client = self._client
             self._close_client()
         if client:
             client.join(JOIN_LIMIT_S)
 
-    def _play_stream_at(self, position):
-        if self._running_stream and not self._take.stopping:
+    def _play_streams_at(self, position):
+        for stream in self._streams:
             try:
-                self._running_stream.play_at(position)
+                stream.play_at(position)
             except SampleRNNError as error:
                 self._outbox.error(str(error))
+                stream.cut()
                 self._stop_take()
 
     def _deliver(self, limit_s):
@@ -198,7 +201,7 @@ class Instrument:
     def _unload(self, message):
         if not self._client:
             raise RequestError("unload: nothing is loaded")
-        if self._take:
+        if self._take and not self._running_stream:
             self._outbox.error("unload in mid-take: what is finished stays in the array")
         self._drop_worker()
 
@@ -258,7 +261,7 @@ class Instrument:
         self._take = StreamInPd(
             request,
             message.array,
-            self._settings.envelope,
+            self._settings,
             self._host,
             self._send,
             self._outbox.say,
@@ -285,6 +288,12 @@ class Instrument:
     @property
     def _running_stream(self):
         return self._take if isinstance(self._take, StreamInPd) else None
+
+    @property
+    def _streams(self):
+        """The running stream, and those over whose last sound is still to be heard."""
+        takes = [self._take, *(take for take in self._silencing if take is not self._take)]
+        return [take for take in takes if isinstance(take, StreamInPd)]
 
     def _require_model(self, name):
         if not self._model or self._load_began is not None:
@@ -379,9 +388,11 @@ class Instrument:
         """The arrays no longer take what the worker makes."""
         if not self._take.stopping:
             self._outbox.error(
-                f"the arrays {' '.join(self._take.array_names)} are gone or too short "
+                f"the arrays {' '.join(self._take.array_names)} are gone or of another length "
                 "(the take is stopped; make them anew)"
             )
+            if self._running_stream:
+                self._running_stream.cut()
             self._stop_take()
 
     # The worker's end

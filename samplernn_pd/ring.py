@@ -45,10 +45,16 @@ class Ring:
         return self._clear(self.played + self.length)
 
     def cut(self):
-        """Silences all at once. False if the array no longer takes it."""
+        """Silences the array at once, whatever its length is by now."""
         self.is_silent = True
-        self.end = self._cleared = self.played
-        return self.silence()
+        self.end, self._cleared = self.played, self.played + self.length
+        num_samples = self._arrays.length(self._name)
+        self._arrays.write(self._name, 0, bytes(num_samples * _BYTES))
+
+    @property
+    def is_played(self):
+        """Whether the patch has told where it plays."""
+        return self._position is not None
 
     @property
     def lead(self):

@@ -27,7 +27,7 @@ class StreamInPd:
     Args:
         request: the `protocol.Generate` that began it.
         array_name: of the ring.
-        envelope: the `messages.Envelope` that holds.
+        settings: `samplernn_pd.settings.Settings`, as they are and will be.
         host: the host of `samplernn_pd.instrument`.
         send: called with each request for the worker.
         say: called with selector and atoms of a status message.
@@ -38,13 +38,13 @@ class StreamInPd:
 
     begun = True  # what has to be told at the end is told even if no sound came
 
-    def __init__(self, request, array_name, envelope, host, send, say):
+    def __init__(self, request, array_name, settings, host, send, say):
         self.number = request.take
         self.array_names = (array_name,)
         self.stopping = False  # `stop` is on its way to the worker
         self._sample_rate = request.out_rate
         self._host, self._send, self._say = host, send, say
-        self._default_curve_s = request.envelope_s
+        self._settings = settings
         check_ring(array_name, request.latency_s * request.out_rate, host.arrays)
         self._ring = Ring(host.arrays, array_name, request.out_rate)
         self._waiting = collections.deque()  # sound that has come and not been written
@@ -57,12 +57,12 @@ class StreamInPd:
         self._least_ahead = None
         self._reported_at = 0.0
         self._num_polls = 0
-        self._is_sounding = False
+        self._is_sounding = self._is_over = False
         self._latency = round(request.latency_s * request.out_rate)
         self._curve_watch = None
         if request.envelope_samples:
             curve = request.payload[4 * request.seed_samples :]
-            self._curve_watch = self._watch(envelope, curve)
+            self._curve_watch = self._watch(settings.envelope, curve)
         self._actions = {
             messages.Latency: self._set_latency,
             messages.Seed: self._prime,
@@ -82,6 +82,10 @@ class StreamInPd:
         action = self._actions.get(type(message))
         if action:
             action(message)
+
+    def shares_arrays(self, other):
+        """True if `other`, a take or stream, writes into the ring too."""
+        return not set(self.array_names).isdisjoint(other.array_names)
 
     def begin(self, num_samples, sample_rate):
         """The worker has begun; False if the array is gone."""
@@ -106,14 +110,12 @@ class StreamInPd:
         Raises:
             RequestError: the patch never says so.
         """
-        self._send_new_curve()
-        self._num_polls += 1
-        if position is None:
-            if self._num_polls == _POLLS_WITHOUT_POSITION:
-                raise RequestError("stream: poll tells no position (send poll POSITION)")
+        if position is not None:
+            self._ring.play_at(position)
+        if self._is_over:
             return
-        self._num_polls = _POLLS_WITHOUT_POSITION
-        self._ring.play_at(position)
+        self._send_new_curve()
+        self._check_position()
         num_played = self._num_played()
         if num_played - self._told_played >= _TOLD_EVERY_S * self._sample_rate:
             self._told_played = num_played
@@ -121,6 +123,10 @@ class StreamInPd:
 
     def advance(self):
         """Goes on as play has; False if the array no longer takes it."""
+        if self._is_over or not self._ring.is_played:
+            return True
+        if self._host.arrays.length(self.array_names[0]) != self._ring.length:
+            return False
         if self._ring.is_silent:
             return self._begin_again()
         if self._ring.is_running_out():
@@ -145,9 +151,14 @@ class StreamInPd:
 
     def fade_out(self):
         """Ends the sound now."""
+        self._is_over = True
         self._ring.fade_out(at_once=True)
         self._ring.silence()
-        self._waiting.clear()
+
+    def cut(self):
+        """Ends the sound and silences the ring at once, as no poll will follow."""
+        self._is_over = True
+        self._ring.cut()
 
     def report(self, selector):
         """Ends the stream."""
@@ -155,8 +166,14 @@ class StreamInPd:
         self._say("stream", "off")
 
     def silence_slice(self):
-        """As of a `TakeInPd`: the ring has been silenced when the stream began."""
-        return False
+        """Once the stream is over: silences what has been heard; True while more is to come.
+
+        Else the last milliseconds would be heard again at each round of the ring.
+        """
+        if not self._is_over:
+            return True
+        self._ring.silence()
+        return self._ring.played < self._ring.end
 
     def _set_latency(self, wish):
         latency = round(wish.seconds * self._sample_rate)
@@ -170,7 +187,9 @@ class StreamInPd:
 
     def _follow(self, envelope):
         self._curve_watch = None
-        if envelope.array is not None:
+        if envelope.array is None:
+            self._send(protocol.SetTemperature(self._settings.temperature))
+        else:
             curve = requests.read_curve(envelope, self._host.arrays)
             self._curve_watch = self._watch(envelope, curve)
             self._send(protocol.Curve(self._curve_watch.seconds, curve))
@@ -179,13 +198,19 @@ class StreamInPd:
         self._curve_watch = None
 
     def _watch(self, envelope, curve):
-        seconds = envelope.seconds or self._default_curve_s
+        seconds = envelope.seconds or self._settings.seconds
         return CurveWatch(envelope.array, curve, seconds, self._host.arrays)
 
     def _send_new_curve(self):
         curve = self._curve_watch and self._curve_watch.new_curve()
         if curve:
             self._send(protocol.Curve(self._curve_watch.seconds, curve))
+
+    def _check_position(self):
+        """Raises RequestError if many polls have come and no position yet."""
+        self._num_polls += 1
+        if self._num_polls == _POLLS_WITHOUT_POSITION and not self._ring.is_played:
+            raise RequestError("stream: poll tells no position (send poll POSITION)")
 
     def _num_played(self):
         """Samples of the stream that have been heard, 0 or more."""
@@ -199,7 +224,7 @@ class StreamInPd:
 
     def _begin_again(self):
         """Writes silence, or once there is enough the sound that waits."""
-        if self._num_waiting < max(BLOCK, (self._latency - self._lead()) // 3) or self.stopping:
+        if self._num_waiting < max(BLOCK, (self._latency - self._lead()) // 3):
             return self._ring.keep_silent()
         self._ring.keep_silent()
         self._shift = self._ring.end - (self._num_received - self._num_waiting)
