@@ -105,7 +105,7 @@ class LiveStream:
 
     def _note_played(self, wish):
         if wish.take == self._number:
-            self._num_played = wish.num_samples
+            self._num_played = min(wish.num_samples, self._stream.num_made)
 
     def _save_state(self, wish):
         self._states[wish.slot] = self._generator.save_state()

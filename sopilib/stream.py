@@ -19,7 +19,7 @@ from sopilib.generate import checked_rate, checked_rng_seed, prepared_seed
 
 MAX_LATENCY_S = 2.0
 SEED_S = 2.0  # of a seed, from its end: the network forgets what was before
-SHORTEST_HOLD_S = 0.02
+SHORTEST_HOLD_S, LONGEST_HOLD_S = 0.02, 3600.0
 _COMFORTABLE = 1.5  # times real time: room for what else goes on
 _LIVE = 1.05
 _MEASURED_S = 0.05
@@ -110,7 +110,7 @@ class Stream:
         out_rate = self._rate if request.out_rate is None else request.out_rate
         self.sample_rate = checked_rate("output", out_rate)
         self.rng_seed = generator.rng_seed if request.resume else checked_rng_seed(request.rng_seed)
-        self._seed_audio = prepared_seed(request.seed_audio, request.seed_rate, self._rate)
+        self._seed_audio = _end_of_seed(request.seed_audio, request.seed_rate, self._rate)
         self.temperature = TemperatureControl(
             generator.num_seqs, request.temperature, None, self._rate
         )
@@ -164,9 +164,8 @@ class Stream:
         if not self._request.resume:
             self._generator.reset(self.rng_seed)
         if self._seed_audio is not None:
-            audio = self._seed_audio[-round(SEED_S * self._rate) :]
-            self._generator.prime(audio)
-            self._remember(np.tile(audio, (self._generator.num_seqs, 1)))
+            self._generator.prime(self._seed_audio)
+            self._remember(np.tile(self._seed_audio, (self._generator.num_seqs, 1)))
         if self.sample_rate != self._rate:
             past = self._generator.played.sum(axis=0, keepdims=True)
             self._resampler = StreamResampler(self._rate, self.sample_rate, past)
@@ -207,7 +206,7 @@ class Stream:
         Raises:
           RequestError, AudioError: as at the stream's making.
         """
-        audio = prepared_seed(seed_audio, seed_rate, self._rate)[-round(SEED_S * self._rate) :]
+        audio = _end_of_seed(seed_audio, seed_rate, self._rate)
         self._seeding = _Seeding(audio, self._generator.save_state())
 
     @property
@@ -239,20 +238,24 @@ class Stream:
         Each time the random numbers are fresh ones.
 
         Raises:
-          RequestError: it is no finite number, or below 0.02 and not 0.
+          RequestError: it is not 0 and not 0.02 to 3600.
         """
         if seconds == 0:
             self._held = None
             return
-        if not (math.isfinite(seconds) and seconds >= SHORTEST_HOLD_S):
+        if not SHORTEST_HOLD_S <= seconds <= LONGEST_HOLD_S:
             raise RequestError(
-                f"freeze: {seconds:g} s (0 to go on, or {SHORTEST_HOLD_S:g} or more)"
+                f"freeze: {seconds:g} s (0 to go on, or {SHORTEST_HOLD_S:g} to {LONGEST_HOLD_S:g})"
             )
         self._held = self._generator.save_state()
         self._num_held = self._num_left_held = round(seconds * self._rate)
 
     def recall(self, state):
-        """Go on from where `state` was saved by the generator, with its random numbers."""
+        """Go on from where `state` was saved by the generator, with its random numbers.
+
+        A seed that is still being heard is heard no further.
+        """
+        self._seeding = None
         self._keep_old_end()
         self._generator.restore_state(state)
 
@@ -290,6 +293,14 @@ class Stream:
             old = old[:, :num_mixed]
             made[:, :num_mixed] = old + share * (made[:, :num_mixed] - old)
         return made
+
+
+def _end_of_seed(audio, seed_rate, rate):
+    """The last `SEED_S` of seed audio (n,) or (n, channels), as `prepared_seed` makes it."""
+    if audio is not None:
+        seed_rate = checked_rate("seed", rate if seed_rate is None else seed_rate)
+        audio = audio[-round(SEED_S * seed_rate) :]
+    return prepared_seed(audio, seed_rate, rate)
 
 
 class _Seeding:

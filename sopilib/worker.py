@@ -7,6 +7,7 @@ that steer it. See PROTOCOL.md.
 """
 
 import contextlib
+import dataclasses
 import logging
 import os
 import queue
@@ -107,6 +108,7 @@ class Worker:
 
         take = generate.Take(self._generator, self._take_request(request))
         self._take, self._chunks = take, []
+        self._is_recalled = False
         self._send(
             protocol.Started(request.take, take.num_samples, take.sample_rate, take.rng_seed)
         )
@@ -116,6 +118,8 @@ class Worker:
         from sopilib import live
 
         wish = self._take_request(request)
+        if self._is_recalled:
+            wish = dataclasses.replace(wish, resume=True, seed_audio=None)
         made = live.LiveStream(
             request.take,
             self._generator,
@@ -213,7 +217,7 @@ class Worker:
             seed_rate=seed_rate,
             seed_name=request.seed_file or request.seed_name,
             rng_seed=request.rng_seed,
-            resume=request.resume or (self._is_recalled and request.latency_s is not None),
+            resume=request.resume,
             ramp=request.ramp,
             continues=self._take.record if request.resume and self._take else None,
         )
@@ -223,7 +227,10 @@ class Worker:
         import numpy as np
 
         samples = np.frombuffer(request.payload, dtype="<f4")
-        return self._seed(request.seed_file, request.seed_rate, samples)
+        audio, rate = self._seed(request.seed_file, request.seed_rate, samples)
+        if audio is None:
+            raise RequestError("seed: no sound (give a file, or samples)")
+        return audio, rate
 
     def _seed(self, file, rate, samples):
         """Returns (audio, rate) of the seed, (None, None) without one; warns of silence."""
