@@ -13,6 +13,7 @@ from sopilib.errors import RequestError
 # A Pd array holds 8 bytes a sample; clearing and copying it needs as much again.
 _BYTES_PER_ARRAY_SAMPLE = 16
 MAX_ARRAY_SAMPLES = 1 << 28  # what our pyext lets an array be
+_LIVE_SEED_S = 2.0  # from a seed's end: in a stream the worker hears no more of it
 
 
 def generate_request(number, message, settings, model, host):
@@ -33,13 +34,14 @@ def generate_request(number, message, settings, model, host):
     _check_arrays(message.arrays, model.num_seqs, host.arrays)
     _check_size(seconds, rate, model.num_seqs)
     seed = messages.Seed(None) if message.resume else message.seed or settings.seed
+    seed = _seed(seed, message.seed_rate, host)
     return protocol.Generate(
         take=number,
         dur_s=seconds,
         out_rate=message.out_rate,
         resume=message.resume,
         envelope_s=settings.envelope.seconds,
-        **_beginning(message.temperature, seed, message.seed_rate, settings, model, host),
+        **_beginning(message.temperature, seed, settings, model, host),
     )
 
 
@@ -53,19 +55,19 @@ def stream_request(number, message, settings, model, host):
     Raises:
         RequestError: an array or seed that is not there, a wrong number of temperatures.
     """
+    seed = _live_seed(settings.seed, host)
     return protocol.Generate(
         take=number,
         latency_s=settings.latency_s,
         out_rate=message.sample_rate or host.sample_rate,
         envelope_s=settings.envelope.seconds or settings.seconds,
-        **_beginning(None, settings.seed, None, settings, model, host),
+        **_beginning(None, seed, settings, model, host),
     )
 
 
 def prime_request(seed, host):
     """Returns the `protocol.Prime` of a `messages.Seed`, RequestError if it is not there."""
-    seed_file, samples, rate = _seed(seed, None, host)
-    _check_payload(samples)
+    seed_file, samples, rate = _live_seed(seed, host)
     return protocol.Prime(seed_file, rate, samples)
 
 
@@ -80,10 +82,10 @@ def read_curve(envelope, arrays):
     return arrays.read(envelope.array)
 
 
-def _beginning(temperature, seed, seed_rate, settings, model, host):
+def _beginning(temperature, seed, settings, model, host):
     """Returns the fields of `protocol.Generate` that every beginning has, by name."""
     temperature, curve = _temperature(temperature, settings, model.num_seqs, host.arrays)
-    seed_file, seed_samples, seed_rate = _seed(seed, seed_rate, host)
+    seed_file, seed_samples, seed_rate = seed
     _check_payload(seed_samples + curve)
     ramp = settings.ramp
     return dict(
@@ -155,6 +157,16 @@ def _temperature(entries, settings, voices, arrays):
     entries = entries or settings.temperature
     check_temperatures(entries, voices)
     return entries, b""
+
+
+def _live_seed(seed, host):
+    """As `_seed`, of an array only its end: reading all of a long one would hold Pd up."""
+    length = seed.source and host.arrays.length(seed.source)
+    if not length:
+        return _seed(seed, None, host)
+    rate = seed.rate or host.sample_rate
+    begin = max(0, length - round(_LIVE_SEED_S * rate))
+    return None, host.arrays.read_slice(seed.source, begin, length), rate
 
 
 def _seed(seed, rate, host):

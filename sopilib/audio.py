@@ -23,8 +23,12 @@ _QUALITY = "HQ"
 _FILTER_MARGIN = 96
 
 
-def read_audio(path):
+def read_audio(path, last_s=None):
     """The audio in a file and its sample rate.
+
+    Args:
+      path: of the file.
+      last_s: seconds to read from its end, default all.
 
     Returns:
       float32 (num_samples, num_channels), and the rate in Hz.
@@ -35,7 +39,11 @@ def read_audio(path):
     if not Path(path).is_file():
         raise AudioError(f"no sound file {path} (check the name and the folder)")
     try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            if last_s is not None:
+                file.seek(max(0, file.frames - round(last_s * rate)))
+            audio = file.read(dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise AudioError(
             f"cannot read {path} as sound: {_reason(error)} (convert it to WAV)"

@@ -204,9 +204,8 @@ class Worker:
         if payload.size != announced:
             raise ProtocolError(f"a payload of {payload.size} samples, announced as {announced}")
         curve = payload[request.seed_samples :]
-        seed_audio, seed_rate = self._seed(
-            request.seed_file, request.seed_rate, payload[: request.seed_samples]
-        )
+        seed = request.seed_file, request.seed_rate, payload[: request.seed_samples]
+        seed_audio, seed_rate = self._seed(*seed, is_live=request.latency_s is not None)
         return generate.TakeRequest(
             dur_s=request.dur_s,
             out_rate=request.out_rate,
@@ -227,17 +226,21 @@ class Worker:
         import numpy as np
 
         samples = np.frombuffer(request.payload, dtype="<f4")
-        audio, rate = self._seed(request.seed_file, request.seed_rate, samples)
+        audio, rate = self._seed(request.seed_file, request.seed_rate, samples, is_live=True)
         if audio is None:
             raise RequestError("seed: no sound (give a file, or samples)")
         return audio, rate
 
-    def _seed(self, file, rate, samples):
-        """Returns (audio, rate) of the seed, (None, None) without one; warns of silence."""
-        if file is not None:
-            from sopilib import audio
+    def _seed(self, file, rate, samples, is_live):
+        """Returns (audio, rate) of the seed, (None, None) without one; warns of silence.
 
-            name, (samples, rate) = file, audio.read_audio(file)
+        Live, only the end of a file is read: a long one would hold the stream up.
+        """
+        if file is not None:
+            from sopilib import audio, stream
+
+            last_s = stream.SEED_S if is_live else None
+            name, (samples, rate) = file, audio.read_audio(file, last_s)
         elif samples.size:
             name = "array"
         else:
