@@ -14,7 +14,8 @@ PD_GLOBAL_NAMES = {"pd", "pd-dsp-started", "pd-dsp-stopped"}
 DEMO_RECEIVERS = {"demo-file"}
 NAME_POSITIONS = {  # which word of an object box is a name that all of Pd shares
     "s": (1,), "send": (1,), "r": (1,), "receive": (1,), "v": (1,), "value": (1,),
-    "tabread4~": (1,), "tabplay~": (1,), "tabwrite~": (1,), "table": (1,), "array": (2,), "throw~": (1,), "catch~": (1,), "s~": (1,), "r~": (1,),
+    "tabread4~": (1,), "tabplay~": (1,), "tabwrite~": (1,), "table": (1,), "array": (2,),
+    "namecanvas": (1,), "throw~": (1,), "catch~": (1,), "s~": (1,), "r~": (1,),
     "cnv": (4, 5), "bng": (5, 6), "tgl": (3, 4), "nbx": (7, 8), "hsl": (7, 8), "vsl": (7, 8),
     "vu": (3,),
 }
