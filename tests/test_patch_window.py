@@ -94,7 +94,7 @@ def screen(tmp_path):
 def test_a_click_on_load_and_one_on_generate_draw_a_waveform(screen):
     flat = screen.blue_pixels()
     assert flat > 300  # the line of the empty array
-    screen.click("load preludes")
+    screen.click(r"bng .*\\\$0-load ")
     deadline = time.monotonic() + TAKE_LIMIT_S
     while screen.blue_pixels() < 4 * flat:
         assert time.monotonic() < deadline, "no waveform appears"
