@@ -140,3 +140,11 @@ def test_names_are_local_to_their_patch(path):
     shared += re.findall(r"^#X array (\S+)", path.read_text().replace("\\$", "$"), re.MULTILINE)
     allowed = PD_GLOBAL_NAMES | {"empty"} | (DEMO_RECEIVERS if path.stem == "demo" else set())
     assert [name for name in shared if not name.startswith("$0-") and name not in allowed] == []
+
+
+def test_the_page_and_its_guide_fit_a_small_screen():
+    sizes = {canvas.name: (canvas.width, canvas.height)
+             for canvas in pd_layout.read_canvases(PD_FOLDER / "samplernn.pd")}
+    for name in ("samplernn", "guide"):
+        width, height = sizes[name]
+        assert width <= 1200 and height <= 760
