@@ -14,7 +14,8 @@ PD_GLOBAL_NAMES = {"pd", "pd-dsp-started", "pd-dsp-stopped"}
 DEMO_RECEIVERS = {"demo-file"}
 NAME_POSITIONS = {  # which word of an object box is a name that all of Pd shares
     "s": (1,), "send": (1,), "r": (1,), "receive": (1,), "v": (1,), "value": (1,),
-    "tabread4~": (1,), "tabplay~": (1,), "tabwrite~": (1,), "table": (1,), "array": (2,), "throw~": (1,), "catch~": (1,), "s~": (1,), "r~": (1,),
+    "tabread4~": (1,), "tabplay~": (1,), "tabwrite~": (1,), "table": (1,), "array": (2,),
+    "namecanvas": (1,), "throw~": (1,), "catch~": (1,), "s~": (1,), "r~": (1,),
     "cnv": (4, 5), "bng": (5, 6), "tgl": (3, 4), "nbx": (7, 8), "hsl": (7, 8), "vsl": (7, 8),
     "vu": (3,),
 }
@@ -139,3 +140,11 @@ def test_names_are_local_to_their_patch(path):
     shared += re.findall(r"^#X array (\S+)", path.read_text().replace("\\$", "$"), re.MULTILINE)
     allowed = PD_GLOBAL_NAMES | {"empty"} | (DEMO_RECEIVERS if path.stem == "demo" else set())
     assert [name for name in shared if not name.startswith("$0-") and name not in allowed] == []
+
+
+def test_the_page_and_its_guide_fit_a_small_screen():
+    sizes = {canvas.name: (canvas.width, canvas.height)
+             for canvas in pd_layout.read_canvases(PD_FOLDER / "samplernn.pd")}
+    for name in ("samplernn", "guide"):
+        width, height = sizes[name]
+        assert width <= 1200 and height <= 760

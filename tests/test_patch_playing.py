@@ -99,13 +99,14 @@ def test_without_loop_playing_ends_with_the_take(pd):
     ("whole.wav", "whole.wav"),
     ("LOUD.WAV", "LOUD.WAV"),
 ])
-def test_the_saved_file_is_there_under_the_name_that_is_told(pd, tmp_path, name, written):
+def test_the_saved_file_is_there_under_the_name_that_is_told_with_its_record(
+        pd, tmp_path, name, written):
     (tmp_path / "in.folder").mkdir()
     pd.generate(0.05)
     pd.message(f"save {tmp_path / name}")
     pd.status(f"saved {tmp_path / written}")
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert files == [tmp_path / written]
+    files = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {tmp_path / written, (tmp_path / written).with_suffix(".json")}
 
 
 def last_line(pd, name):

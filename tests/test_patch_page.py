@@ -1,0 +1,201 @@
+"""The performance page live, in a real Pd without its window: what its panels do and show."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pd_host import write_patch
+from test_patch_playing import GRU, PatchInPd
+
+
+class Page(PatchInPd):
+    """The page as `[samplernn]`, its `$0-` names within reach of the test."""
+
+    def __init__(self, folder):
+        write_patch(folder, r"#X obj 20 20 receive press-\$2", r"#X obj 20 60 send \$1",
+                    "#X connect 0 0 1 0", name="finger.pd")
+        super().__init__(folder)
+        self.message("latency 300")  # the tests share the processor with others
+
+    def finger(self, name):
+        """Puts a finger on what sends to `$0-NAME`."""
+        self.send("pd-samplernn.pd", "obj", 20, 930, "finger", f"$0-{name}", name)
+
+    def press(self, name, *atoms):
+        """Sends what the button, switch or number box `name` would; a bang without atoms."""
+        self.send(f"press-{name}", *atoms)
+
+    def go_live(self):
+        self.message("1")
+        self.status("stream on")
+
+    def shown(self, name):
+        """The messages that `$0-NAME` has received, a list of str."""
+        self.sync()
+        return [line.removeprefix(f"{name}: ") for line in self.console.splitlines()
+                if line.startswith(f"{name}: ")]
+
+    def facts(self):
+        """The answers to `info`, dict of str."""
+        start = len(self.console)
+        self.message("info")
+        self.status("info latency .*")
+        rows = [line.split()[2:] for line in self.console[start:].splitlines()
+                if line.startswith("status: info ")]
+        return {key: " ".join(values) for key, *values in rows}
+
+
+@pytest.fixture
+def page(tmp_path):
+    with Page(tmp_path) as page:
+        yield page
+
+
+def test_the_live_panel_follows_the_stream(page):
+    for name in ("live-show", "buffer", "live-speed", "underruns", "state"):
+        page.probe(name)
+    page.load()
+    page.go_live()
+    page.status(r"streaming [1-9]\S* \S+ 0")
+    assert page.shown("live-show")[-1] == "set 1"
+    assert float(page.shown("buffer")[-1]) > 50
+    assert float(page.shown("live-speed")[-1]) > 0
+    assert page.shown("underruns")[-1] == "0"
+    assert page.shown("state")[-1] == "label live"
+    page.message("0")
+    page.status("stream off")
+    assert page.shown("live-show")[-1] == "set 0"
+
+
+def test_a_load_while_live_plays_the_new_model(page):
+    page.load()
+    page.go_live()
+    page.message(f"load {GRU} voices 2")
+    page.status("stream off")
+    page.status("loaded gru_mulaw 16000 2")
+    page.status("stream on")
+
+
+def test_the_switch_of_the_curve_and_its_repetition_reach_the_object(page):
+    for name in ("curve-on", "curve-loop", "curve-s", "temperature"):
+        page.finger(name)
+    page.probe("curve-on-show")
+    page.press("curve-on", 1)
+    assert page.facts()["envelope"].endswith("-curve")
+    page.press("curve-loop", 1)
+    page.press("curve-s", 2.5)
+    assert page.facts()["envelope"].endswith("-curve 2.5")
+    page.press("temperature", 0.7)
+    assert page.facts()["envelope"] == "none"
+    assert page.shown("curve-on-show") == ["set 0"]
+    page.press("curve-s", 3)
+    assert page.facts()["envelope"] == "none"
+
+
+def test_a_drawn_curve_spreads_over_the_take_without_repetition(page):
+    for name in ("curve-on", "curve-loop"):
+        page.finger(name)
+    page.press("curve-loop", 1)
+    page.press("curve-on", 1)
+    page.press("curve-loop", 0)
+    assert page.facts()["envelope"].endswith("-curve")
+
+
+def test_moments_are_kept_and_returned_to(page):
+    page.finger("keep-3")
+    page.finger("back-to-3")
+    page.probe("back-3")
+    page.load()
+    page.go_live()
+    page.press("keep-3")
+    page.status("state saved 3")
+    assert page.shown("back-3")[-1].startswith("color #8fcf9b")
+    page.press("back-to-3")
+    page.status("state recalled 3")
+    page.message("0")
+    page.status("stream off")
+    page.load()
+    assert page.shown("back-3")[-1].startswith("color #fcfcfc")
+
+
+def test_freeze_is_said_while_live_only_and_again_when_it_begins(page):
+    for name in ("freeze", "freeze-s"):
+        page.finger(name)
+    page.probe("message")
+    page.load()
+    page.press("freeze", 1)
+    assert "freeze 1" not in page.shown("message")
+    page.go_live()
+    assert page.shown("message")[-1] == "freeze 1"
+    page.press("freeze-s", 0.5)
+    assert page.shown("message")[-1] == "freeze 0.5"
+    page.press("freeze", 0)
+    assert page.shown("message")[-1] == "freeze 0"
+    assert "error" not in page.console
+
+
+def test_each_voice_has_an_array_and_those_not_loaded_are_silent(page):
+    page.message(f"load {GRU} voices 2")
+    page.status("loaded gru_mulaw 16000 2")
+    page.message("length 0.1")
+    page.message("generate")
+    number = page.status(r"generated (\d+)-take 16000 1600")[1]
+    page.status(rf"generated {number}-take-2 16000 1600")
+    assert np.any(page.array(f"{number}-take-2"))
+    page.load()
+    page.sync()
+    assert not np.any(page.array(f"{number}-take-2"))
+
+
+def test_a_recording_is_cut_to_its_length_and_becomes_the_seed(page):
+    page.finger("record")
+    page.send("pd", "dsp", 1)
+    page.press("record", 1)
+    page.load()
+    page.press("record", 0)
+    page.sync()
+    name = page.facts()["seed"]
+    assert name.endswith("-recorded")
+    assert 64 <= len(page.array(name)) < 4 * 44100
+
+
+def test_what_is_heard_is_recorded_to_a_file(page, tmp_path):
+    for name in ("file-chosen", "to-file"):
+        page.finger(name)
+    page.load()
+    page.press("file-chosen", "symbol", tmp_path / "heard")
+    page.go_live()
+    for _ in range(5):
+        page.status("streaming .*")
+    page.press("to-file", 0)
+    page.send("pd", "dsp", 0)
+    page.sync()
+    file = Path(tmp_path / "heard.wav")
+    while not (file.exists() and file.stat().st_size > 1000):
+        page.sync()
+    content = file.read_bytes()
+    assert content[:4] == b"RIFF"
+    bits = int.from_bytes(content[34:36], "little")
+    assert bits == 24
+    assert any(content[-30000:])
+
+
+def test_the_buttons_of_the_guide_are_messages_to_the_object(page):
+    page.finger("exercise-2")
+    page.probe("temperature-show")
+    page.press("exercise-2")
+    assert page.facts()["temperature"] == "0.85"
+    assert page.shown("temperature-show")[-1] == "set 0.85"
+
+
+def test_a_glide_moves_the_number_while_live(page):
+    page.probe("temperature-show")
+    page.load()
+    page.go_live()
+    page.message("ramp 1.3 1")
+    for _ in range(8):
+        page.status("streaming .*")
+    shown = [float(text.split()[1]) for text in page.shown("temperature-show")[-8:]]
+    assert shown == sorted(shown)
+    assert shown[-1] == 1.3
