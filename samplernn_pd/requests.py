@@ -34,14 +34,15 @@ def generate_request(number, message, settings, model, host):
     _check_arrays(message.arrays, model.num_seqs, host.arrays)
     _check_size(seconds, rate, model.num_seqs)
     seed = messages.Seed(None) if message.resume else message.seed or settings.seed
-    seed = _seed(seed, message.seed_rate, host)
+    sound = _seed(seed, message.seed_rate, host)
     return protocol.Generate(
         take=number,
         dur_s=seconds,
         out_rate=message.out_rate,
         resume=message.resume,
         envelope_s=settings.envelope.seconds,
-        **_beginning(message.temperature, seed, settings, model, host),
+        seed_name=seed.source,
+        **_beginning(message.temperature, sound, settings, model, host),
     )
 
 
@@ -55,13 +56,13 @@ def stream_request(number, message, settings, model, host):
     Raises:
         RequestError: an array or seed that is not there, a wrong number of temperatures.
     """
-    seed = _live_seed(settings.seed, host)
+    sound = _live_seed(settings.seed, host)
     return protocol.Generate(
         take=number,
         latency_s=settings.latency_s,
         out_rate=message.sample_rate or host.sample_rate,
         envelope_s=settings.envelope.seconds or settings.seconds,
-        **_beginning(None, seed, settings, model, host),
+        **_beginning(None, sound, settings, model, host),
     )
 
 
@@ -82,17 +83,19 @@ def read_curve(envelope, arrays):
     return arrays.read(envelope.array)
 
 
-def _beginning(temperature, seed, settings, model, host):
-    """Returns the fields of `protocol.Generate` that every beginning has, by name."""
+def _beginning(temperature, sound, settings, model, host):
+    """Returns the fields of `protocol.Generate` that every beginning has, by name.
+
+    `sound` is the seed as `_seed` returns it.
+    """
     temperature, curve = _temperature(temperature, settings, model.num_seqs, host.arrays)
-    seed_file, seed_samples, seed_rate = seed
+    seed_file, seed_samples, seed_rate = sound
     _check_payload(seed_samples + curve)
     ramp = settings.ramp
     return dict(
         temperature=temperature,
         ramp=(ramp.target, ramp.seconds) if ramp else None,
         seed_file=seed_file,
-        seed_name=seed.source,
         seed_rate=seed_rate,
         seed_samples=len(seed_samples) // 4,
         envelope_samples=len(curve) // 4,
