@@ -1,0 +1,157 @@
+"""The network as training runs it: the same variables and function, far fewer products.
+
+`sopilib.model` says what the network is. Here what is linear is multiplied together
+once a step, inside the differentiated graph, so that gradients reach the variables
+they belong to: embedding, convolution and `hidden1` of the sample tier become a table
+that a sample only looks up, and `hidden1` becomes part of the upsampler above it.
+Where a step has too few samples for that to pay, only embedding and convolution are
+folded. `multiply_accumulates` counts both.
+
+With `bfloat16` products take bfloat16 factors and give float32 sums; state, gates,
+the table's sums and the loss stay float32.
+"""
+
+from typing import NamedTuple
+
+from sopilib.model import RNNState
+from sopilib.quiet_tensorflow import tf
+from sopilib.training.recurrence import run_cell
+
+
+class SegmentLoss(NamedTuple):
+    """What a segment of samples (N, T) costs: float32 (N,) each, and the state after it."""
+
+    nats: tf.Tensor
+    num_correct: tf.Tensor
+    state: RNNState
+
+
+class Network:
+    """The loss of a SampleRNN on segments, differentiable in the model's variables.
+
+    Args:
+      model: SampleRNN.
+      mixed_precision: products in bfloat16.
+    """
+
+    def __init__(self, model, mixed_precision=False):
+        self.model = model
+        self._dtype = tf.bfloat16 if mixed_precision else tf.float32
+
+    def loss(self, samples, state, dropout_seed=None):
+        """The cost of predicting the samples after the first big frame.
+
+        Args:
+          samples: int32 (N, big_frame_size + T), static shape, T a multiple of the big
+            frame size.
+          state: RNNState before them.
+          dropout_seed: int32 (2,), or None for none.
+
+        Returns:
+          SegmentLoss.
+        """
+        config = self.model.config
+        frame_size, big_frame_size = config.frame_sizes
+        before = big_frame_size - frame_size
+        num_seqs, length = samples.shape
+        folds = folding_pays(config, num_seqs * (length - big_frame_size))
+        seeds = [None, None] if dropout_seed is None else [dropout_seed, dropout_seed + 1]
+        conditioning, big_frame = self._frame_tier(
+            self.model.big_frame_rnn, samples[:, :-big_frame_size], state.big_frame,
+            self.model.big_frame_rnn.upsample, None, seeds[0],
+        )
+        upsample = self.model.frame_rnn.upsample
+        if folds:
+            upsample = tf.einsum("joi,ok->jki", upsample, self.model.sample_mlp.hidden1.kernel)
+        conditioning, frame = self._frame_tier(
+            self.model.frame_rnn, samples[:, before:-frame_size], state.frame,
+            upsample, conditioning, seeds[1],
+        )
+        logits = self._sample_tier(samples[:, before:-1], conditioning, folds)
+        nats, num_correct = _cross_entropy(logits, samples[:, big_frame_size:])
+        return SegmentLoss(nats, num_correct, RNNState(big_frame, frame))
+
+    def _product(self, x, kernel, **transpose):
+        if self._dtype == tf.float32:
+            return tf.matmul(x, kernel, **transpose)
+        x, kernel = tf.cast(x, self._dtype), tf.cast(kernel, self._dtype)
+        return tf.cast(tf.matmul(x, kernel, **transpose), tf.float32)
+
+    def _dense(self, dense, x):
+        y = self._product(x, dense.kernel)
+        return y + dense.bias if hasattr(dense, "bias") else y
+
+    def _frame_tier(self, tier, samples, states, upsample, conditioning, dropout_seed):
+        """Conditioning (F * stride, N, dim) for the tier below, time-major, and states."""
+        config, num_seqs = self.model.config, samples.shape[0]
+        size = tier.inputs.kernel.shape[0]
+        frames = tf.reshape(samples, [num_seqs, -1, size])
+        frames = tf.transpose(tf.cast(frames, tf.float32), [1, 0, 2])  # (F, N, size)
+        x = tier.inputs((frames / (config.q_levels / 2) - 1.0) * 2.0)
+        if conditioning is not None:
+            x += conditioning
+        h, states = self._rnn(tier.rnn, x, states, dropout_seed)  # (F, N, dim)
+        stride, dim_out, dim = upsample.shape
+        kernel = tf.reshape(upsample, [stride * dim_out, dim])
+        y = self._product(tf.reshape(h, [-1, dim]), kernel, transpose_b=True)
+        y = tf.reshape(y, [-1, num_seqs, stride, dim_out])
+        return tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [-1, num_seqs, dim_out]), states
+
+    def _rnn(self, rnn, x, states, dropout_seed):
+        config = self.model.config
+        skip_sum, new_states = 0.0, []
+        if config.skip_conn:
+            x = tf.concat([x, x], axis=-1)
+        for k in range(config.num_rnn_layers):
+            layer = getattr(rnn, f"layer_{k}")
+            if dropout_seed is not None and config.rnn_dropout:
+                x *= _dropout_mask(x.shape[1:], config.rnn_dropout, dropout_seed + 2 * k)
+            cell = layer.cell
+            bias = cell.bias[0] if cell.parts == 1 else cell.bias
+            projected = self._product(tf.reshape(x, [-1, x.shape[-1]]), cell.kernel) + bias
+            projected = tf.reshape(projected, [*x.shape[:2], -1])
+            x, state = run_cell(cell, projected, states[k])
+            new_states.append(state)
+            if config.skip_conn:
+                skip_sum += self._dense(getattr(rnn, f"layer_{k}_skip_out"), x)
+        return (skip_sum if config.skip_conn else x), tf.stack(new_states)
+
+    def _sample_tier(self, samples, conditioning, folds):
+        """Logits (T, N, q_levels)."""
+        mlp, config = self.model.sample_mlp, self.model.config
+        table = self._product(mlp.embedding.embeddings, mlp.inputs.kernel)
+        if folds:
+            table = self._product(tf.reshape(table, [-1, config.dim]), mlp.hidden1.kernel)
+            table = tf.reshape(table, [-1, config.q_levels, config.dim])
+        x = _gather_sum(table, tf.transpose(samples), conditioning)
+        x = tf.reshape(x, [-1, config.dim])
+        x = tf.nn.relu(x + mlp.hidden1.bias if folds else self._dense(mlp.hidden1, x))
+        x = tf.nn.relu(self._dense(mlp.hidden2, x))
+        x = self._dense(mlp.outputs, x)
+        return tf.reshape(x, [*conditioning.shape[:2], config.q_levels])
+
+
+def folding_pays(config, num_samples):
+    frame_size = config.frame_sizes[0]
+    return num_samples > frame_size * (config.dim + config.q_levels)
+
+
+def _dropout_mask(shape, rate, seed):
+    kept = tf.random.stateless_uniform(shape, seed) >= rate
+    return tf.cast(kept, tf.float32) / (1.0 - rate)
+
+
+@tf.function(jit_compile=True)
+def _gather_sum(table, samples, conditioning):
+    num_predicted, x = conditioning.shape[0], conditioning
+    for j in range(table.shape[0]):
+        x += tf.gather(table[j], samples[j : j + num_predicted])
+    return x
+
+
+@tf.function(jit_compile=True)
+def _cross_entropy(logits, targets):
+    targets = tf.transpose(targets)  # (T, N)
+    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
+    correct = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), targets)
+    return tf.reduce_sum(nats, axis=0), tf.reduce_sum(tf.cast(correct, tf.float32), axis=0)
