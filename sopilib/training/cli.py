@@ -68,6 +68,7 @@ def _add_plan_arguments(parser):
     add("--mixed_precision", action="store_true", help="products in bfloat16")
     add("--max_steps", type=int, help="end after so many steps in all")
     add("--max_minutes", type=float, help="stop after so many minutes")
+    add("--log_every", type=int, default=50, help="steps between two lines of the history (50)")
     add("--rng_seed", type=int, default=0, help="of weights, order and dropout (default 0)")
 
 

@@ -68,12 +68,10 @@ class Output:
     Attributes:
       run_folder: RunFolder.
       preview: PreviewRequest, or None for no previews.
-      log_every: steps from one line of the history to the next.
     """
 
     run_folder: object
     preview: object = None
-    log_every: int = 50
 
 
 @dataclass
@@ -139,6 +137,7 @@ class Training:
         saved = load_state(self._folder.path)
         if saved is None:
             return
+        self._folder.remove_unfinished()
         progress, arrays = saved
         for name, value in self._fixed().items():
             if progress["fixed"].get(name) != value:
@@ -175,6 +174,8 @@ class Training:
         if self._plan.max_minutes is not None:
             deadline = time.monotonic() + 60 * self._plan.max_minutes
         with self._signals_noted():
+            if not self.position.step:
+                self._save_state()  # so that whatever happens, this run is gone on with
             while self._stop_reason is None:
                 if self.position.epoch >= self._plan.num_epochs:
                     self._stop_reason = "epochs"
@@ -252,7 +253,7 @@ class Training:
         self._since.accuracy += accuracy
         num_samples = plan.batch_size * self._model.config.seq_len
         progress.show(nats / NATS_PER_BIT, accuracy, num_samples)
-        if position.step % self._output.log_every == 0:
+        if position.step % plan.log_every == 0:
             self._log()
 
     def _log(self):

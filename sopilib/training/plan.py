@@ -41,6 +41,7 @@ class Plan:
       max_minutes: of this stretch of it, or None.
       rng_seed: of weights, order and dropout, int >= 0.
       val_frac: part of the sound that is held out.
+      log_every: steps from one line of the history to the next.
 
     Raises:
       RequestError: a value is out of range.
@@ -66,9 +67,11 @@ class Plan:
     max_minutes: float = None
     rng_seed: int = 0
     val_frac: float = 0.1
+    log_every: int = 50
 
     def __post_init__(self):
-        for name in ("num_epochs", "batch_size", "checkpoint_every", "early_stopping_patience"):
+        counts = ("num_epochs", "batch_size", "checkpoint_every", "early_stopping_patience")
+        for name in (*counts, "log_every"):
             self._check(name, getattr(self, name) >= 1, "1 or more")
         for name in ("max_checkpoints", "max_steps", "reduce_learning_rate_after"):
             value = getattr(self, name)

@@ -12,6 +12,7 @@
 import json
 import re
 import shlex
+import shutil
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -101,7 +102,7 @@ class RunFolder:
         try:
             save_checkpoint(model, str(self.checkpoint_path(epoch)))
         except CheckpointError:
-            self._remove_unfinished()
+            self.remove_unfinished()
             raise
         others = [e for e in self.epochs() if e not in (epoch, best_epoch)]
         num_kept = len(others) if max_checkpoints is None else max(0, max_checkpoints - 1)
@@ -119,11 +120,13 @@ class RunFolder:
         for path in self.path.glob(f"model.ckpt-{epoch}.*"):
             path.unlink(missing_ok=True)
 
-    def _remove_unfinished(self):
-        """Remove data files of checkpoints that have no index."""
-        whole = {f"model.ckpt-{epoch}" for epoch in self.epochs()}
-        for path in self.path.glob("model.ckpt-*"):
-            if re.sub(r"\.(index|data-).*$", "", path.name) not in whole or "tempstate" in path.name:
+    def remove_unfinished(self):
+        """Remove what a save that did not end has left."""
+        for path in self.path.glob("model.ckpt-*_temp"):
+            shutil.rmtree(path, ignore_errors=True)
+        whole = set(self.epochs())
+        for path in self.path.glob("model.ckpt-*.data-*"):
+            if int(re.match(r"model\.ckpt-(\d+)", path.name)[1]) not in whole:
                 path.unlink(missing_ok=True)
 
 

@@ -49,7 +49,7 @@ def load_state(folder):
         with np.load(path) as file:
             arrays = dict(file)
         return json.loads(arrays.pop(_PROGRESS).tobytes()), arrays
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CheckpointError(
             f"the training state {path} is damaged: {error} (go on from a checkpoint with "
             "--resume_from)"
