@@ -74,7 +74,8 @@ def _gru(x, h_first, kernel, bias):
     outputs, gates = _gru_forward(*arguments)
 
     def gradient(d_outputs):
-        return _gru_backward(d_outputs, h_first, outputs, gates, kernel)
+        # transposed out here, once: XLA would do it in every step
+        return _gru_backward(d_outputs, h_first, outputs, gates, tf.transpose(kernel))
 
     return outputs, gradient
 
@@ -97,7 +98,7 @@ def _gru_forward(x, h_first, kernel, bias):
 
 
 @tf.function(jit_compile=True)
-def _gru_backward(d_outputs, h_first, outputs, gates, kernel):
+def _gru_backward(d_outputs, h_first, outputs, gates, transposed):
     num_frames, num_seqs, dim = outputs.shape
     before = _shifted(h_first, outputs)
 
@@ -108,7 +109,7 @@ def _gru_backward(d_outputs, h_first, outputs, gates, kernel):
         d_c = d_h * (1.0 - z) * (1.0 - candidate * candidate)
         d_r = d_c * h_c * r * (1.0 - r)
         d_recurrent = tf.concat([d_z, d_r, d_c * r], axis=-1)
-        d_h = d_h * z + tf.matmul(d_recurrent, kernel, transpose_b=True)
+        d_h = d_h * z + tf.matmul(d_recurrent, transposed)
         return (d_h,), [d_recurrent, d_c]
 
     shapes = [(num_seqs, 3 * dim), (num_seqs, dim)]
@@ -127,7 +128,7 @@ def _lstm(x, h_first, c_first, kernel):
 
     def gradient(d_outputs, d_c_last):
         return _lstm_backward(
-            d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, kernel
+            d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, tf.transpose(kernel)
         )
 
     return (outputs, cells[-1]), gradient
@@ -151,7 +152,7 @@ def _lstm_forward(x, h_first, c_first, kernel):
 
 
 @tf.function(jit_compile=True)
-def _lstm_backward(d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, kernel):
+def _lstm_backward(d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, transposed):
     num_frames, num_seqs, dim = outputs.shape
     cells_before = _shifted(c_first, cells)
 
@@ -169,7 +170,7 @@ def _lstm_backward(d_outputs, d_c_last, h_first, c_first, outputs, cells, gates,
             ],
             axis=-1,
         )
-        return (tf.matmul(d_gates, kernel, transpose_b=True), d_c * f), [d_gates]
+        return (tf.matmul(d_gates, transposed), d_c * f), [d_gates]
 
     carry = tf.zeros([num_seqs, dim]), d_c_last
     shapes = [(num_seqs, 4 * dim)]
