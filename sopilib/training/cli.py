@@ -8,7 +8,6 @@ from sopilib import paths
 from sopilib.config import ModelConfig, load_config
 from sopilib.errors import ConfigError, RequestError
 
-PRESETS = "presets"
 _INTERRUPTED = 130
 _ENDINGS = {
     "epochs": "all epochs are done",
@@ -175,7 +174,7 @@ def _config(args):
 
 
 def _preset_path(name):
-    folder = paths.models_folder() / PRESETS
+    folder = paths.presets_folder()
     path = folder / f"{name}.config.json"
     if not path.is_file():
         known = sorted(p.name.removesuffix(".config.json") for p in folder.glob("*.config.json"))

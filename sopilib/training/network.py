@@ -5,7 +5,7 @@ once a step, inside the differentiated graph, so that gradients reach the variab
 they belong to: embedding, convolution and `hidden1` of the sample tier become a table
 that a sample only looks up, and `hidden1` becomes part of the upsampler above it.
 Where a step has too few samples for that to pay, only embedding and convolution are
-folded. `multiply_accumulates` counts both.
+folded. `bench/training_speed.py` counts both.
 
 With `bfloat16` products take bfloat16 factors and give float32 sums; state, gates,
 the table's sums and the loss stay float32.
@@ -56,19 +56,16 @@ class Network:
         num_seqs, length = samples.shape
         folds = folding_pays(config, num_seqs * (length - big_frame_size))
         seeds = [None, None] if dropout_seed is None else [dropout_seed, dropout_seed + 1]
-        conditioning, big_frame = self._frame_tier(
+        conditioning, big_frame = self.frame_tier(
             self.model.big_frame_rnn, samples[:, :-big_frame_size], state.big_frame,
             self.model.big_frame_rnn.upsample, None, seeds[0],
         )
-        upsample = self.model.frame_rnn.upsample
-        if folds:
-            upsample = tf.einsum("joi,ok->jki", upsample, self.model.sample_mlp.hidden1.kernel)
-        conditioning, frame = self._frame_tier(
+        conditioning, frame = self.frame_tier(
             self.model.frame_rnn, samples[:, before:-frame_size], state.frame,
-            upsample, conditioning, seeds[1],
+            self.upsampler(folds), conditioning, seeds[1],
         )
-        logits = self._sample_tier(samples[:, before:-1], conditioning, folds)
-        nats, num_correct = _cross_entropy(logits, samples[:, big_frame_size:])
+        x = gather_sum(self.table(folds), tf.transpose(samples[:, before:-1]), conditioning)
+        nats, num_correct = cross_entropy(self.logits(x, folds), samples[:, big_frame_size:])
         return SegmentLoss(nats, num_correct, RNNState(big_frame, frame))
 
     def _product(self, x, kernel, **transpose):
@@ -81,8 +78,20 @@ class Network:
         y = self._product(x, dense.kernel)
         return y + dense.bias if hasattr(dense, "bias") else y
 
-    def _frame_tier(self, tier, samples, states, upsample, conditioning, dropout_seed):
-        """Conditioning (F * stride, N, dim) for the tier below, time-major, and states."""
+    def frame_tier(self, tier, samples, states, upsample, conditioning=None, dropout_seed=None):
+        """Conditioning for the tier below, and the states after it.
+
+        Args:
+          tier: FrameRNN.
+          samples: int32 (N, F * frame_size).
+          states: float32 (num_rnn_layers, parts, N, dim).
+          upsample: float32 (stride, dim, dim), the tier's own or what replaces it.
+          conditioning: float32 (F, N, dim) from the tier above, or None.
+          dropout_seed: int32 (2,), or None.
+
+        Returns:
+          float32 (F * stride, N, dim), time-major, and the states.
+        """
         config, num_seqs = self.model.config, samples.shape[0]
         size = tier.inputs.kernel.shape[0]
         frames = tf.reshape(samples, [num_seqs, -1, size])
@@ -116,22 +125,34 @@ class Network:
                 skip_sum += self._dense(getattr(rnn, f"layer_{k}_skip_out"), x)
         return (skip_sum if config.skip_conn else x), tf.stack(new_states)
 
-    def _sample_tier(self, samples, conditioning, folds):
-        """Logits (T, N, q_levels)."""
+    def upsampler(self, folds):
+        """The lower frame tier's upsampler (stride, dim, dim), `hidden1` in it if it `folds`."""
+        upsample = self.model.frame_rnn.upsample
+        if not folds:
+            return upsample
+        return tf.einsum("joi,ok->jki", upsample, self.model.sample_mlp.hidden1.kernel)
+
+    def table(self, folds):
+        """What each level at each place adds: (frame_size, q_levels, dim)."""
         mlp, config = self.model.sample_mlp, self.model.config
         table = self._product(mlp.embedding.embeddings, mlp.inputs.kernel)
-        if folds:
-            table = self._product(tf.reshape(table, [-1, config.dim]), mlp.hidden1.kernel)
-            table = tf.reshape(table, [-1, config.q_levels, config.dim])
-        x = _gather_sum(table, tf.transpose(samples), conditioning)
-        x = tf.reshape(x, [-1, config.dim])
+        if not folds:
+            return table
+        table = self._product(tf.reshape(table, [-1, config.dim]), mlp.hidden1.kernel)
+        return tf.reshape(table, [-1, config.q_levels, config.dim])
+
+    def logits(self, x, folds):
+        """Logits (T, N, q_levels) from what the table and the frame tier add up to."""
+        mlp, (num_predicted, num_seqs, dim) = self.model.sample_mlp, x.shape
+        x = tf.reshape(x, [-1, dim])
         x = tf.nn.relu(x + mlp.hidden1.bias if folds else self._dense(mlp.hidden1, x))
         x = tf.nn.relu(self._dense(mlp.hidden2, x))
         x = self._dense(mlp.outputs, x)
-        return tf.reshape(x, [*conditioning.shape[:2], config.q_levels])
+        return tf.reshape(x, [num_predicted, num_seqs, -1])
 
 
 def folding_pays(config, num_samples):
+    """Whether `hidden1`, once for each row of table and upsampler, costs less than per sample."""
     frame_size = config.frame_sizes[0]
     return num_samples > frame_size * (config.dim + config.q_levels)
 
@@ -142,7 +163,8 @@ def _dropout_mask(shape, rate, seed):
 
 
 @tf.function(jit_compile=True)
-def _gather_sum(table, samples, conditioning):
+def gather_sum(table, samples, conditioning):
+    """The sum of conditioning (T, N, dim) and the rows of samples (frame_size - 1 + T, N)."""
     num_predicted, x = conditioning.shape[0], conditioning
     for j in range(table.shape[0]):
         x += tf.gather(table[j], samples[j : j + num_predicted])
@@ -150,7 +172,8 @@ def _gather_sum(table, samples, conditioning):
 
 
 @tf.function(jit_compile=True)
-def _cross_entropy(logits, targets):
+def cross_entropy(logits, targets):
+    """Nats and right guesses (N,) of logits (T, N, q_levels) for targets (N, T)."""
     targets = tf.transpose(targets)  # (T, N)
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
     correct = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), targets)
