@@ -1,6 +1,7 @@
 """Whole trainings, small: they learn, stop, go on exactly, and survive what happens."""
 
 import dataclasses
+import json
 import os
 import random
 import resource
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from golden import copy_checkpoint
 from training_runs import CONFIG, PLAN, history, losses, prepared, write_sounds
 
 from sopilib.checkpoint import load_model
@@ -111,8 +113,6 @@ def started(sounds, logdir, *flags):
     """A `samplernn train` process with the tiny config and plan."""
     config = sounds.parent / "tiny.config.json"
     if not config.exists():
-        import json
-
         config.write_text(json.dumps(CONFIG.to_dict()))
     command = [*COMMAND, "train", "--data_dir", sounds, "--config_file", config]
     command += ["--logdir_root", logdir, "--id", "x", "--num_epochs", "3", "--batch_size", "4"]
@@ -237,13 +237,30 @@ def test_resume_false_begins_a_run_of_its_own(uninterrupted, sounds):
     assert training.position.step == 0
 
 
-def test_resume_from_a_checkpoint_begins_with_its_weights(uninterrupted, sounds, tmp_path):
+def test_resume_from_a_checkpoint_begins_with_its_weights_after_its_epoch(
+    uninterrupted, sounds, tmp_path
+):
     prefix = uninterrupted.path / "model.ckpt-2"
     training, run_folder = prepared(sounds, tmp_path, resume_from=prefix)
-    assert run_folder.path.parent == tmp_path and training.position.step == 0
+    assert run_folder.path.parent == tmp_path
+    assert training.position.epoch == 2
     nats, _ = training.validate()
     held_out = history(uninterrupted, "epoch")[1]["val_bits_per_sample"]
     assert nats / np.log(2) == pytest.approx(held_out, rel=1e-6)
+    assert training.run() == "epochs"
+    assert [line["epoch"] for line in history(run_folder, "epoch")] == [3]
+
+
+def test_a_run_of_prism_is_gone_on_with(sounds, tmp_path):
+    prism_run = copy_checkpoint("gru_mulaw", tmp_path / "26.07.2020_20.48.51")
+    files = find_model(prism_run)
+    plan = dataclasses.replace(PLAN, num_epochs=2)
+    training, run_folder = prepared(sounds, tmp_path, plan, config=files.config)
+    assert training.position.epoch == 1  # it left model.ckpt-1
+    assert training.run() == "epochs"
+    assert run_folder.path != prism_run and run_folder.epochs() == [2]
+    again, same_folder = prepared(sounds, tmp_path, plan, config=files.config)
+    assert same_folder.path == run_folder.path and again.position.epoch == 2
 
 
 def test_only_the_newest_checkpoints_and_the_best_are_kept(sounds, tmp_path):

@@ -21,7 +21,7 @@ from sopilib.training.optimizer import Optimizer
 from sopilib.training.preview import make_previews
 from sopilib.training.progress import Progress
 from sopilib.training.run_folder import History
-from sopilib.training.state import load_state, save_state
+from sopilib.training.state import STATE_NAME, load_state, save_state
 from sopilib.training.step import NATS_PER_BIT, Trainer
 from sopilib.training.tensorboard import Summaries
 
@@ -117,6 +117,10 @@ class Training:
         self._summaries = Summaries(self._folder.path)
         self._since = _Since()
 
+    def begin_after(self, epoch):
+        """Count epochs on from one that another run has finished."""
+        self.position.epoch, self.position.step = epoch, epoch * self.steps_per_epoch
+
     # what is saved, by name in the state's file
 
     def _variables(self):
@@ -174,7 +178,7 @@ class Training:
         if self._plan.max_minutes is not None:
             deadline = time.monotonic() + 60 * self._plan.max_minutes
         with self._signals_noted():
-            if not self.position.step:
+            if not (self._folder.path / STATE_NAME).exists():
                 self._save_state()  # so that whatever happens, this run is gone on with
             while self._stop_reason is None:
                 if self.position.epoch >= self._plan.num_epochs:

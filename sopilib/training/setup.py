@@ -1,6 +1,7 @@
 """From flags to a training that can run: data read and split, run folder found or made."""
 
 import dataclasses
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,19 +58,21 @@ def prepare(config, plan, sources, preview):
     """
     data = read_data(sources.data, config, plan)
     model = SampleRNN(config, plan.rng_seed)
-    run_folder, weights = _find_run(sources)
+    run_folder, checkpoint = _find_run(sources)
+    epochs_before = 0
     if run_folder is None:
-        if weights is not None:
-            _take_weights(model, weights, config)
+        if checkpoint is not None:
+            epochs_before = _take_weights(model, checkpoint, config)
         run_folder = RunFolder.create(
             sources.logdir, sources.config_name, config, sources.arguments
         )
     if preview is not None and preview.folder is None:
         preview = dataclasses.replace(preview, folder=run_folder.path / "previews")
     training = Training(model, data, plan, Output(run_folder, preview))
-    position = training.position
-    if position.step:
-        _note(f"going on from step {position.step} in {run_folder.path}")
+    if training.position.step:
+        _note(f"going on from step {training.position.step} in {run_folder.path}")
+    if epochs_before:
+        training.begin_after(epochs_before)
     return training, run_folder
 
 
@@ -116,6 +119,7 @@ def _find_run(sources):
 
 
 def _take_weights(model, path, config):
+    """Put a checkpoint's weights into `model`; returns the epoch in its name, else 0."""
     files = find_model(path)
     if files.prefix is None:
         raise CheckpointError(f"{path} has no checkpoint to train (give one of a run folder)")
@@ -123,7 +127,10 @@ def _take_weights(model, path, config):
     weights = named_variables(loaded)
     for name, variable in named_variables(model).items():
         variable.assign(weights[name])
-    _note(f"beginning with the weights of {files.prefix}")
+    match = re.search(r"-(\d+)$", files.prefix)
+    epoch = int(match[1]) if match else 0
+    _note(f"beginning with the weights of {files.prefix}, after epoch {epoch}")
+    return epoch
 
 
 def _note(text):
