@@ -334,8 +334,8 @@ class Training:
         try:
             for name, sound, picture in make_previews(self._model, number, self._output.preview):
                 step, rate = self.position.step, self._model.config.sample_rate
-                self._summaries.sound(name, step, sound, rate)
-                self._summaries.picture(name, step, picture.read_bytes())
+                self._summaries.sound(f"sound, {name}", step, sound, rate)
+                self._summaries.picture(f"picture, {name}", step, picture.read_bytes())
         except (SampleRNNError, OSError) as error:
             print(f"no preview: {error}", flush=True)
 
