@@ -279,6 +279,16 @@ def test_max_steps_ends_in_mid_epoch_with_a_checkpoint_and_held_out_bits(sounds,
     load_model(find_model(run_folder.path))
 
 
+def test_max_steps_at_the_end_of_an_epoch_begins_no_other(sounds, tmp_path):
+    plan = dataclasses.replace(PLAN, max_steps=14)
+    training, run_folder = prepared(sounds, tmp_path, plan)
+    assert training.steps_per_epoch == 14
+    assert training.run() == "steps"
+    assert prepared(sounds, tmp_path, plan)[0].run() == "steps"
+    assert [line["epoch"] for line in history(run_folder, "epoch")] == [1]
+    assert run_folder.epochs() == [1]
+
+
 def test_it_ends_when_no_epoch_is_better(sounds, tmp_path):
     plan = dataclasses.replace(
         PLAN, num_epochs=50, learning_rate=1.0, clip_norm=1e9, warmup_steps=0, early_stopping_patience=2

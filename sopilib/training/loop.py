@@ -8,7 +8,7 @@ there had been no stop.
 import math
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,14 +16,13 @@ from sopilib.dataset import dropout_seed
 from sopilib.errors import CheckpointError, SampleRNNError
 from sopilib.model import RNNState, named_variables
 from sopilib.quiet_tensorflow import tf
+from sopilib.training.log import Log
 from sopilib.training.network import Network
 from sopilib.training.optimizer import Optimizer
 from sopilib.training.preview import make_previews
 from sopilib.training.progress import Progress
-from sopilib.training.run_folder import History
 from sopilib.training.state import STATE_NAME, load_state, save_state
 from sopilib.training.step import NATS_PER_BIT, Trainer
-from sopilib.training.tensorboard import Summaries
 
 # the state is saved so often within an epoch
 STATE_EVERY_S = 300.0
@@ -74,16 +73,6 @@ class Output:
     preview: object = None
 
 
-@dataclass
-class _Since:
-    """Sums since the last line of the history."""
-
-    num_steps: int = 0
-    nats: float = 0.0
-    accuracy: float = 0.0
-    began: float = field(default_factory=time.monotonic)
-
-
 class Training:
     """A training that runs, stops and goes on.
 
@@ -113,9 +102,10 @@ class Training:
         self.steps_per_epoch = data.train.steps_per_epoch(plan.batch_size)
         self._stop_reason = None
         self._go_on()
-        self._history = History(self._folder.path / "history.jsonl", self.position.step)
-        self._summaries = Summaries(self._folder.path)
-        self._since = _Since()
+        self._samples_per_step = plan.batch_size * model.config.seq_len
+        self._log = Log(
+            self._folder.path, self.position.step, plan.log_every, self._samples_per_step
+        )
 
     def begin_after(self, epoch):
         """Count epochs on from one that another run has finished."""
@@ -185,10 +175,15 @@ class Training:
                     self._stop_reason = "epochs"
                 elif self.position.num_worse >= self._plan.early_stopping_patience:
                     self._stop_reason = "patience"
+                elif self._all_steps_done():
+                    self._stop_reason = "steps"
                 else:
                     self._epoch(deadline)
-        self._summaries.flush()
+        self._log.flush()
         return self._stop_reason
+
+    def _all_steps_done(self):
+        return self._plan.max_steps is not None and self.position.step >= self._plan.max_steps
 
     def _signals_noted(self):
         def note(number, _):
@@ -224,11 +219,12 @@ class Training:
         batches = self._data.train.training_batches(
             plan.batch_size, plan.rng_seed, position.epoch, position.step_in_epoch
         )
-        self._since, saved_at = _Since(), time.monotonic()
+        self._log.begin_stretch()
+        saved_at = time.monotonic()
         for samples, is_first in batches:
             if self._stop_reason is None and time.monotonic() > deadline:
                 self._stop_reason = "minutes"
-            if plan.max_steps is not None and position.step >= plan.max_steps:
+            if self._all_steps_done():
                 self._stop_reason = "steps"
             if self._stop_reason is not None:
                 break
@@ -236,7 +232,7 @@ class Training:
             if time.monotonic() - saved_at > STATE_EVERY_S:
                 self._save_state()
                 saved_at = time.monotonic()
-        self._log()
+        self._log.end_stretch(position)
 
     def _step(self, samples, is_first, progress):
         position, plan = self.position, self._plan
@@ -252,29 +248,8 @@ class Training:
         position.step_in_epoch += 1
         position.nats += nats
         position.accuracy += accuracy
-        self._since.num_steps += 1
-        self._since.nats += nats
-        self._since.accuracy += accuracy
-        num_samples = plan.batch_size * self._model.config.seq_len
-        progress.show(nats / NATS_PER_BIT, accuracy, num_samples)
-        if position.step % plan.log_every == 0:
-            self._log()
-
-    def _log(self):
-        """A line of the history for the steps since the last."""
-        since, position = self._since, self.position
-        if not since.num_steps:
-            return
-        num_samples = since.num_steps * self._plan.batch_size * self._model.config.seq_len
-        values = {
-            "bits_per_sample": since.nats / since.num_steps / NATS_PER_BIT,
-            "accuracy": since.accuracy / since.num_steps,
-            "learning_rate": self._plan.learning_rate_at(position.step - 1, self.steps_per_epoch),
-            "samples_per_s": num_samples / (time.monotonic() - since.began),
-        }
-        self._history.add("steps", position.step, epoch=position.epoch + 1, **values)
-        self._summaries.scalars("train", position.step, values)
-        self._since = _Since()
+        self._log.step(position, nats, accuracy, rate)
+        progress.show(nats / NATS_PER_BIT, accuracy, self._samples_per_step)
 
     def _validated(self):
         """The line of the history of the epoch so far, with held-out bits."""
@@ -288,10 +263,7 @@ class Training:
         }
         if not math.isfinite(nats):
             self._fail_not_finite(nats)
-        self._history.add("epoch", position.step, epoch=position.epoch + 1, **line)
-        values = {"bits_per_sample": line["val_bits_per_sample"], "accuracy": accuracy}
-        self._summaries.scalars("validation", position.step, values)
-        self._summaries.flush()
+        self._log.epoch(position, line)
         print(
             f"epoch {position.epoch + 1}, step {position.step}: "
             f"{line['bits_per_sample']:.4f} bits per sample, held out "
@@ -333,9 +305,8 @@ class Training:
             return
         try:
             for name, sound, picture in make_previews(self._model, number, self._output.preview):
-                step, rate = self.position.step, self._model.config.sample_rate
-                self._summaries.sound(f"sound, {name}", step, sound, rate)
-                self._summaries.picture(f"picture, {name}", step, picture.read_bytes())
+                rate = self._model.config.sample_rate
+                self._log.preview(self.position.step, name, sound, rate, picture.read_bytes())
         except (SampleRNNError, OSError) as error:
             print(f"no preview: {error}", flush=True)
 
