@@ -9,6 +9,9 @@ folded. `bench/training_speed.py` counts both.
 
 With `bfloat16` products take bfloat16 factors and give float32 sums; state, gates,
 the table's sums and the loss stay float32.
+
+Dropout is Keras's of a recurrent layer: on the inputs of every layer, the first too,
+with one mask for all frames of a segment.
 """
 
 from typing import NamedTuple
@@ -162,7 +165,7 @@ def _dropout_mask(shape, rate, seed):
     return tf.cast(kept, tf.float32) / (1.0 - rate)
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def gather_sum(table, samples, conditioning):
     """The sum of conditioning (T, N, dim) and the rows of samples (frame_size - 1 + T, N)."""
     num_predicted, x = conditioning.shape[0], conditioning
@@ -171,7 +174,7 @@ def gather_sum(table, samples, conditioning):
     return x
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def cross_entropy(logits, targets):
     """Nats and right guesses (N,) of logits (T, N, q_levels) for targets (N, T)."""
     targets = tf.transpose(targets)  # (T, N)

@@ -80,7 +80,7 @@ def _gru(x, h_first, kernel, bias):
     return outputs, gradient
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _gru_forward(x, h_first, kernel, bias):
     num_frames, num_seqs, width = x.shape
     dim = width // 3
@@ -97,7 +97,7 @@ def _gru_forward(x, h_first, kernel, bias):
     return kept
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _gru_backward(d_outputs, h_first, outputs, gates, transposed):
     num_frames, num_seqs, dim = outputs.shape
     before = _shifted(h_first, outputs)
@@ -134,7 +134,7 @@ def _lstm(x, h_first, c_first, kernel):
     return (outputs, cells[-1]), gradient
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _lstm_forward(x, h_first, c_first, kernel):
     num_frames, num_seqs, width = x.shape
     dim = width // 4
@@ -151,7 +151,7 @@ def _lstm_forward(x, h_first, c_first, kernel):
     return kept
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _lstm_backward(d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, transposed):
     num_frames, num_seqs, dim = outputs.shape
     cells_before = _shifted(c_first, cells)

@@ -26,8 +26,8 @@ class Trainer:
 
     def __init__(self, network, optimizer):
         self._network, self._optimizer = network, optimizer
-        self._train = tf.function(self._train_once)
-        self._validate = tf.function(self._validate_once)
+        self._train = tf.function(self._train_once, autograph=False)
+        self._validate = tf.function(self._validate_once, autograph=False)
 
     def train(self, samples, state, is_first, learning_rate, dropout_seed):
         """Metrics of a segment before the update that it causes, and the state after it.
