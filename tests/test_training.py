@@ -21,9 +21,10 @@ from training_runs import CONFIG, PLAN, history, losses, prepared, write_sounds
 from sopilib.checkpoint import load_model
 from sopilib.cli import main
 from sopilib.errors import CheckpointError, RequestError, SampleRNNError
-from sopilib.model import named_variables
+from sopilib.model import SampleRNN, named_variables
 from sopilib.model_folder import find_model
 from sopilib.training.plan import Plan
+from sopilib.training.run_folder import RunFolder
 from sopilib.training.state import STATE_NAME, load_state, save_state
 
 PROJECT = Path(__file__).parent.parent
@@ -263,12 +264,26 @@ def test_a_run_of_prism_is_gone_on_with(sounds, tmp_path):
     assert same_folder.path == run_folder.path and again.position.epoch == 2
 
 
-def test_only_the_newest_checkpoints_and_the_best_are_kept(sounds, tmp_path):
-    plan = dataclasses.replace(PLAN, num_epochs=5, max_checkpoints=2, learning_rate=0.3, warmup_steps=0)
-    training, run_folder = prepared(sounds, tmp_path, plan)
-    training.run()
-    best = training.position.best_epoch
-    assert run_folder.epochs() == sorted({best, *range(training.position.epoch - 1, training.position.epoch + 1)})
+@pytest.mark.parametrize(
+    "max_checkpoints, best_epoch, kept",
+    [
+        (5, None, [4, 5, 6, 7, 8]),
+        (5, 3, [3, 4, 5, 6, 7, 8]),
+        (1, None, [8]),
+        (2, 1, [1, 7, 8]),
+        (None, 3, [1, 2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_the_newest_checkpoints_are_kept_and_the_best(max_checkpoints, best_epoch, kept, tmp_path):
+    run_folder = RunFolder.create(tmp_path, "tiny.config.json", CONFIG, ["samplernn"])
+    model = SampleRNN(CONFIG)
+    for epoch in range(1, 9):
+        best = best_epoch if best_epoch is not None and best_epoch <= epoch else None
+        run_folder.save_model(model, epoch, best, max_checkpoints)
+    assert run_folder.epochs() == kept
+    assert find_model(run_folder.path).prefix.endswith("model.ckpt-8")
+    names = [path.name for path in run_folder.path.glob("model.ckpt-*")]
+    assert len(names) == 2 * len(kept)
 
 
 def test_max_steps_ends_in_mid_epoch_with_a_checkpoint_and_held_out_bits(sounds, tmp_path):

@@ -104,8 +104,8 @@ class RunFolder:
             self.remove_unfinished()
             raise
         others = [e for e in self.epochs() if e not in (epoch, best_epoch)]
-        num_kept = len(others) if max_checkpoints is None else max(0, max_checkpoints - 1)
-        for old in others[: len(others) - num_kept]:
+        num_too_many = 0 if max_checkpoints is None else len(others) - (max_checkpoints - 1)
+        for old in others[: max(0, num_too_many)]:
             self._remove(old)
         self._name_checkpoints(epoch)
 
