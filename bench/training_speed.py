@@ -155,6 +155,7 @@ def optimizer_seconds(model, num_times):
 def main():
     args = arguments()
     config = model_config(args)
+    tf.get_logger().setLevel("ERROR")  # each part is traced, as it should be
     model = SampleRNN(config)
     network = Network(model, args.mixed_precision)
     trainer = Trainer(network, Optimizer(named_variables(model)))

@@ -1,10 +1,13 @@
 """The progress bar: loss in bits per sample, accuracy, samples a second, time left."""
 
+import sys
 import time
 
 from tqdm import tqdm
 
 _FORMAT = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix}"
+# seconds between two states of the bar, on a terminal and in a log file
+_INTERVALS_S = 0.1, 30.0
 # of the newest step in the means that are shown
 _WEIGHT = 0.02
 
@@ -26,6 +29,7 @@ class Progress:
             initial=position.step_in_epoch,
             bar_format=_FORMAT,
             dynamic_ncols=True,
+            mininterval=_INTERVALS_S[not sys.stderr.isatty()],
             leave=False,
         )
         self._num_shown, self._began = 0, None
