@@ -14,7 +14,9 @@ from sopilib.model_folder import find_model
 from sopilib.paths import presets_folder
 from sopilib.quiet_tensorflow import tf
 
-PRESETS = ("gru-linear-skip", "live-large", "live-small", "lstm-linear-skip", "prism")
+PRESETS = (
+    "gru-linear-skip", "live-large", "live-medium", "live-small", "lstm-linear-skip", "prism"
+)
 
 
 @pytest.fixture(scope="module")
