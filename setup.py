@@ -113,7 +113,7 @@ setup(
     version=version(),
     description="SampleRNN as an instrument for Pure Data",
     license="MIT",
-    packages=["sopilib", "sopilib.engine", "samplernn_pd"],
+    packages=["sopilib", "sopilib.engine", "sopilib.training", "samplernn_pd"],
     ext_modules=[engine_build.engine_extension(ROOT)],
     data_files=shared_files(),
     python_requires=">=3.10,<3.14",

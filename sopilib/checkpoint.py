@@ -8,6 +8,7 @@ and shapes. Whatever else is in the file, such as an optimizer's state, is left.
 import glob
 import math
 import os
+import re
 
 import numpy as np
 
@@ -68,8 +69,8 @@ def save_checkpoint(model, prefix):
             file.write(f'all_model_checkpoint_paths: "{name}"\n')
     except (tf.errors.OpError, OSError) as error:
         raise CheckpointError(
-            f"cannot write the checkpoint {prefix}: {_first_line(error)} (choose a "
-            "folder that exists and is writable)"
+            f"cannot write the checkpoint {prefix}: {_write_reason(error)} (choose a folder "
+            "that exists, is writable and has room)"
         ) from error
 
 
@@ -161,5 +162,10 @@ def _check_fit(files, found, expected):
     )
 
 
-def _first_line(error):
-    return " ".join(str(getattr(error, "message", None) or error).split())[:200]
+def _write_reason(error):
+    """What the operating system said, without TensorFlow's name of the operation."""
+    return re.sub(r" *\[Op:.*", "", _first_line(error, None).split("; ")[-1])
+
+
+def _first_line(error, limit=200):
+    return " ".join(str(getattr(error, "message", None) or error).split())[:limit]

@@ -1,4 +1,4 @@
-"""The `samplernn` command: generate, score, info, export, bench, play, demo, doctor.
+"""The `samplernn` command: generate, score, info, export, chunk, train, bench, play, ...
 
 Heavy modules are imported by the commands that need them, so that `--help` and a
 mistyped flag answer at once. A `SampleRNNError` is one line on stderr and exit
@@ -10,11 +10,12 @@ import json
 import sys
 from pathlib import Path
 
-from sopilib import __version__, bench, doctor, paths, play
+from sopilib import __version__, bench, chunk, doctor, paths, play
 from sopilib.envelope import parse_temperature
 from sopilib.errors import AudioError, RecordError, SampleRNNError
 from sopilib.generator import ENGINES
 from sopilib.model_folder import find_model
+from sopilib.training import cli as training_cli
 
 PRECISIONS = ("float32", "int8", "int4")
 _INTERRUPTED = 130
@@ -52,6 +53,10 @@ def _parser():
     _add_model_arguments(command("info", _info, "what a model is"))
     _add_export_arguments(
         command("export", _export, "write a folder that plays without TensorFlow")
+    )
+    chunk.add_arguments(command("chunk", chunk.chunk, "cut recordings into equal chunks"))
+    training_cli.add_arguments(
+        command("train", training_cli.train, "train a model on recordings")
     )
     bench.add_arguments(command("bench", bench.bench, "how fast this machine plays a model"))
     play.add_play_arguments(command("play", play.play, "open the patch in Pure Data"))

@@ -246,7 +246,8 @@ def check_display():
 def model_folders():
     """Returns the folders in `models/`, sorted by name; [] where the project is not installed."""
     try:
-        return sorted(folder for folder in paths.models_folder().iterdir() if folder.is_dir())
+        return sorted(folder for folder in paths.models_folder().iterdir()
+                      if folder.is_dir() and folder != paths.presets_folder())
     except (OSError, SampleRNNError):
         return []
 

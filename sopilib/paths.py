@@ -66,6 +66,15 @@ def models_folder():
     return project_folder() / "models"
 
 
+def presets_folder():
+    """Returns the folder of the configurations to train with. It may be missing.
+
+    Raises:
+        NotInstalledError: see `project_folder`.
+    """
+    return models_folder() / "presets"
+
+
 def pd_program():
     """Returns the path of Pure Data, a str.
 

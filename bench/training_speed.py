@@ -1,0 +1,184 @@
+"""Training speed: samples a second, where the time goes, and how much is multiplied.
+
+    python bench/training_speed.py --preset live-small --batch_size 16 --mixed_precision
+    python bench/training_speed.py --dim 256 --num_rnn_layers 2 --batch_size 16
+
+Random levels, so it needs no recordings. A part's share is the time of its own forward
+and backward pass, measured alone; the rest is what joins them.
+
+Multiply-accumulates of a sample, forward, with dim D, q_levels Q, frame sizes f and b,
+L layers of G gates (3 for a GRU), S samples in a step. The backward pass takes twice that.
+
+    part                          as SampleRNN is written          here
+    embedding convolution         f Q D                            f Q D (Q + D) / S
+    hidden1                       D D                              f D D D / S
+    hidden2, outputs              D D + D Q                        the same
+    frame tier's upsampler        D D                              the same
+    RNN of the frame tier         2 G L D D / f                    the same
+    RNN of the big frame tier     2 G L D D / b                    the same
+    big frame tier's upsampler    D D / f                          the same
+
+What is here divided by S is done once a step: embedding and convolution and hidden1 are
+multiplied into a table of f Q rows, and hidden1 into the upsampler. A sample then only
+adds up f rows of the table. At D 256, L 2, frames 16/64 and S 16 x 1,024 these are
+1,376,256 before and 311,296 now; at PRiSM's default, D 1024, L 4 and S 64 x 1,024,
+9,633,792 and 4,734,976.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import time
+
+import numpy as np
+
+from sopilib.config import ModelConfig, load_config
+from sopilib.model import SampleRNN, named_variables
+from sopilib.paths import presets_folder
+from sopilib.quiet_tensorflow import tf
+from sopilib.training.network import Network, cross_entropy, folding_pays, gather_sum
+from sopilib.training.optimizer import Optimizer
+from sopilib.training.step import Trainer
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="How fast this machine trains a model.")
+    add = parser.add_argument
+    add("--preset", help="of models/presets; without it the following flags")
+    add("--dim", type=int, default=256)
+    add("--num_rnn_layers", type=int, default=2)
+    add("--rnn_type", choices=("gru", "lstm"), default="gru")
+    add("--frame_sizes", type=int, nargs=2, default=[16, 64])
+    add("--seq_len", type=int, default=1024)
+    add("--batch_size", type=int, default=16)
+    add("--mixed_precision", action="store_true")
+    add("--num_steps", type=int, default=10, help="that are measured (default 10)")
+    return parser.parse_args()
+
+
+def model_config(args):
+    """The ModelConfig that the arguments say."""
+    if args.preset:
+        return load_config(presets_folder() / f"{args.preset}.config.json")
+    names = ("dim", "num_rnn_layers", "rnn_type", "frame_sizes", "seq_len")
+    return ModelConfig(**{name: getattr(args, name) for name in names})
+
+
+def multiply_accumulates(config, num_samples):
+    """Multiply-accumulates of a sample by part, as written and here: dict of pairs."""
+    d, q, layers = config.dim, config.q_levels, config.num_rnn_layers
+    f, b = config.frame_sizes
+    gates = 3 if config.rnn_type == "gru" else 4
+    frames = 2 * gates * layers * d * d
+    counts = {
+        "embedding convolution": [f * q * d] * 2,
+        "hidden1": [d * d] * 2,
+        "hidden2, outputs": [d * d + d * q] * 2,
+        "frame upsampler": [d * d] * 2,
+        "frame RNN": [frames // f] * 2,
+        "big frame RNN": [frames // b] * 2,
+        "big frame upsampler": [d * d // f] * 2,
+    }
+    counts["embedding convolution"][1] = f * q * d * q // num_samples
+    if folding_pays(config, num_samples):
+        counts["embedding convolution"][1] = f * q * d * (q + d) // num_samples
+        counts["hidden1"][1] = f * d**3 // num_samples
+    return counts
+
+
+def seconds(function, num_times):
+    """The median time of a call, after two that are not counted."""
+    times = []
+    for k in range(num_times + 2):
+        begin = time.perf_counter()
+        tf.nest.map_structure(lambda tensor: tensor.numpy(), function())
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times[2:])
+
+
+def with_gradients(function, inputs, variables):
+    """A compiled function of nothing: `function` of inputs, forward and backward."""
+
+    def run():
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = tf.nest.flatten(function(*inputs))
+            total = tf.add_n([tf.reduce_sum(output) for output in outputs])
+        gradients = tape.gradient(total, [*inputs, *variables], unconnected_gradients="zero")
+        # a number of each, so that nothing is left out and little is copied
+        return [tf.reduce_sum(tf.convert_to_tensor(gradient)) for gradient in gradients]
+
+    return tf.function(run)
+
+
+def parts(network, samples, num_times):
+    """Seconds of each part's forward and backward pass: dict."""
+    model, config = network.model, network.model.config
+    frame_size, big_frame_size = config.frame_sizes
+    num_seqs, before = samples.shape[0], big_frame_size - frame_size
+    length = samples.shape[1] - big_frame_size
+    folds, state = folding_pays(config, num_seqs * length), model.zero_state(num_seqs)
+    conditioning = tf.zeros([length // frame_size, num_seqs, config.dim])
+    x = tf.random.stateless_normal([length, num_seqs, config.dim], [1, 2])
+    logits = tf.random.stateless_normal([length, num_seqs, config.q_levels], [1, 2])
+    table = network.table(folds)
+    big, frame, mlp = model.big_frame_rnn, model.frame_rnn, model.sample_mlp
+    places = tf.transpose(samples[:, before:-1])
+
+    def big_tier():
+        upsample = tf.convert_to_tensor(big.upsample)
+        return network.frame_tier(big, samples[:, :-big_frame_size], state.big_frame, upsample)[0]
+
+    def frame_tier(conditioning):
+        inputs, upsample = samples[:, before:-frame_size], network.upsampler(folds)
+        return network.frame_tier(frame, inputs, state.frame, upsample, conditioning)[0]
+
+    pieces = {
+        "big frame tier": (big_tier, [], big.trainable_variables),
+        "frame tier": (frame_tier, [conditioning], frame.trainable_variables),
+        "table": (lambda: network.table(folds), [], mlp.trainable_variables),
+        "look-up": (lambda table, x: gather_sum(table, places, x), [table, x], []),
+        "hidden2, outputs": (lambda x: network.logits(x, folds), [x], mlp.trainable_variables),
+        "loss": (lambda y: cross_entropy(y, samples[:, big_frame_size:])[0], [logits], []),
+    }
+    return {name: seconds(with_gradients(*piece), num_times) for name, piece in pieces.items()}
+
+
+def optimizer_seconds(model, num_times):
+    """Seconds of an update of all variables."""
+    optimizer = Optimizer(named_variables(model))
+    gradients = [tf.ones_like(variable) for variable in optimizer.variables]
+    return seconds(tf.function(lambda: optimizer.apply(gradients, 0.0)), num_times)
+
+
+def main():
+    args = arguments()
+    config = model_config(args)
+    tf.get_logger().setLevel("ERROR")  # each part is traced, as it should be
+    model = SampleRNN(config)
+    network = Network(model, args.mixed_precision)
+    trainer = Trainer(network, Optimizer(named_variables(model)))
+    width = config.big_frame_size + config.seq_len
+    levels = np.random.default_rng(0).integers(0, config.q_levels, (args.batch_size, width))
+    samples, state = tf.constant(levels.astype(np.int32)), model.zero_state(args.batch_size)
+    no = tf.constant(False)
+    step = seconds(lambda: trainer.train(samples, state, no, 1e-3, [0, 0])[0], args.num_steps)
+    num_samples = args.batch_size * config.seq_len
+    print(json.dumps(dataclasses.asdict(config)))
+    precision = "bfloat16 products" if args.mixed_precision else "float32"
+    print(f"{precision}, batch {args.batch_size}: {num_samples / step:,.0f} samples/s")
+    times = parts(network, samples, args.num_steps)
+    times["optimizer"] = optimizer_seconds(model, args.num_steps)
+    times["the rest"] = max(0.0, step - sum(times.values()))
+    for name, part_s in times.items():
+        print(f"{name:24}{1000 * part_s:10.1f} ms{100 * part_s / step:6.0f} %")
+    counts = multiply_accumulates(config, num_samples)
+    for name, (written, here) in counts.items():
+        print(f"{name:24}{written:12,} multiply-accumulates a sample, here {here:,}")
+    totals = [sum(pair[k] for pair in counts.values()) for k in (0, 1)]
+    print(f"{'in all':24}{totals[0]:12,} multiply-accumulates a sample, here {totals[1]:,}")
+
+
+if __name__ == "__main__":
+    main()

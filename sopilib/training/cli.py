@@ -1,0 +1,204 @@
+"""`samplernn train`: its flags, PRiSM's and ours, and what they set up."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from sopilib import paths
+from sopilib.config import ModelConfig, load_config
+from sopilib.errors import ConfigError, RequestError
+
+_INTERRUPTED = 130
+_ENDINGS = {
+    "epochs": "all epochs are done",
+    "patience": "no epoch was better for as many as --early_stopping_patience says",
+    "steps": "--max_steps are done",
+    "minutes": "--max_minutes are over",
+    "interrupted": "stopped; the same command goes on from here",
+}
+
+
+def add_arguments(parser):
+    """Add the flags of `samplernn train`."""
+    _add_data_arguments(parser)
+    _add_model_arguments(parser)
+    _add_plan_arguments(parser)
+    _add_checkpoint_arguments(parser)
+    _add_preview_arguments(parser)
+
+
+def _add_data_arguments(parser):
+    add = parser.add_argument
+    add(
+        "--data_dir",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="recordings of any kind, or chunks of them: folders or files",
+    )
+    add("--val_frac", type=float, default=0.1, help="part that is held out (default 0.1)")
+    add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
+
+
+def _add_model_arguments(parser):
+    add = parser.add_argument
+    add("--config_file", type=Path, metavar="FILE.config.json", help="(default: PRiSM's model)")
+    add("--preset", metavar="NAME", help="a shipped configuration, see models/presets")
+
+
+def _add_plan_arguments(parser):
+    add = parser.add_argument
+    add("--num_epochs", type=int, default=100, help="(default 100)")
+    add("--batch_size", type=int, default=64, help="(default 64)")
+    add("--optimizer", default="adam", help="adam, sgd or rmsprop (default adam)")
+    add("--learning_rate", type=float, default=0.001, help="(default 0.001)")
+    add("--lr_schedule", default="constant", help="constant or cosine (default constant)")
+    add("--warmup_steps", type=int, default=0, help="(default 0)")
+    add(
+        "--reduce_learning_rate_after",
+        type=int,
+        metavar="EPOCHS",
+        help="lower it by 10 %% in each epoch after so many",
+    )
+    add("--epsilon", type=float, help="of the optimizer (default: PRiSM's, 1e-4 for adam)")
+    add("--momentum", type=float, default=0.9, help="of sgd and rmsprop (default 0.9)")
+    add("--clip_norm", type=float, default=5.0, help="of the gradients (default 5)")
+    add("--mixed_precision", action="store_true", help="products in bfloat16")
+    add("--max_steps", type=int, help="end after so many steps in all")
+    add("--max_minutes", type=float, help="stop after so many minutes")
+    add("--log_every", type=int, default=50, help="steps between two lines of the history (50)")
+    add("--rng_seed", type=int, default=0, help="of weights, order and dropout (default 0)")
+
+
+def _add_checkpoint_arguments(parser):
+    add = parser.add_argument
+    add("--id", default="default", help="name of the training (default 'default')")
+    add("--logdir_root", type=Path, default=Path("logdir"), help="(default ./logdir)")
+    add("--resume", type=_boolean, default=True, metavar="BOOL", help="(default True)")
+    add(
+        "--resume_from",
+        type=Path,
+        metavar="PATH",
+        help="a run folder to go on with, or a checkpoint whose weights a new run begins with",
+    )
+    add("--checkpoint_every", type=int, default=1, metavar="EPOCHS", help="(default 1)")
+    add("--checkpoint_policy", default="Always", help="Always or Best (default Always)")
+    add(
+        "--max_checkpoints",
+        type=_number_or_none,
+        default=5,
+        help="kept at a time, or None for all (default 5)",
+    )
+    add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
+    add("--monitor", default="val_loss", help="val_loss or loss (default val_loss)")
+    # PRiSM's switch between one line a step and one line in place; ours is a bar
+    add("--verbose", type=_boolean, default=True, help=argparse.SUPPRESS)
+
+
+def _add_preview_arguments(parser):
+    add = parser.add_argument
+    add("--generate", type=_boolean, default=True, metavar="BOOL", help="previews (default True)")
+    add(
+        "--output_dir",
+        type=Path,
+        metavar="DIR",
+        help="where previews go, in a folder named as the --id (default: the run folder)",
+    )
+    add("--output_file_dur", type=float, default=3.0, metavar="S", help="seconds (default 3)")
+    add("--max_generate_per_epoch", type=int, default=1, help="previews a temperature (default 1)")
+    add("--temperature", type=float, nargs="+", help="of the previews (default 0.85 0.95 1.05)")
+    add("--seed", type=Path, metavar="FILE.wav", help="a sound that previews go on from")
+    add("--seed_offset", type=int, default=0, metavar="N", help="samples of it to skip")
+
+
+def _boolean(text):
+    for value in (True, False):
+        if text and str(value).upper().startswith(text.upper()):
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
+
+
+def _number_or_none(text):
+    return None if text.upper() == "NONE" else int(text)
+
+
+def train(args):
+    """Runs `samplernn train`; returns its exit status."""
+    plan = _plan(args)
+    config, config_name = _config(args)
+    from sopilib.training.setup import Sources, prepare
+
+    sources = Sources(
+        data=args.data_dir,
+        logdir=args.logdir_root / args.id,
+        config_name=config_name,
+        resume=args.resume,
+        resume_from=args.resume_from,
+        arguments=["samplernn", *sys.argv[1:]],
+    )
+    training, run_folder = prepare(config, plan, sources, _preview_request(args))
+    reason = training.run()
+    print(f"{_ENDINGS[reason]}\n{run_folder.path}", flush=True)
+    return _INTERRUPTED if reason == "interrupted" else 0
+
+
+def _plan(args):
+    import dataclasses
+
+    from sopilib.training.plan import Plan
+
+    return Plan(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Plan)})
+
+
+def _config(args):
+    """The ModelConfig and the name of its file."""
+    import dataclasses
+
+    if args.config_file is not None and args.preset is not None:
+        raise RequestError("--config_file and --preset together (give one of them)")
+    if args.preset is not None:
+        path = _preset_path(args.preset)
+    else:
+        path = args.config_file
+    config = ModelConfig() if path is None else load_config(path)
+    if args.sample_rate is not None:
+        config = dataclasses.replace(config, sample_rate=args.sample_rate)
+    if config.seq_len % config.big_frame_size:
+        raise ConfigError(
+            f'"seq_len" is {config.seq_len} (set it to a multiple of the upper frame size, '
+            f"{config.big_frame_size})"
+        )
+    name = "default.config.json" if path is None else path.name
+    return config, name if name.endswith(".config.json") else f"{Path(name).stem}.config.json"
+
+
+def _preset_path(name):
+    folder = paths.presets_folder()
+    path = folder / f"{name}.config.json"
+    if not path.is_file():
+        known = sorted(p.name.removesuffix(".config.json") for p in folder.glob("*.config.json"))
+        raise ConfigError(f"no preset {name!r} (choose of {', '.join(known)})")
+    return path
+
+
+def _preview_request(args):
+    """The PreviewRequest, its folder None where that is the run folder; or None for none."""
+    from sopilib.envelope import check_temperature
+    from sopilib.training.preview import TEMPERATURES, PreviewRequest
+
+    if not args.generate:
+        return None
+    if args.max_generate_per_epoch < 1:
+        raise RequestError(
+            f"--max_generate_per_epoch {args.max_generate_per_epoch} (give 1 or more, or "
+            "--generate False)"
+        )
+    return PreviewRequest(
+        temperatures=tuple(map(check_temperature, args.temperature or TEMPERATURES)),
+        num_takes=args.max_generate_per_epoch,
+        dur_s=args.output_file_dur,
+        seed_path=args.seed,
+        seed_offset=args.seed_offset,
+        folder=None if args.output_dir is None else args.output_dir / args.id,
+    )

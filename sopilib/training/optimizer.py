@@ -1,0 +1,90 @@
+"""Optimizers with PRiSM's constants, each variable updated by one fused operation.
+
+The same updates as those of Keras: Adam (Kingma and Ba 2015, section 2, end, with
+epsilon outside the corrected root), SGD and RMSprop with momentum.
+"""
+
+from sopilib.quiet_tensorflow import tf
+
+OPTIMIZERS = ("adam", "sgd", "rmsprop")
+DEFAULT_EPSILON = {"adam": 1e-4, "sgd": 0.0, "rmsprop": 1e-5}
+_SLOTS = {"adam": ("m", "v"), "sgd": ("momentum",), "rmsprop": ("mean_square", "momentum")}
+_BETA_1, _BETA_2, _RHO = 0.9, 0.999, 0.9
+
+
+class Optimizer:
+    """Updates variables along clipped gradients.
+
+    Args:
+      variables: dict from path to tf.Variable.
+      name: one of OPTIMIZERS.
+      epsilon: default PRiSM's, see DEFAULT_EPSILON; of no effect on sgd.
+      momentum: of sgd and rmsprop, 0 <= x < 1.
+      clip_norm: gradients are scaled down to this global norm.
+
+    Attributes:
+      variables: list of those updated, in the order of gradients.
+      slots: dict from 'm/frame_rnn/upsample' and the like to tf.Variable.
+      iterations: tf.Variable int64, updates made so far.
+    """
+
+    def __init__(self, variables, name="adam", epsilon=None, momentum=0.9, clip_norm=5.0):
+        self._paths, self._name = list(variables), name
+        self.variables = list(variables.values())
+        self._epsilon = DEFAULT_EPSILON[name] if epsilon is None else epsilon
+        self._momentum, self._clip_norm = momentum, clip_norm
+        self.iterations = tf.Variable(0, dtype=tf.int64)
+        self.slots = {
+            f"{slot}/{path}": tf.Variable(tf.zeros_like(variable))
+            for slot in _SLOTS[name]
+            for path, variable in variables.items()
+        }
+
+    def apply(self, gradients, learning_rate):
+        """Update the variables; returns the gradients' global norm before clipping.
+
+        Args:
+          gradients: in the order of the variables.
+          learning_rate: float32 ().
+        """
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        norm = tf.linalg.global_norm(gradients)
+        scale = self._clip_norm / tf.maximum(norm, self._clip_norm)
+        self.iterations.assign_add(1)
+        update = getattr(self, f"_{self._name}")
+        for path, variable, gradient in zip(self._paths, self.variables, gradients):
+            slots = [self.slots[f"{slot}/{path}"].handle for slot in _SLOTS[self._name]]
+            update(variable.handle, slots, gradient * scale, learning_rate)
+        return norm
+
+    def _adam(self, variable, slots, gradient, learning_rate):
+        t = tf.cast(self.iterations, tf.float32)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable,
+            m=slots[0],
+            v=slots[1],
+            beta1_power=_BETA_1**t,
+            beta2_power=_BETA_2**t,
+            lr=learning_rate,
+            beta1=_BETA_1,
+            beta2=_BETA_2,
+            epsilon=self._epsilon,
+            grad=gradient,
+        )
+
+    def _sgd(self, variable, slots, gradient, learning_rate):
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable, accum=slots[0], lr=learning_rate, grad=gradient, momentum=self._momentum
+        )
+
+    def _rmsprop(self, variable, slots, gradient, learning_rate):
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=variable,
+            ms=slots[0],
+            mom=slots[1],
+            lr=learning_rate,
+            rho=_RHO,
+            momentum=self._momentum,
+            epsilon=self._epsilon,
+            grad=gradient,
+        )

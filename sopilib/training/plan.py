@@ -1,0 +1,121 @@
+"""How a training goes: its settings, and the learning rate of each step."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from sopilib.errors import RequestError
+from sopilib.training.optimizer import OPTIMIZERS
+
+SCHEDULES = ("constant", "cosine")
+POLICIES = ("Always", "Best")
+MONITORS = ("val_loss", "loss")
+# PRiSM multiplies the learning rate by this in each epoch of its decay
+_EPOCH_DECAY = math.exp(-0.1)
+# what must be the same where a training goes on
+_FIXED = ("batch_size", "optimizer", "rng_seed", "val_frac")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings of a training, PRiSM's defaults; construction validates.
+
+    Attributes:
+      num_epochs: passes over the corpus in all.
+      batch_size: chunks that are trained at a time.
+      optimizer: one of OPTIMIZERS.
+      learning_rate: of the schedule's height, > 0.
+      lr_schedule: 'constant', or 'cosine' down to 0 at the last step.
+      warmup_steps: steps over which the rate rises from 0.
+      reduce_learning_rate_after: epochs after which each one lowers it by 10 %, or None.
+      epsilon: of the optimizer, default PRiSM's.
+      momentum: of sgd and rmsprop.
+      clip_norm: global norm to which gradients are clipped.
+      mixed_precision: products in bfloat16.
+      checkpoint_every: epochs from one checkpoint to the next.
+      checkpoint_policy: 'Always', or 'Best' for those alone that improve on all before.
+      max_checkpoints: that are kept, the best beside the newest; None for all.
+      early_stopping_patience: epochs without improvement after which it ends.
+      monitor: what improves, 'val_loss' or 'loss'.
+      max_steps: of the whole training, or None.
+      max_minutes: of this stretch of it, or None.
+      rng_seed: of weights, order and dropout, int >= 0.
+      val_frac: part of the sound that is held out.
+      log_every: steps from one line of the history to the next.
+
+    Raises:
+      RequestError: a value is out of range.
+    """
+
+    num_epochs: int = 100
+    batch_size: int = 64
+    optimizer: str = "adam"
+    learning_rate: float = 0.001
+    lr_schedule: str = "constant"
+    warmup_steps: int = 0
+    reduce_learning_rate_after: int = None
+    epsilon: float = None
+    momentum: float = 0.9
+    clip_norm: float = 5.0
+    mixed_precision: bool = False
+    checkpoint_every: int = 1
+    checkpoint_policy: str = "Always"
+    max_checkpoints: int = 5
+    early_stopping_patience: int = 3
+    monitor: str = "val_loss"
+    max_steps: int = None
+    max_minutes: float = None
+    rng_seed: int = 0
+    val_frac: float = 0.1
+    log_every: int = 50
+
+    def __post_init__(self):
+        counts = ("num_epochs", "batch_size", "checkpoint_every", "early_stopping_patience")
+        for name in (*counts, "log_every"):
+            self._check(name, getattr(self, name) >= 1, "1 or more")
+        for name in ("max_checkpoints", "max_steps", "reduce_learning_rate_after"):
+            value = getattr(self, name)
+            self._check(name, value is None or value >= 1, "1 or more")
+        self._check("learning_rate", 0 < self.learning_rate < math.inf, "a number above 0")
+        self._check("epsilon", self.epsilon is None or self.epsilon > 0, "a number above 0")
+        self._check("momentum", 0 <= self.momentum < 1, "0 to below 1")
+        self._check("clip_norm", self.clip_norm > 0, "a number above 0")
+        self._check("warmup_steps", self.warmup_steps >= 0, "0 or more")
+        self._check("rng_seed", self.rng_seed >= 0, "0 or more")
+        self._check("val_frac", 0 < self.val_frac < 1, "a part between 0 and 1")
+        minutes = self.max_minutes
+        self._check("max_minutes", minutes is None or minutes > 0, "a number above 0")
+        for name, allowed in (
+            ("optimizer", OPTIMIZERS),
+            ("lr_schedule", SCHEDULES),
+            ("checkpoint_policy", POLICIES),
+            ("monitor", MONITORS),
+        ):
+            self._check(name, getattr(self, name) in allowed, " or ".join(allowed))
+
+    def _check(self, name, is_good, expected):
+        if not is_good:
+            raise RequestError(f"--{name} {getattr(self, name)} (give {expected})")
+
+    def fixed(self):
+        """The settings that a training keeps when it goes on, ready for JSON."""
+        values = dataclasses.asdict(self)
+        return {name: values[name] for name in _FIXED}
+
+    def total_steps(self, steps_per_epoch):
+        """Steps of the whole training."""
+        total = self.num_epochs * steps_per_epoch
+        return total if self.max_steps is None else min(total, self.max_steps)
+
+    def learning_rate_at(self, step, steps_per_epoch):
+        """The learning rate of a step, counted from 0."""
+        rate = self.learning_rate
+        if step < self.warmup_steps:
+            return rate * (step + 1) / self.warmup_steps
+        if self.reduce_learning_rate_after is not None:
+            num_lowered = step // steps_per_epoch - self.reduce_learning_rate_after + 1
+            rate *= _EPOCH_DECAY ** max(0, num_lowered)
+        if self.lr_schedule == "cosine":
+            length = max(1, self.total_steps(steps_per_epoch) - self.warmup_steps)
+            rate *= 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - self.warmup_steps) / length)))
+        return rate

@@ -1,0 +1,110 @@
+"""Previews: what a checkpoint sounds like, at several temperatures, as WAV and PNG."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sopilib import engine
+from sopilib.audio import read_audio, write_audio
+from sopilib.errors import AudioError
+from sopilib.generate import Take, TakeRequest
+from sopilib.model import named_variables
+from sopilib.picture import draw_take
+
+TEMPERATURES = (0.85, 0.95, 1.05)
+
+
+@dataclass(frozen=True)
+class PreviewRequest:
+    """What to make after a checkpoint.
+
+    Attributes:
+      temperatures: a take at each.
+      num_takes: at each temperature.
+      dur_s: seconds of a take.
+      seed_path: of a sound to go on from, or None.
+      seed_offset: samples of it to skip.
+      folder: Path that they are written to.
+    """
+
+    temperatures: tuple = TEMPERATURES
+    num_takes: int = 1
+    dur_s: float = 3.0
+    seed_path: Path = None
+    seed_offset: int = 0
+    folder: Path = None
+
+
+def make_previews(model, epoch, request):
+    """Takes of `model`, with the engine where it is built, the same random seeds each time.
+
+    Returns:
+      A list of (name, float32 (num_samples,), Path of the PNG).
+
+    Raises:
+      AudioError: the seed file cannot be read, or the folder not written.
+    """
+    config = model.config
+    seed_audio, seed_rate = _seed(request)
+    num_seqs = len(request.temperatures) * request.num_takes
+    temperatures = [t for t in request.temperatures for _ in range(request.num_takes)]
+    take = Take(
+        _generator(model, num_seqs),
+        TakeRequest(
+            dur_s=request.dur_s,
+            temperature=tuple(temperatures),
+            seed_audio=seed_audio,
+            seed_rate=seed_rate,
+            rng_seed=0,
+        ),
+    )
+    audio = np.concatenate(list(take), axis=1)  # (num_seqs, num_samples)
+    previews = []
+    for voice, (sound, temperature) in enumerate(zip(audio, temperatures)):
+        name = f"temperature {temperature:g}"
+        number = voice % request.num_takes
+        suffix = f"_{number}" if request.num_takes > 1 else ""
+        path = request.folder / f"epoch_{epoch:04}_t{temperature:g}{suffix}.wav"
+        _write(path, sound, config.sample_rate, f"epoch {epoch}, {name}")
+        previews.append((name + suffix, sound, path.with_suffix(".png")))
+    return previews
+
+
+def _write(path, sound, sample_rate, title):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_audio(path, sound, sample_rate)
+        draw_take(sound, sample_rate, title, path.with_suffix(".png"))
+    except OSError as error:
+        raise AudioError(f"cannot write {path}: {error.strerror or error} (make room)") from error
+
+
+def _seed(request):
+    if request.seed_path is None:
+        return None, None
+    audio, rate = read_audio(request.seed_path)
+    if not 0 <= request.seed_offset < len(audio):
+        raise AudioError(
+            f"--seed_offset {request.seed_offset} lies outside {request.seed_path} of "
+            f"{len(audio)} samples (give 0 to {len(audio) - 1})"
+        )
+    return audio[request.seed_offset :], rate
+
+
+def _generator(model, num_seqs):
+    if not engine.is_built():
+        from sopilib.tensorflow_generator import Generator
+
+        return Generator(model, num_seqs)
+    from sopilib.engine.engine import EngineGenerator
+    from sopilib.engine.fold import fold
+    from sopilib.engine.measure import choose_precision
+    from sopilib.engine.pack import pack
+
+    variables = named_variables(model)
+    folded = fold(model.config, lambda name: variables[name].numpy())
+    precision = choose_precision(model.config, num_seqs, None)
+    if precision == "int4":
+        precision = "int8"  # its calibration takes longer than it saves here
+    return EngineGenerator(model.config, pack(model.config, folded, precision), num_seqs)

@@ -1,0 +1,178 @@
+"""Recurrent layers over a sequence, with gradients written out by hand.
+
+What makes them fast: the input's product is done for all frames at once before the
+loop, and in the backward pass each step does only what the step before it needs, one
+product with the recurrent kernel; the gradient of that kernel is a single product
+after the loop. Both loops are compiled by XLA.
+
+Shapes: F is a number of frames, N of sequences; sequences are time-major.
+"""
+
+from sopilib.quiet_tensorflow import tf
+
+
+def run_cell(cell, x, state):
+    """Runs a `GRUCell` or `LSTMCell` over frames.
+
+    Args:
+      cell: of `sopilib.model`.
+      x: float32 (F, N, gates * dim), what `cell.project` makes of the frames.
+      state: float32 (parts, N, dim) before the first frame.
+
+    Returns:
+      Outputs float32 (F, N, dim), and the state (parts, N, dim) after the last frame.
+    """
+    kernel = tf.convert_to_tensor(cell.recurrent_kernel)
+    if cell.parts == 1:
+        outputs = _gru(x, state[0], kernel, cell.bias[1])
+        return outputs, outputs[-1][tf.newaxis]
+    outputs, c = _lstm(x, state[0], state[1], kernel)
+    return outputs, tf.stack([outputs[-1], c])
+
+
+def _loop(step, num_frames, carry, shapes, backward=False):
+    """Runs `step` over frames, first to last or back.
+
+    Args:
+      step: of the frame's index and the carried tensors, returns them for the next
+        frame and a list of what is to be kept of this one.
+      num_frames: F.
+      carry: tuple of tensors.
+      shapes: those of what is kept.
+
+    Returns:
+      What is carried out, and a list of what was kept, each (F, *shape).
+    """
+    arrays = [tf.TensorArray(tf.float32, num_frames, element_shape=shape) for shape in shapes]
+
+    def body(i, carry, arrays):
+        t = num_frames - 1 - i if backward else i
+        carry, kept = step(t, *carry)
+        return i + 1, carry, [array.write(t, value) for array, value in zip(arrays, kept)]
+
+    _, carry, arrays = tf.while_loop(
+        lambda i, *_: i < num_frames, body, (0, carry, arrays), maximum_iterations=num_frames
+    )
+    return carry, [array.stack() for array in arrays]
+
+
+def _shifted(h_first, outputs):
+    """The state before each frame: (F, N, dim)."""
+    return tf.concat([h_first[tf.newaxis], outputs[:-1]], axis=0)
+
+
+def _kernel_gradient(states, d_gates):
+    """Gradient (dim, gates * dim) of the recurrent kernel, from all frames at once."""
+    dim, width = states.shape[-1], d_gates.shape[-1]
+    return tf.matmul(tf.reshape(states, [-1, dim]), tf.reshape(d_gates, [-1, width]), transpose_a=True)
+
+
+@tf.custom_gradient
+def _gru(x, h_first, kernel, bias):
+    """Outputs (F, N, dim) of a GRU with the reset gate after the product."""
+    arguments = map(tf.stop_gradient, (x, h_first, kernel, bias))  # no tape looks inside
+    outputs, gates = _gru_forward(*arguments)
+
+    def gradient(d_outputs):
+        # transposed out here, once: XLA would do it in every step
+        return _gru_backward(d_outputs, h_first, outputs, gates, tf.transpose(kernel))
+
+    return outputs, gradient
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _gru_forward(x, h_first, kernel, bias):
+    num_frames, num_seqs, width = x.shape
+    dim = width // 3
+
+    def step(t, h):
+        x_z, x_r, x_c = tf.split(x[t], 3, axis=-1)
+        h_z, h_r, h_c = tf.split(tf.matmul(h, kernel) + bias, 3, axis=-1)
+        z, r = tf.sigmoid(x_z + h_z), tf.sigmoid(x_r + h_r)
+        candidate = tf.tanh(x_c + r * h_c)
+        h = z * h + (1.0 - z) * candidate
+        return (h,), [h, tf.concat([z, r, candidate, h_c], axis=-1)]
+
+    _, kept = _loop(step, num_frames, (h_first,), [(num_seqs, dim), (num_seqs, 4 * dim)])
+    return kept
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _gru_backward(d_outputs, h_first, outputs, gates, transposed):
+    num_frames, num_seqs, dim = outputs.shape
+    before = _shifted(h_first, outputs)
+
+    def step(t, d_h):
+        z, r, candidate, h_c = tf.split(gates[t], 4, axis=-1)
+        d_h += d_outputs[t]
+        d_z = d_h * (before[t] - candidate) * z * (1.0 - z)
+        d_c = d_h * (1.0 - z) * (1.0 - candidate * candidate)
+        d_r = d_c * h_c * r * (1.0 - r)
+        d_recurrent = tf.concat([d_z, d_r, d_c * r], axis=-1)
+        d_h = d_h * z + tf.matmul(d_recurrent, transposed)
+        return (d_h,), [d_recurrent, d_c]
+
+    shapes = [(num_seqs, 3 * dim), (num_seqs, dim)]
+    zeros = tf.zeros([num_seqs, dim])
+    (d_first,), (d_recurrent, d_c) = _loop(step, num_frames, (zeros,), shapes, backward=True)
+    d_x = tf.concat([d_recurrent[..., : 2 * dim], d_c], axis=-1)
+    d_bias = tf.reduce_sum(d_recurrent, axis=[0, 1])
+    return d_x, d_first, _kernel_gradient(before, d_recurrent), d_bias
+
+
+@tf.custom_gradient
+def _lstm(x, h_first, c_first, kernel):
+    """Outputs (F, N, dim) of an LSTM, and its last cell (N, dim)."""
+    arguments = map(tf.stop_gradient, (x, h_first, c_first, kernel))  # no tape looks inside
+    outputs, cells, gates = _lstm_forward(*arguments)
+
+    def gradient(d_outputs, d_c_last):
+        return _lstm_backward(
+            d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, tf.transpose(kernel)
+        )
+
+    return (outputs, cells[-1]), gradient
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _lstm_forward(x, h_first, c_first, kernel):
+    num_frames, num_seqs, width = x.shape
+    dim = width // 4
+
+    def step(t, h, c):
+        i, f, candidate, o = tf.split(x[t] + tf.matmul(h, kernel), 4, axis=-1)
+        i, f, candidate, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(candidate), tf.sigmoid(o)
+        c = f * c + i * candidate
+        h = o * tf.tanh(c)
+        return (h, c), [h, c, tf.concat([i, f, candidate, o], axis=-1)]
+
+    shapes = [(num_seqs, dim), (num_seqs, dim), (num_seqs, width)]
+    _, kept = _loop(step, num_frames, (h_first, c_first), shapes)
+    return kept
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _lstm_backward(d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, transposed):
+    num_frames, num_seqs, dim = outputs.shape
+    cells_before = _shifted(c_first, cells)
+
+    def step(t, d_h, d_c):
+        i, f, candidate, o = tf.split(gates[t], 4, axis=-1)
+        squashed = tf.tanh(cells[t])
+        d_h += d_outputs[t]
+        d_c += d_h * o * (1.0 - squashed * squashed)
+        d_gates = tf.concat(
+            [
+                d_c * candidate * i * (1.0 - i),
+                d_c * cells_before[t] * f * (1.0 - f),
+                d_c * i * (1.0 - candidate * candidate),
+                d_h * squashed * o * (1.0 - o),
+            ],
+            axis=-1,
+        )
+        return (tf.matmul(d_gates, transposed), d_c * f), [d_gates]
+
+    carry = tf.zeros([num_seqs, dim]), d_c_last
+    shapes = [(num_seqs, 4 * dim)]
+    (d_h, d_c), (d_x,) = _loop(step, num_frames, carry, shapes, backward=True)
+    return d_x, d_h, d_c, _kernel_gradient(_shifted(h_first, outputs), d_x)

@@ -1,0 +1,72 @@
+"""One training step and one validation step, compiled."""
+
+import math
+from typing import NamedTuple
+
+from sopilib.model import RNNState
+from sopilib.quiet_tensorflow import tf
+
+NATS_PER_BIT = math.log(2.0)
+
+
+class Metrics(NamedTuple):
+    """Means over a segment's samples: nats, and the part whose likeliest level was right."""
+
+    nats: tf.Tensor
+    accuracy: tf.Tensor
+
+
+class Trainer:
+    """Takes steps: a segment of samples in, variables updated, RNN state out.
+
+    Args:
+      network: Network.
+      optimizer: Optimizer of the variables in `network.model`.
+    """
+
+    def __init__(self, network, optimizer):
+        self._network, self._optimizer = network, optimizer
+        self._train = tf.function(self._train_once, autograph=False)
+        self._validate = tf.function(self._validate_once, autograph=False)
+
+    def train(self, samples, state, is_first, learning_rate, dropout_seed):
+        """Metrics of a segment before the update that it causes, and the state after it.
+
+        Args:
+          samples: int32 (num_seqs, big_frame_size + seq_len).
+          state: RNNState that the segment before left.
+          is_first: bool (), begin with a clean state instead.
+          learning_rate: a number.
+          dropout_seed: int32 (2,), used where the config has dropout.
+        """
+        rate = tf.constant(learning_rate, tf.float32)
+        return self._train(samples, state, is_first, rate, tf.constant(dropout_seed))
+
+    def validate(self, samples, state, is_first):
+        """Nats and right guesses of each sequence, float32 (num_seqs,), and the state.
+
+        Without dropout; nothing is updated.
+        """
+        return self._validate(samples, state, is_first)
+
+    def _train_once(self, samples, state, is_first, learning_rate, dropout_seed):
+        config = self._network.model.config
+        if not config.rnn_dropout:
+            dropout_seed = None
+        variables = self._optimizer.variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            loss = self._network.loss(samples, _cleared(state, is_first), dropout_seed)
+            num_samples = samples.shape[0] * (samples.shape[1] - config.big_frame_size)
+            nats = tf.reduce_sum(loss.nats) / num_samples
+        self._optimizer.apply(tape.gradient(nats, variables), learning_rate)
+        accuracy = tf.reduce_sum(loss.num_correct) / num_samples
+        return Metrics(nats, accuracy), loss.state
+
+    def _validate_once(self, samples, state, is_first):
+        loss = self._network.loss(samples, _cleared(state, is_first))
+        return loss.nats, loss.num_correct, loss.state
+
+
+def _cleared(state, is_first):
+    return RNNState(*(tf.where(is_first, 0.0, part) for part in state))
