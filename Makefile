@@ -6,7 +6,7 @@ TESTS ?= tests
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo play test clean
+.PHONY: help install demo play test deken clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ play: install ## open the patch
 test: ## all tests, those in a real Pd included
 	@sh install.sh test
 	@.venv/bin/python -m pytest $(TESTS)
+
+deken: install ## a package for Pd's "Find externals", in dist/
+	@sh pd/deken/package.sh
 
 clean: ## remove everything that was made
 	rm -rf .venv build dist *.egg-info demo.wav demo.png pd/pyext/pyext.pd_* samplernn_pd/worker_python.txt

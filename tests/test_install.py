@@ -31,11 +31,11 @@ def test_make_alone_lists_what_there_is_to_make(checkout):
     listing = run("make", folder=checkout)
     assert listing.returncode == 0
     assert [line.split()[1] for line in listing.stdout.splitlines()] == [
-        "help", "install", "demo", "play", "test", "clean"]
+        "help", "install", "demo", "play", "test", "deken", "clean"]
 
 
 @pytest.mark.parametrize("python", ["/no/such/python", "false"])
-@pytest.mark.parametrize("target", ["install", "demo", "play", "test"])
+@pytest.mark.parametrize("target", ["install", "demo", "play", "test", "deken"])
 def test_a_python_that_does_not_fit_is_refused_before_anything_is_installed(
         checkout, target, python):
     result = run("make", target, f"PYTHON={python}", folder=checkout)

@@ -7,6 +7,7 @@ import pytest
 
 import pd_host
 import pd_layout
+from sopilib import __version__
 
 PD_FOLDER = pathlib.Path(__file__).resolve().parent.parent / "pd"
 PATCHES = sorted(PD_FOLDER.glob("*.pd"))
@@ -56,7 +57,8 @@ def _passes_over(line, rect):
 
 
 def test_there_are_patches_to_check():
-    assert {"samplernn", "samplernn-help", "demo"} <= {path.stem for path in PATCHES}
+    assert {"samplernn", "samplernn-help", "samplernn~", "samplernn~-help",
+            "samplernn-meta", "demo"} <= {path.stem for path in PATCHES}
 
 
 @pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
@@ -148,3 +150,9 @@ def test_the_page_and_its_guide_fit_a_small_screen():
     for name in ("samplernn", "guide"):
         width, height = sizes[name]
         assert width <= 1200 and height <= 760
+
+
+def test_the_helps_and_the_package_state_the_version_of_the_project():
+    assert f"VERSION {__version__}," in (PD_FOLDER / "samplernn-meta.pd").read_text()
+    for name in ("samplernn-help", "samplernn~-help"):
+        assert f"samplernn {__version__}," in (PD_FOLDER / f"{name}.pd").read_text()

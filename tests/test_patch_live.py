@@ -70,7 +70,7 @@ class LivePatch(PdHost):
         self.send("to-file", "stop")
         self.send("pd", "dsp", 0)
         self.sync()
-        while not self._file.stat().st_size > 1000:
+        while not is_complete(self._file):  # Pd writes it in a thread of its own
             self.sync()
         return np.frombuffer(wave_samples(self._file), np.float32)
 
@@ -85,6 +85,13 @@ class LivePatch(PdHost):
         lines = [line.removeprefix("status: ") for line in self.console.splitlines()
                  if line.startswith("status: ")]
         return [line for line in lines if line.split()[0] not in ("streaming", "progress")]
+
+
+def is_complete(path):
+    """Whether the WAVE file is as long as its header says."""
+    content = path.read_bytes()
+    start = content.find(b"data") + 8
+    return 0 < int.from_bytes(content[start - 4:start], "little") == len(content) - start
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Makes a package for Pd's "Find externals" in dist/; `package.sh FOLDER` only lays out in
+# FOLDER/samplernn what would be in it. Its patches, class, loader and model lie flat in
+# one folder, which is what Pd's search path is set to. Nothing is uploaded.
+set -eu
+cd "$(dirname "$0")/../.."
+version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' sopilib/__init__.py)
+
+fail() {
+    echo "package.sh: $*" >&2
+    exit 1
+}
+
+copy() {
+    mkdir -p "$1"
+    destination=$1
+    shift
+    for file in "$@"; do
+        if [ ! -e "$file" ]; then fail "no $file (run: make install)"; fi
+        cp "$file" "$destination"
+    done
+}
+
+lay_out() {
+    loader=$(find pd/pyext -name 'pyext.pd_*')
+    copy "$1" pd/*.pd pd/deken/README.txt LICENSE
+    copy "$1/pyext" "${loader:-pd/pyext/pyext.pd_linux}" pd/pyext/pyext-help.pd
+    copy "$1/samplernn_pd" samplernn_pd/*.py
+    copy "$1/sopilib" sopilib/*.py
+    copy "$1/sopilib/engine" sopilib/engine/*.py
+    for engine in sopilib/engine/native.*.so; do
+        if [ -e "$engine" ]; then
+            copy "$1/sopilib/engine" "$engine"
+            strip -x "$1/$engine"
+        fi
+    done
+    copy "$1/preludes" models/preludes/README.md models/preludes/*.config.json \
+        models/preludes/checkpoint models/preludes/*.index models/preludes/*.data-*
+}
+
+pack() {
+    .venv/bin/deken --version >/dev/null 2>&1 ||
+        .venv/bin/python -m pip install --quiet --ignore-requires-python deken
+    .venv/bin/deken package --version "$version" --objects pd/deken/objects.txt \
+        --extra-arch-files build/deken/samplernn/pyext/pyext.pd_* \
+        --no-sign-gpg --output-dir dist build/deken/samplernn
+}
+
+if [ $# -gt 0 ]; then
+    lay_out "$1/samplernn"
+else
+    rm -rf build/deken
+    mkdir -p dist
+    lay_out build/deken/samplernn
+    pack
+fi
