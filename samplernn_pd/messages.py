@@ -12,7 +12,7 @@ from sopilib.errors import RequestError
 from samplernn_pd.flags import parse_flags
 
 MAX_VOICES = 64
-LATENCY_MS = (20, 2000)
+LATENCY_MS = (40, 2000)
 _LOAD_USAGE = "load DIR [voices N] [precision P] [threads N] [engine E]"
 
 

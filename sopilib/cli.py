@@ -275,9 +275,9 @@ def _write_take(take, model, output_path, output_paths):
     try:
         with tqdm(total=total_s, bar_format=bar_format) as bar:
             num_made = 0
-            for chunk in take:
-                chunks.append(chunk)
-                num_made += chunk.shape[1]
+            for made in take:
+                chunks.append(made)
+                num_made += made.shape[1]
                 bar.n = num_made / take.sample_rate  # a sum of quotients may pass the total
                 bar.update(0)
     except KeyboardInterrupt:
