@@ -121,7 +121,7 @@ _OPENING = """0 live-file open -bytes 4 {}
 
 
 def _run_pd(patch, limit_s, *messages):
-    command = ["pd", "-nogui", "-noprefs", "-nosound", "-nrt", "-stderr", "-r", str(RATE)]
+    command = ["pd", "-nogui", "-noprefs", "-nosound", "-rt", "-stderr", "-r", str(RATE)]
     for message in messages:
         command += ["-send", message]
     env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}

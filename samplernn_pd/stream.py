@@ -18,7 +18,7 @@ from sopilib.errors import RequestError
 REPORT_EVERY_S = 0.2
 MAX_RING_SAMPLES = 1 << 19
 _POLLS_WITHOUT_POSITION = 50
-_TOLD_EVERY_S = 0.004
+_TOLD_PER_LATENCY = 16  # times that the worker hears how far play has come
 
 
 class StreamInPd:
@@ -117,7 +117,7 @@ class StreamInPd:
         self._send_new_curve()
         self._check_position()
         num_played = self._num_played()
-        if num_played - self._told_played >= _TOLD_EVERY_S * self._sample_rate:
+        if num_played - self._told_played >= self._latency // _TOLD_PER_LATENCY:
             self._told_played = num_played
             self._send(protocol.Played(self.number, num_played))
 

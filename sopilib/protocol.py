@@ -300,7 +300,7 @@ def encode(message):
     Raises:
         ProtocolError: the header or the payload is too large for a frame.
     """
-    fields = dataclasses.asdict(message)
+    fields = dict(vars(message))
     payload = fields.pop("payload", b"")
     header = json.dumps({"type": type_of(message), **fields}).encode()
     _check_sizes(len(header), len(payload))
