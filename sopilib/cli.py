@@ -1,4 +1,4 @@
-"""The `samplernn` command: generate, score, info, export, chunk, train, bench, play, ...
+"""The `samplernn` command: generate, sweep, score, info, export, train, ...
 
 Heavy modules are imported by the commands that need them, so that `--help` and a
 mistyped flag answer at once. A `SampleRNNError` is one line on stderr and exit
@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from sopilib import __version__, bench, chunk, doctor, paths, play
+from sopilib import __version__, bench, chunk, doctor, paths, play, sweep
 from sopilib.envelope import parse_temperature
 from sopilib.errors import AudioError, RecordError, SampleRNNError
 from sopilib.generator import ENGINES
@@ -47,6 +47,9 @@ def _parser():
         return added
 
     _add_generate_arguments(command("generate", _generate, "make sound, into WAV files"))
+    _add_sweep_arguments(
+        command("sweep", _sweep, "the same take at several temperatures, side by side")
+    )
     _add_score_arguments(
         command("score", _score, "bits per sample that a model needs for sound files")
     )
@@ -138,6 +141,11 @@ def _add_generate_arguments(parser):
         help="skip so many samples of the seed file (default 0)",
     )
     add("--rng_seed", type=int, metavar="N", help="the same N gives the same take")
+
+
+def _add_sweep_arguments(parser):
+    _add_model_arguments(parser)
+    sweep.add_arguments(parser)
 
 
 def _add_export_arguments(parser):
@@ -292,6 +300,10 @@ def _write_take(take, model, output_path, output_paths):
         )
     print(f"{record_path}: samplernn generate --from {record_path} makes the same take again")
     return status
+
+
+def _sweep(args):
+    return sweep.sweep(_find_model(args), args)
 
 
 def _score(args):
