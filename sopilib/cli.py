@@ -16,6 +16,7 @@ from sopilib.errors import AudioError, RecordError, SampleRNNError
 from sopilib.generator import ENGINES
 from sopilib.model_folder import find_model
 from sopilib.training import cli as training_cli
+from sopilib.training import report
 
 PRECISIONS = ("float32", "int8", "int4")
 _INTERRUPTED = 130
@@ -60,6 +61,9 @@ def _parser():
     chunk.add_arguments(command("chunk", chunk.chunk, "cut recordings into equal chunks"))
     training_cli.add_arguments(
         command("train", training_cli.train, "train a model on recordings")
+    )
+    report.add_arguments(
+        command("report", report.report, "a training on one page: curves, settings, previews")
     )
     bench.add_arguments(command("bench", bench.bench, "how fast this machine plays a model"))
     play.add_play_arguments(command("play", play.play, "open the patch in Pure Data"))

@@ -62,7 +62,7 @@ def draw_takes(sounds, sample_rate, title, titles, path):
         image = _draw_spectrogram(axes, sound, sample_rate)
         axes.set_title(name, fontsize=10)
         axes.label_outer()
-    figure.colorbar(image, ax=list(used), label="level (dBFS)", aspect=30 * rows)
+    figure.colorbar(image, ax=list(used), label="level (dBFS)", fraction=0.02)
     figure.savefig(path, dpi=DOTS_PER_INCH, format="png")
 
 
