@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from sopilib import __version__, bench, chunk, doctor, paths, play, sweep
+from sopilib import __version__, audition, bench, chunk, doctor, paths, play, sweep
 from sopilib.envelope import parse_temperature
 from sopilib.errors import AudioError, RecordError, SampleRNNError
 from sopilib.generator import ENGINES
@@ -64,6 +64,9 @@ def _parser():
     )
     report.add_arguments(
         command("report", report.report, "a training on one page: curves, settings, previews")
+    )
+    audition.add_arguments(
+        command("audition", _audition, "which checkpoint of a training to play, and why")
     )
     bench.add_arguments(command("bench", bench.bench, "how fast this machine plays a model"))
     play.add_play_arguments(command("play", play.play, "open the patch in Pure Data"))
@@ -308,6 +311,10 @@ def _write_take(take, model, output_path, output_paths):
 
 def _sweep(args):
     return sweep.sweep(_find_model(args), args)
+
+
+def _audition(args):
+    return audition.audition(args, _search_folders())
 
 
 def _score(args):
