@@ -4,6 +4,7 @@ import base64
 import html.parser
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -109,6 +110,17 @@ def test_a_run_without_epochs_and_previews_has_a_page(run, tmp_path):
     assert main(["report", str(tmp_path)]) == 0
     assert "<p>There are none yet.</p>" in (tmp_path / "report.html").read_text()
     assert main(["report", str(tmp_path), "--output", str(tmp_path / "a.png")]) == 0
+
+
+def test_a_preview_that_is_still_being_written_is_left_out(run, tmp_path):
+    previews = shutil.copytree(run / "previews", tmp_path / "previews")
+    picture = previews / "epoch_0003_t1.png"
+    picture.write_bytes(picture.read_bytes()[:-100])
+    (previews / "epoch_0003_t0.9.png").unlink()
+    page = ["report", str(run), "--previews", str(previews), "--output"]
+    assert main([*page, str(tmp_path / "page.html")]) == 0
+    assert len(Page((tmp_path / "page.html").read_text()).sources("audio")) == 4
+    assert main([*page, str(tmp_path / "page.png")]) == 0
 
 
 def test_of_many_epochs_the_first_the_best_and_the_last_are_shown(run):

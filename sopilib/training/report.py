@@ -20,6 +20,7 @@ from sopilib.training.history import HISTORY_NAME, read_history
 MAX_EPOCHS = 8
 _MAX_EPOCHS_IN_PNG = 4
 _PREVIEW = re.compile(r"epoch_(\d+)_t([\d.e+-]+?)(?:_(\d+))?\.wav")
+_PNG_END = b"IEND\xaeB`\x82"
 _PICTURE_WIDTH = 770  # dots
 _COLORS = 64  # of a picture, so that a page of many is not too large
 _STYLE = """body { font: 16px/1.5 sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em }
@@ -142,9 +143,14 @@ def _find_previews(folder):
     previews = [
         Preview(int(match[1]), float(match[2]), int(match[3] or 0), path)
         for match, path in matches
-        if match and path.with_suffix(".png").is_file()
+        if match and _is_whole_png(path.with_suffix(".png"))
     ]
     return sorted(previews, key=lambda p: (p.epoch, p.temperature, p.number))
+
+
+def _is_whole_png(path):
+    """False for one that is not there, or that the training is still writing."""
+    return path.is_file() and path.read_bytes().endswith(_PNG_END)
 
 
 def shown_epochs(run, limit):
