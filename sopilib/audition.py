@@ -214,28 +214,33 @@ def _generator(files):
 
 def _make_takes(files, temperatures, args):
     """Makes a checkpoint's takes and writes them; dict from temperature to (num_samples,)."""
-    from sopilib.audio import write_audio
     from sopilib.generate import Take, TakeRequest
-    from sopilib.picture import draw_take
 
     generator, name = _generator(files), Path(files.prefix or files.folder).name
     takes = {}
     for temperature in temperatures:
         request = TakeRequest(dur_s=args.dur, temperature=(temperature,), rng_seed=args.rng_seed)
-        take = Take(generator, request)
-        takes[temperature] = np.concatenate(list(take), axis=1)[0]
+        takes[temperature] = np.concatenate(list(Take(generator, request)), axis=1)[0]
         path = args.output_dir / f"{name}_t{temperature:g}.wav"
-        try:
-            args.output_dir.mkdir(parents=True, exist_ok=True)
-            write_audio(path, takes[temperature], take.sample_rate)
-            title = f"{name}, temperature {temperature:g}"
-            draw_take(takes[temperature], take.sample_rate, title, path.with_name(f"{path.stem}.png"))
-        except OSError as error:
-            raise AudioError(
-                f"cannot write {path}: {error.strerror} (choose another --output_dir)"
-            ) from error
-        print(f"{name} at temperature {temperature:g}", file=sys.stderr, flush=True)
+        title = f"{name}, temperature {temperature:g}"
+        _write(takes[temperature], files.config.sample_rate, title, path)
+        print(title, file=sys.stderr, flush=True)
     return takes
+
+
+def _write(sound, sample_rate, title, path):
+    """Writes a take and, beside it, its picture, into a folder that is made if missing."""
+    from sopilib.audio import write_audio
+    from sopilib.picture import draw_take
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_audio(path, sound, sample_rate)
+        draw_take(sound, sample_rate, title, path.with_name(f"{path.stem}.png"))
+    except OSError as error:
+        raise AudioError(
+            f"cannot write {path}: {error.strerror} (choose another --output_dir)"
+        ) from error
 
 
 def ranked(auditions):

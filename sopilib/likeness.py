@@ -44,8 +44,13 @@ MAX_PIECES = 40
 MAX_FRAMES = 40_000  # of the corpus, from all over
 # what each measure may come to in any corpus, in its unit above
 LEAST = {
-    "spectrum": 6.0, "level": 6.0, "silence": 0.1, "noise": 0.005, "loop": 0.1, "stuck": 0.02
-}  # fmt: skip
+    "spectrum": 6.0,
+    "level": 6.0,
+    "silence": 0.1,
+    "noise": 0.005,
+    "loop": 0.1,
+    "stuck": 0.02,
+}
 _TINY = 1e-12  # of power
 
 

@@ -38,7 +38,7 @@ def test_more_of_the_corpus_kind_holds(yardstick):
 def test_silence_is_silent_throughout(yardstick):
     likeness = yardstick.measure(np.zeros(len(TIMES)))
     assert likeness.measures["silence"] == 1.0
-    assert likeness.measures["loop"] == likeness.measures["noise"] == likeness.measures["stuck"] == 0
+    assert [likeness.measures[name] for name in ("loop", "noise", "stuck")] == [0, 0, 0]
     assert "silence for 100 % of the time (limit 10)" in likeness.reasons
 
 

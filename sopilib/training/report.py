@@ -300,7 +300,7 @@ def png_report(run):
 
     epochs = shown_epochs(run, _MAX_EPOCHS_IN_PNG)[::-1]
     rows = [[p for p in run.previews if p.epoch == epoch] for epoch in epochs]
-    heights = [3.0, 8.0] + [2.6] * len(rows)
+    heights = [2.0, 8.0] + [2.6] * len(rows)
     figure = Figure(figsize=(11, sum(heights)), layout="constrained")
     head, curves, *strips = figure.subfigures(len(heights), 1, height_ratios=heights)
     head.suptitle(f"Training {run.folder.parent.name}, {run.folder.name}", fontsize=13)
