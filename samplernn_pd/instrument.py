@@ -16,7 +16,7 @@ import os
 import threading
 import time
 
-from samplernn_pd import messages, requests
+from samplernn_pd import grammar, messages, requests
 from samplernn_pd.client import WorkerClient, WorkerGone
 from samplernn_pd.outbox import Outbox
 from samplernn_pd.settings import Settings
@@ -161,7 +161,7 @@ class Instrument:
     # Messages
 
     def _parse_and_obey(self, selector, atoms):
-        self._obey(messages.parse(selector, atoms))
+        self._obey(grammar.parse(selector, atoms))
 
     def _obey(self, message):
         if self._must_wait(message):

@@ -18,7 +18,7 @@ import time
 import traceback
 from pathlib import Path
 
-from sopilib import __version__, protocol
+from sopilib import __version__, frames, protocol
 from sopilib.errors import ProtocolError, RequestError, SampleRNNError
 
 log = logging.getLogger("samplernn.worker")
@@ -314,7 +314,7 @@ def _first_line(error):
 
 def read_requests(stream, inbox):
     """Puts the messages on the raw `stream` into `inbox`; ends the process at its end."""
-    decoder = protocol.Decoder()
+    decoder = frames.Decoder()
     try:
         while data := stream.read(READ_BYTES):
             for message in decoder.feed(data):
@@ -342,7 +342,7 @@ def _private_stdout():
 
 def _sender(stream):
     def send(message):
-        view = memoryview(protocol.encode(message))
+        view = memoryview(frames.encode(message))
         while view:
             view = view[stream.write(view) :]
 
