@@ -4,6 +4,7 @@ import json
 import math
 import struct
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,12 @@ TIME_LIMIT_S = 120
 
 def receive(client, *wanted):
     """The next event that is one of the classes `wanted`; any failure else ends the test."""
+    deadline = time.monotonic() + TIME_LIMIT_S
     while True:
         event = client.next_event()
         if event is None:
-            client.wait(TIME_LIMIT_S)
+            assert time.monotonic() < deadline, f"none of {wanted} has come"
+            client.wait(1.0)
         elif isinstance(event, wanted):
             return event
         else:
