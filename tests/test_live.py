@@ -33,7 +33,7 @@ class Listener:
     """Begins a stream at the model's rate and hears it.
 
     Attributes:
-        ahead: samples in the latency.
+        ahead, chunk: samples in the latency and in a chunk.
         sound: all that has come.
     """
 
@@ -41,8 +41,9 @@ class Listener:
 
     def __init__(self, client, ahead=AHEAD, **fields):
         Listener.number += 1
-        self._client, self.number, self.ahead = client, Listener.number, ahead
-        self.sound, self._num_heard = np.zeros(0, np.float32), 0
+        self._client, self.number = client, Listener.number
+        self.ahead, self.chunk = ahead, CHUNK
+        self.sound, self._num_heard, self._is_over = np.zeros(0, np.float32), 0, False
         fields = {"take": self.number, "latency_s": LATENCY_S, "rng_seed": 5, **fields}
         client.send(protocol.Generate(**fields))
         self.started = receive(client, protocol.Started)
@@ -56,7 +57,7 @@ class Listener:
 
     def receive(self):
         """Receives until no further chunk fits the latency, and sees that none comes."""
-        while len(self.sound) + CHUNK <= self._num_heard + self.ahead:
+        while len(self.sound) + self.chunk <= self._num_heard + self.ahead:
             self._add(receive(self._client, protocol.Chunk))
         for _ in range(10):
             self._client.send(protocol.SaveState(99))
@@ -73,6 +74,10 @@ class Listener:
         return self.sound[begin : begin + num_samples]
 
     def stop(self):
+        """Ends the stream if it has not been."""
+        if self._is_over:
+            return
+        self._is_over = True
         self._client.send(protocol.Stop())
         while isinstance(event := receive(self._client, protocol.Chunk, protocol.Stopped),
                          protocol.Chunk):
@@ -87,7 +92,7 @@ class Listener:
 
 @pytest.fixture
 def listen(client):
-    """Begins streams; all are stopped at the end of the test."""
+    """Begins streams; the last is stopped at the end of the test."""
     begun = []
 
     def begin(**fields):
@@ -95,7 +100,8 @@ def listen(client):
         return begun[-1]
 
     yield begin
-    begun[-1].stop()
+    for stream in begun:
+        stream.stop()
 
 
 def take_of(client, num_samples, **fields):
@@ -108,7 +114,6 @@ def test_a_stream_has_no_length_and_is_the_take_that_never_ends(client, listen):
     stream.play_on(20000)
     stream.stop()
     np.testing.assert_array_equal(take_of(client, len(stream.sound)), stream.sound)
-    listen()
 
 
 def test_it_is_made_as_far_ahead_as_the_latency_and_no_further(listen):
@@ -141,7 +146,7 @@ def test_a_latency_in_mid_stream_holds_at_once(client, listen):
     stream.ahead = 2 * AHEAD
     assert stream.receive() == 2 * AHEAD
     client.send(protocol.Latency(0.1))
-    stream.ahead = 1600
+    stream.ahead, stream.chunk = 1600, 200
     assert stream.hear(2 * AHEAD - 1600) == 2 * AHEAD
     assert stream.hear(2 * AHEAD) == 2 * AHEAD + 1600
 
@@ -153,7 +158,6 @@ def test_streams_and_takes_follow_each_other(client, listen):
         np.testing.assert_array_equal(stream.sound, expected)
         stream.stop()
         np.testing.assert_array_equal(take_of(client, AHEAD), expected)
-    listen()
 
 
 def test_a_take_continues_a_stream(client, listen):
@@ -163,7 +167,6 @@ def test_a_take_continues_a_stream(client, listen):
     stream = listen()
     stream.stop()
     np.testing.assert_array_equal(take_of(client, 1600, resume=True), whole[AHEAD:])
-    listen()
 
 
 def test_temperature_ramp_and_curve_act_on_what_is_made_next(client, listen):
@@ -243,7 +246,6 @@ def test_a_seed_in_mid_stream_is_gone_on_from(client, listen, tmp_path):
     seeded = sounds[1][joint + 80 : joint + 480]
     assert contains(sounds[2], seeded)
     assert not contains(sounds[0], seeded)
-    listen()
 
 
 def test_a_silent_seed_in_mid_stream_is_noticed(client, listen):
