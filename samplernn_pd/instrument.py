@@ -121,10 +121,10 @@ class Instrument:
         """Ends the worker for good; nothing is sent or obeyed any more."""
         with self._lock:
             self._closed = True
-            for stream in self._streams:
-                stream.cut()
-            client = self._client
+            client, streams = self._client, self._streams
             self._close_client()
+            for stream in streams:
+                stream.cut()
         if client:
             client.join(JOIN_LIMIT_S)
 
