@@ -304,6 +304,15 @@ def test_max_steps_at_the_end_of_an_epoch_begins_no_other(sounds, tmp_path):
     assert run_folder.epochs() == [1]
 
 
+def test_minutes_that_are_over_before_an_epochs_first_step_leave_no_line_and_no_checkpoint_of_it(
+    sounds, tmp_path
+):
+    training, run_folder = prepared(sounds, tmp_path, dataclasses.replace(PLAN, max_minutes=1e-9))
+    assert training.run() == "minutes"
+    assert history(run_folder, "epoch") == [] and run_folder.epochs() == []
+    assert load_state(run_folder.path)[0]["position"]["step"] == 0
+
+
 def test_it_ends_when_no_epoch_is_better(sounds, tmp_path):
     plan = dataclasses.replace(
         PLAN, num_epochs=50, learning_rate=1.0, clip_norm=1e9, warmup_steps=0, early_stopping_patience=2

@@ -198,11 +198,12 @@ class Training:
         position, plan = self.position, self._plan
         with Progress(position, self.steps_per_epoch, plan) as progress:
             self._steps(deadline, progress)
+        if not position.step_in_epoch:
+            return  # stopped before the first: all is saved
         is_whole = position.step_in_epoch >= self.steps_per_epoch
         if self._stop_reason == "interrupted":
             self._save_state()
-            if position.step_in_epoch:
-                self._save_model(position.epoch + 1)
+            self._save_model(position.epoch + 1)
             return
         line = self._validated()
         number = position.epoch + 1
