@@ -226,6 +226,22 @@ def test_a_damaged_state_is_told(keep, sounds, uninterrupted, tmp_path):
         prepared(sounds, tmp_path)
 
 
+@pytest.mark.parametrize("change", [
+    lambda progress, arrays: progress.pop("fixed"),
+    lambda progress, arrays: progress["position"].update(new=1),
+    lambda progress, arrays: arrays.pop("optimizer/iterations"),
+    lambda progress, arrays: arrays.update({"optimizer/iterations": np.zeros(2, np.int64)}),
+])
+def test_a_state_of_another_version_is_told(change, sounds, uninterrupted, tmp_path):
+    run = tmp_path / uninterrupted.path.name
+    run.mkdir()
+    progress, arrays = load_state(uninterrupted.path)
+    change(progress, arrays)
+    save_state(run, progress, arrays)
+    with pytest.raises(CheckpointError, match="of another version: .*--resume_from"):
+        prepared(sounds, tmp_path)
+
+
 def test_another_batch_size_is_no_continuation(uninterrupted, sounds):
     plan = dataclasses.replace(PLAN, batch_size=2)
     with pytest.raises(CheckpointError, match="another batch_size, 4, not 2"):
