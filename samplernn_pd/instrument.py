@@ -266,6 +266,10 @@ class Instrument:
             self._send,
             self._outbox.say,
         )
+        self._silencing = [
+            self._take if isinstance(older, StreamInPd) and self._take.takes_over(older) else older
+            for older in self._silencing
+        ]
         self._send(request)
 
     def _freeze(self, message):

@@ -87,6 +87,19 @@ class StreamInPd:
         """True if `other`, a take or stream, writes into the ring too."""
         return not set(self.array_names).isdisjoint(other.array_names)
 
+    def takes_over(self, older):
+        """Goes on in the ring of `older`, a stream that is over; False if that is another ring.
+
+        What is still to be heard of `older` is not cut off then.
+        """
+        ring = older._ring
+        if (older.array_names, older._sample_rate) != (self.array_names, self._sample_rate):
+            return False
+        if ring.length != self._ring.length:
+            return False
+        self._ring = ring
+        return True
+
     def begin(self, num_samples, sample_rate):
         """The worker has begun; False if the array is gone."""
         self._is_sounding = True

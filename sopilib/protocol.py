@@ -184,7 +184,7 @@ class Started:
 class Chunk:
     """Samples `start` ... of every voice, one voice after the other in the payload.
 
-    `speed` is seconds of sound made per second of time since the take began.
+    `speed` is seconds of sound made in a second, since the take began or, of a stream, of late.
     """
 
     take: int

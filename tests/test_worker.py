@@ -214,6 +214,25 @@ def test_a_stopped_take_that_was_turned_and_continued_can_be_made_again(client, 
     assert saved_again(path) == path.read_bytes()
 
 
+def test_a_recalled_state_leaves_the_last_take_to_be_saved_but_is_not_its_continuation(
+    client, tmp_path
+):
+    client.send(protocol.SaveState(3))
+    receive(client, protocol.State)
+    generate(client, rng_seed=4)
+    client.send(protocol.RecallState(3))
+    receive(client, protocol.State)
+    path = tmp_path / "take.wav"
+    client.send(protocol.Save(str(path)))
+    assert receive_saved(client) == protocol.Saved(str(path))
+    assert saved_again(path) == path.read_bytes()
+    generate(client, resume=True)
+    client.send(protocol.Save(str(path)))
+    assert receive_saved(client) == protocol.Saved(str(path))
+    (take,) = json.loads(path.with_suffix(".json").read_text())["takes"]
+    assert take["resume"]
+
+
 def test_save_is_refused_in_one_line_where_it_cannot_be(client, tmp_path):
     client.send(protocol.Generate(take=9, dur_s=600.0))
     receive(client, protocol.Chunk)

@@ -1,0 +1,73 @@
+"""Streams on their way into a ring that a simulated Pd plays."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from test_ring import STEP, Material, PlayedArray, segments
+
+from samplernn_pd.settings import Settings
+from samplernn_pd.stream import StreamInPd
+from sopilib import protocol
+
+RATE = 48000
+POLL = 480  # samples from one poll to the next
+LATENCY = 4800
+
+
+class Host:
+    """Pd with one array, and a worker that is always in time."""
+
+    def __init__(self):
+        self.arrays = PlayedArray(32768)
+        self.sample_rate, self.patch_folder = RATE, "/"
+        self.material = Material()
+        self.num_sent = 0
+
+    def stream(self):
+        request = protocol.Generate(take=1, latency_s=LATENCY / RATE, out_rate=RATE)
+        self.num_sent, self.num_played = 0, 0
+        return StreamInPd(request, "ring", Settings(), self, self.note, lambda *atoms: None)
+
+    def note(self, request):
+        self.num_played = request.num_samples
+
+    def play(self, stream, num_polls, is_begun=True):
+        for _ in range(num_polls):
+            self.arrays.play(POLL)
+            stream.play_at(self.arrays.position)
+            while is_begun and self.num_sent < self.num_played + LATENCY:
+                payload = self.material.next(POLL).tobytes()
+                stream.write(protocol.Chunk(1, self.num_sent, 1, 2.0, payload))
+                self.num_sent += POLL
+            assert stream.advance()
+            stream.silence_slice()
+
+
+@pytest.mark.parametrize("num_polls_between", [0, 1, 2, 10])
+def test_a_stream_that_follows_at_once_lets_the_one_before_fade_out(num_polls_between):
+    host = Host()
+    first = host.stream()
+    first.begin(None, RATE)
+    host.play(first, 60)
+    first.fade_out()
+    host.play(first, num_polls_between)
+    second = host.stream()
+    assert second.takes_over(first)
+    host.play(second, 3, is_begun=False)
+    second.begin(None, RATE)
+    host.play(second, 60)
+    sound = host.arrays.sound()
+    heard = segments(sound)
+    assert len(heard) == 2 and len(heard[1]) > 50 * POLL
+    assert np.abs(np.diff(sound)).max() < STEP
+
+
+def test_a_ring_of_another_length_or_name_is_not_taken_over():
+    host = Host()
+    first = host.stream()
+    host.arrays.samples = np.zeros(65536, np.float32)
+    assert not host.stream().takes_over(first)
+    second = host.stream()
+    second.array_names = ("other",)
+    assert not second.takes_over(first)
