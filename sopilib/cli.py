@@ -1,4 +1,4 @@
-"""The `samplernn` command: generate, score, info, export, chunk, train, bench, play, ...
+"""The `samplernn` command: generate, sweep, score, info, export, train, ...
 
 Heavy modules are imported by the commands that need them, so that `--help` and a
 mistyped flag answer at once. A `SampleRNNError` is one line on stderr and exit
@@ -10,12 +10,13 @@ import json
 import sys
 from pathlib import Path
 
-from sopilib import __version__, bench, chunk, doctor, paths, play
+from sopilib import __version__, audition, bench, chunk, doctor, paths, play, sweep
 from sopilib.envelope import parse_temperature
 from sopilib.errors import AudioError, RecordError, SampleRNNError
 from sopilib.generator import ENGINES
 from sopilib.model_folder import find_model
 from sopilib.training import cli as training_cli
+from sopilib.training import report
 
 PRECISIONS = ("float32", "int8", "int4")
 _INTERRUPTED = 130
@@ -47,6 +48,9 @@ def _parser():
         return added
 
     _add_generate_arguments(command("generate", _generate, "make sound, into WAV files"))
+    _add_sweep_arguments(
+        command("sweep", _sweep, "the same take at several temperatures, side by side")
+    )
     _add_score_arguments(
         command("score", _score, "bits per sample that a model needs for sound files")
     )
@@ -57,6 +61,12 @@ def _parser():
     chunk.add_arguments(command("chunk", chunk.chunk, "cut recordings into equal chunks"))
     training_cli.add_arguments(
         command("train", training_cli.train, "train a model on recordings")
+    )
+    report.add_arguments(
+        command("report", report.report, "a training on one page: curves, settings, previews")
+    )
+    audition.add_arguments(
+        command("audition", _audition, "which checkpoint of a training to play, and why")
     )
     bench.add_arguments(command("bench", bench.bench, "how fast this machine plays a model"))
     play.add_play_arguments(command("play", play.play, "open the patch in Pure Data"))
@@ -138,6 +148,11 @@ def _add_generate_arguments(parser):
         help="skip so many samples of the seed file (default 0)",
     )
     add("--rng_seed", type=int, metavar="N", help="the same N gives the same take")
+
+
+def _add_sweep_arguments(parser):
+    _add_model_arguments(parser)
+    sweep.add_arguments(parser)
 
 
 def _add_export_arguments(parser):
@@ -295,6 +310,14 @@ def _write_take(take, model, output_path, output_paths):
         )
     print(f"{record_path}: samplernn generate --from {record_path} makes the same take again")
     return status
+
+
+def _sweep(args):
+    return sweep.sweep(_find_model(args), args)
+
+
+def _audition(args):
+    return audition.audition(args, _search_folders())
 
 
 def _score(args):

@@ -66,7 +66,7 @@ def find_model(path, config_path=None, search=()):
         checkpoint = _newest_checkpoint(place) if place.is_dir() else _prefix_of(place)
         _check_data(checkpoint)
         folder, prefix = checkpoint.parent, str(checkpoint)
-    config_path = _find_config(folder, config_path, search)
+    config_path = find_config(folder, config_path, search)
     config = _with_sample_rate(load_config(config_path), config_path)
     return ModelFiles(folder.name, folder, prefix, config_path, config)
 
@@ -137,7 +137,12 @@ def _check_data(prefix):
             )
 
 
-def _find_config(folder, config_path, search):
+def find_config(folder, config_path=None, search=()):
+    """The Path of a model folder's config, or of `config_path`, see `find_model`.
+
+    Raises:
+      ConfigError: there is none, or more than one.
+    """
     if config_path is not None:
         path = Path(config_path).expanduser()
         places = [base / path for base in (*search, folder)]

@@ -1,4 +1,4 @@
-"""A take as a picture: its waveform over its spectrogram, on one time axis.
+"""A take as a picture, its waveform over its spectrogram; several takes side by side.
 
 The spectrogram is of Hann windows; a sine at full scale has a peak of 0 dBFS in it,
 whatever the window's length.
@@ -11,6 +11,7 @@ HOP = 128  # samples
 FLOOR_DBFS = -100.0
 SIZE_INCHES = (11, 6)
 DOTS_PER_INCH = 140
+MAX_COLUMNS = 8  # of takes side by side
 
 
 def draw_take(sound, sample_rate, title, path):
@@ -34,6 +35,34 @@ def draw_take(sound, sample_rate, title, path):
     waveform.sharex(spectrum)
     waveform.tick_params(labelbottom=False)
     figure.colorbar(image, cax=scale, label="level (dBFS)")
+    figure.savefig(path, dpi=DOTS_PER_INCH, format="png")
+
+
+def draw_takes(sounds, sample_rate, title, titles, path):
+    """Writes the spectrograms of several takes, side by side on the same scales, as a PNG.
+
+    Args:
+        sounds: list of float arrays (num_samples,), full scale ±1.
+        sample_rate: in Hz.
+        title: one line above the picture.
+        titles: one line above each take.
+        path: the file to write.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(len(sounds), MAX_COLUMNS)
+    rows = -(-len(sounds) // columns)
+    figure = Figure(figsize=(1.5 + 2.4 * columns, 0.8 + 3.2 * rows), layout="constrained")
+    figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=13)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    used, unused = grid.flat[: len(sounds)], grid.flat[len(sounds) :]
+    for axes in unused:
+        axes.remove()
+    for axes, sound, name in zip(used, sounds, titles):
+        image = _draw_spectrogram(axes, sound, sample_rate)
+        axes.set_title(name, fontsize=10)
+        axes.label_outer()
+    figure.colorbar(image, ax=list(used), label="level (dBFS)", fraction=0.02)
     figure.savefig(path, dpi=DOTS_PER_INCH, format="png")
 
 

@@ -1,9 +1,8 @@
-"""What a training tells of itself: `history.jsonl` and TensorBoard, steps and epochs."""
+"""What a training tells of itself, in its history and to TensorBoard: steps and epochs."""
 
-import json
 import time
 
-from sopilib.training.state import replacing
+from sopilib.training.history import HISTORY_NAME, History
 from sopilib.training.step import NATS_PER_BIT
 from sopilib.training.tensorboard import Summaries
 
@@ -19,7 +18,7 @@ class Log:
     """
 
     def __init__(self, folder, last_step, log_every, samples_per_step):
-        self._history = History(folder / "history.jsonl", last_step)
+        self._history = History(folder / HISTORY_NAME, last_step)
         self._summaries = Summaries(folder)
         self._log_every, self._samples_per_step = log_every, samples_per_step
         self.begin_stretch()
@@ -71,50 +70,3 @@ class Log:
     def flush(self):
         """Bring what was added to disk."""
         self._summaries.flush()
-
-
-class History:
-    """`history.jsonl`: what became of the training, a JSON object a line.
-
-    Args:
-      path: of the file; it may be there already.
-      last_step: lines of later steps are dropped, as they will be made again.
-    """
-
-    def __init__(self, path, last_step):
-        self._path = path
-        self._began = time.monotonic()
-        kept = [line for line in _lines(path) if line["step"] <= last_step]
-        self._seconds_before = max((line["seconds"] for line in kept), default=0.0)
-        with replacing(path) as file:
-            for line in kept:
-                file.write(json.dumps(line).encode() + b"\n")
-
-    @property
-    def seconds(self):
-        """Seconds that the training has taken, in all its stretches."""
-        return self._seconds_before + time.monotonic() - self._began
-
-    def add(self, kind, step, **values):
-        """Add a line; a full disk costs the line alone."""
-        line = {"kind": kind, "step": step, "seconds": round(self.seconds, 2), **values}
-        try:
-            with open(self._path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError:
-            pass  # the training state tells it where it matters
-
-
-def _lines(path):
-    """The lines that are whole."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:
-        return
-    for line in text.splitlines():
-        try:
-            values = json.loads(line)
-        except ValueError:
-            continue  # the last one of a process that was killed
-        if isinstance(values, dict) and "step" in values and "seconds" in values:
-            yield values
