@@ -1,7 +1,5 @@
 """Streams on their way into a ring that a simulated Pd plays."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from test_ring import STEP, Material, PlayedArray, segments
