@@ -252,8 +252,14 @@ def check_ring(name, latency, arrays):
     length = arrays.length(name)
     if length == 0:
         raise RequestError(f"stream: no array {name!r} (make one, or check the name)")
-    if length % BLOCK or length > MAX_RING_SAMPLES or length < 2 * latency:
+    shortest = 2 * round(latency)
+    if shortest > MAX_RING_SAMPLES:
         raise RequestError(
-            f"stream: array {name!r} has {length} samples (give it 131072, or another "
-            f"multiple of {BLOCK} from {2 * round(latency)} to {MAX_RING_SAMPLES})"
+            f"stream: a latency of {shortest // 2} samples is too long for any array (at most "
+            f"{MAX_RING_SAMPLES // 2}; give a shorter one, or a lower sample rate)"
+        )
+    if length % BLOCK or not shortest <= length <= MAX_RING_SAMPLES:
+        raise RequestError(
+            f"stream: array {name!r} has {length} samples (give it a multiple of {BLOCK} from "
+            f"{max(shortest, BLOCK)} to {MAX_RING_SAMPLES})"
         )

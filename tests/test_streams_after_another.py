@@ -5,8 +5,9 @@ import pytest
 from test_ring import STEP, Material, PlayedArray, segments
 
 from samplernn_pd.settings import Settings
-from samplernn_pd.stream import StreamInPd
+from samplernn_pd.stream import StreamInPd, check_ring
 from sopilib import protocol
+from sopilib.errors import RequestError
 
 RATE = 48000
 POLL = 480  # samples from one poll to the next
@@ -69,3 +70,20 @@ def test_a_ring_of_another_length_or_name_is_not_taken_over():
     second = host.stream()
     second.array_names = ("other",)
     assert not second.takes_over(first)
+
+
+@pytest.mark.parametrize("length, latency, told", [
+    (0, 4800, "no array 'ring'"),
+    (131072, 96000, "131072 samples .give it a multiple of 64 from 192000 to 524288"),
+    (9601, 4800, "9601 samples .give it a multiple of 64 from 9600 to 524288"),
+    (524288 + 64, 4800, "524352 samples"),
+    (524288, 262145, "262145 samples is too long for any array .at most 262144"),
+])
+def test_an_array_that_cannot_be_a_ring_is_refused_with_what_can(length, latency, told):
+    with pytest.raises(RequestError, match=told):
+        check_ring("ring", latency, PlayedArray(length))
+
+
+@pytest.mark.parametrize("length", [9600, 131072, 524288])
+def test_an_array_that_holds_the_latency_twice_is_a_ring(length):
+    check_ring("ring", 4800, PlayedArray(length))
