@@ -40,10 +40,13 @@ class PdArrays:
         return length > 0 and self.length(name) == num_samples
 
     def write(self, name, start, samples):
-        """Writes the bytes `samples` from sample `start` on; False if they do not fit."""
+        """Writes the bytes `samples` from sample `start` on; False if they do not fit.
+
+        Where there is no array nothing fits, not even no samples.
+        """
         buffer = pyext.Buffer(name)
         end = start + len(samples) // _BYTES_PER_SAMPLE
-        if len(buffer) < end:
+        if len(buffer) < max(end, 1):
             return False
         if _TAKES_SLICES:
             buffer[start:end] = array.array("f", samples)

@@ -11,7 +11,7 @@ import queue
 import subprocess
 import threading
 
-from sopilib import __version__, protocol
+from sopilib import __version__, frames, protocol
 from sopilib.errors import ProtocolError
 
 READ_BYTES = 1 << 16
@@ -119,7 +119,7 @@ class WorkerClient:
         return process
 
     def _write(self, stream, message):
-        view = memoryview(protocol.encode(message))
+        view = memoryview(frames.encode(message))
         while view:
             view = view[stream.write(view) :]
 
@@ -138,7 +138,7 @@ class WorkerClient:
         self._emit(WorkerGone(reason or self._end_text(returncode)))
 
     def _read_events(self, stream):
-        decoder = protocol.Decoder()
+        decoder = frames.Decoder()
         while data := stream.read(READ_BYTES):
             for event in decoder.feed(data):
                 self._emit(event)

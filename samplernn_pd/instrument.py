@@ -16,7 +16,7 @@ import os
 import threading
 import time
 
-from samplernn_pd import messages, requests
+from samplernn_pd import grammar, messages, requests
 from samplernn_pd.client import WorkerClient, WorkerGone
 from samplernn_pd.outbox import Outbox
 from samplernn_pd.settings import Settings
@@ -121,10 +121,10 @@ class Instrument:
         """Ends the worker for good; nothing is sent or obeyed any more."""
         with self._lock:
             self._closed = True
-            for stream in self._streams:
-                stream.cut()
-            client = self._client
+            client, streams = self._client, self._streams
             self._close_client()
+            for stream in streams:
+                stream.cut()
         if client:
             client.join(JOIN_LIMIT_S)
 
@@ -161,7 +161,7 @@ class Instrument:
     # Messages
 
     def _parse_and_obey(self, selector, atoms):
-        self._obey(messages.parse(selector, atoms))
+        self._obey(grammar.parse(selector, atoms))
 
     def _obey(self, message):
         if self._must_wait(message):
@@ -266,6 +266,10 @@ class Instrument:
             self._send,
             self._outbox.say,
         )
+        self._silencing = [
+            self._take if isinstance(older, StreamInPd) and self._take.takes_over(older) else older
+            for older in self._silencing
+        ]
         self._send(request)
 
     def _freeze(self, message):

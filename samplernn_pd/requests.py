@@ -7,7 +7,7 @@ in number or in memory, is refused before anything is lost.
 import os
 
 from samplernn_pd import messages
-from sopilib import protocol
+from sopilib import frames, protocol
 from sopilib.errors import RequestError
 
 # A Pd array holds 8 bytes a sample; clearing and copying it needs as much again.
@@ -146,10 +146,10 @@ def _check_size(seconds, rate, voices):
 
 
 def _check_payload(samples):
-    if len(samples) > protocol.MAX_PAYLOAD_BYTES:
+    if len(samples) > frames.MAX_PAYLOAD_BYTES:
         raise RequestError(
             f"seed and envelope are {len(samples) // 4} samples together "
-            f"(at most {protocol.MAX_PAYLOAD_BYTES // 4})"
+            f"(at most {frames.MAX_PAYLOAD_BYTES // 4})"
         )
 
 

@@ -87,6 +87,19 @@ class StreamInPd:
         """True if `other`, a take or stream, writes into the ring too."""
         return not set(self.array_names).isdisjoint(other.array_names)
 
+    def takes_over(self, older):
+        """Goes on in the ring of `older`, a stream that is over; False if that is another ring.
+
+        What is still to be heard of `older` is not cut off then.
+        """
+        ring = older._ring
+        if (older.array_names, older._sample_rate) != (self.array_names, self._sample_rate):
+            return False
+        if ring.length != self._ring.length:
+            return False
+        self._ring = ring
+        return True
+
     def begin(self, num_samples, sample_rate):
         """The worker has begun; False if the array is gone."""
         self._is_sounding = True
@@ -239,8 +252,14 @@ def check_ring(name, latency, arrays):
     length = arrays.length(name)
     if length == 0:
         raise RequestError(f"stream: no array {name!r} (make one, or check the name)")
-    if length % BLOCK or length > MAX_RING_SAMPLES or length < 2 * latency:
+    shortest = 2 * round(latency)
+    if shortest > MAX_RING_SAMPLES:
         raise RequestError(
-            f"stream: array {name!r} has {length} samples (give it 131072, or another "
-            f"multiple of {BLOCK} from {2 * round(latency)} to {MAX_RING_SAMPLES})"
+            f"stream: a latency of {shortest // 2} samples is too long for any array (at most "
+            f"{MAX_RING_SAMPLES // 2}; give a shorter one, or a lower sample rate)"
+        )
+    if length % BLOCK or not shortest <= length <= MAX_RING_SAMPLES:
+        raise RequestError(
+            f"stream: array {name!r} has {length} samples (give it a multiple of {BLOCK} from "
+            f"{max(shortest, BLOCK)} to {MAX_RING_SAMPLES})"
         )

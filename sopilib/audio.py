@@ -73,6 +73,20 @@ def write_audio(path, audio, sample_rate, subtype=None):
         ) from error
 
 
+def check_writable_suffix(path):
+    """Refuses a path to which `write_audio` would write nothing for its suffix.
+
+    Raises:
+      AudioError: the suffix is missing or none of a sound file.
+    """
+    suffix = Path(path).suffix
+    if suffix[1:].upper() not in soundfile.available_formats():
+        raise AudioError(
+            f"cannot write {path}: {suffix!r} is no kind of sound file (choose a name ending "
+            "in .wav)"
+        )
+
+
 def _reason(error):
     return str(getattr(error, "error_string", error)).strip().rstrip(".")
 

@@ -264,9 +264,12 @@ def _read_seed(args):
 
 
 def _output_paths(path, num_files):
-    """So many paths, in a folder that exists."""
+    """So many paths, of sound files in a folder that exists."""
+    from sopilib.audio import check_writable_suffix
+
     if not path.suffix:
         path = path.with_name(path.name + ".wav")
+    check_writable_suffix(path)
     if not path.parent.is_dir():
         raise AudioError(f"no folder {path.parent} (make it, or choose another --output_path)")
     if num_files == 1:

@@ -1,25 +1,13 @@
-"""The wire protocol between Pd and the worker: messages to bytes and back.
+"""The messages between Pd and the worker; PROTOCOL.md is the written page.
 
-PROTOCOL.md is the written page. This module does no I/O and uses the standard
-library only, so that both ends share it: `encode` turns a message into one
-frame, `Decoder.feed` turns whatever bytes arrived into the messages that are
-complete. Messages are frozen dataclasses; their fields are the JSON header of
-the frame, except `payload`, which is its binary part (float32, little-endian).
+Frozen dataclasses, and the standard library only, so that both ends share them.
+Their fields are the JSON header of a frame (`sopilib.frames`), except `payload`,
+which is its binary part (float32, little-endian).
 """
 
-import dataclasses
-import json
-import struct
 from dataclasses import dataclass
 
-from sopilib.errors import ProtocolError
-
 PROTOCOL_VERSION = 2
-MAGIC = b"SRNN"
-MAX_HEADER_BYTES = 1 << 20
-MAX_PAYLOAD_BYTES = 1 << 30
-
-_PREFIX = struct.Struct("<4sII")  # magic, header bytes, payload bytes
 
 
 # Both ways
@@ -196,7 +184,7 @@ class Started:
 class Chunk:
     """Samples `start` ... of every voice, one voice after the other in the payload.
 
-    `speed` is seconds of sound made per second of time since the take began.
+    `speed` is seconds of sound made in a second, since the take began or, of a stream, of late.
     """
 
     take: int
@@ -292,91 +280,3 @@ _TYPES = {message_class: type_ for type_, message_class in MESSAGES.items()}
 def type_of(message):
     """Returns the `type` under which `message` travels."""
     return message.type if isinstance(message, Unknown) else _TYPES[type(message)]
-
-
-def encode(message):
-    """Returns the frame of `message` as bytes.
-
-    Raises:
-        ProtocolError: the header or the payload is too large for a frame.
-    """
-    fields = dict(vars(message))
-    payload = fields.pop("payload", b"")
-    header = json.dumps({"type": type_of(message), **fields}).encode()
-    _check_sizes(len(header), len(payload))
-    return _PREFIX.pack(MAGIC, len(header), len(payload)) + header + payload
-
-
-class Decoder:
-    """Collects bytes and returns the messages they complete. One for each direction."""
-
-    def __init__(self):
-        self._buffer = bytearray()
-
-    def feed(self, data):
-        """Returns the list of messages completed by `data`, in order.
-
-        Raises:
-            ProtocolError: the bytes are not frames. Nothing more can be decoded then.
-        """
-        self._buffer += data
-        messages = []
-        while (size := self._frame_bytes()) is not None and len(self._buffer) >= size:
-            messages.append(_decode(bytes(self._buffer[:size])))
-            del self._buffer[:size]
-        return messages
-
-    def _frame_bytes(self):
-        """Size of the frame at the front of the buffer, None while that is unknown."""
-        if not MAGIC.startswith(bytes(self._buffer[: len(MAGIC)])):
-            raise ProtocolError(f"not a frame: {bytes(self._buffer[:40])!r}")
-        if len(self._buffer) < _PREFIX.size:
-            return None
-        _, header_bytes, payload_bytes = _PREFIX.unpack_from(self._buffer)
-        _check_sizes(header_bytes, payload_bytes)
-        return _PREFIX.size + header_bytes + payload_bytes
-
-
-def _check_sizes(header_bytes, payload_bytes):
-    if header_bytes > MAX_HEADER_BYTES or payload_bytes > MAX_PAYLOAD_BYTES:
-        raise ProtocolError(
-            f"a frame of {header_bytes} + {payload_bytes} bytes is too large "
-            f"(at most {MAX_HEADER_BYTES} + {MAX_PAYLOAD_BYTES})"
-        )
-
-
-def _decode(frame):
-    _, header_bytes, _ = _PREFIX.unpack_from(frame)
-    header_end = _PREFIX.size + header_bytes
-    fields = _parse_header(frame[_PREFIX.size : header_end])
-    type_ = fields.pop("type")
-    message_class = MESSAGES.get(type_)
-    if message_class is None:
-        return Unknown(type_)
-    return _build(message_class, fields, frame[header_end:])
-
-
-def _parse_header(header):
-    try:
-        fields = json.loads(header)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"a header is not JSON: {error}") from None
-    if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
-        raise ProtocolError(f"a header has no type: {header[:80]!r}")
-    return fields
-
-
-def _build(message_class, fields, payload):
-    """Fields that this version does not know are left out; missing ones are an error."""
-    known = {field.name for field in dataclasses.fields(message_class)}
-    kept = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in fields.items()
-        if name in known
-    }
-    if "payload" in known:
-        kept["payload"] = payload
-    try:
-        return message_class(**kept)
-    except TypeError as error:
-        raise ProtocolError(f"an incomplete message: {error}") from None

@@ -233,6 +233,7 @@ class Stream:
             generator.restore_state(seeding.state, random=False)
             self._remember(np.tile(seeding.audio, (generator.num_seqs, 1)))
             self._seeding = None
+            self._hold_here()
 
     def reseed(self, rng_seed):
         """Go on with the random numbers of `rng_seed`, or of a fresh one if it is None."""
@@ -241,20 +242,22 @@ class Stream:
     def hold(self, seconds):
         """From now on start again from here every `seconds`, 0 to go on freely.
 
-        Each time the random numbers are fresh ones.
+        Each time the random numbers are fresh ones. A seed or a recall moves where it starts.
 
         Raises:
           RequestError: it is not 0 and not 0.02 to 3600.
         """
-        if seconds == 0:
-            self._held = None
-            return
-        if not SHORTEST_HOLD_S <= seconds <= LONGEST_HOLD_S:
+        if seconds != 0 and not SHORTEST_HOLD_S <= seconds <= LONGEST_HOLD_S:
             raise RequestError(
                 f"freeze: {seconds:g} s (0 to go on, or {SHORTEST_HOLD_S:g} to {LONGEST_HOLD_S:g})"
             )
-        self._held = self._generator.save_state()
-        self._num_held = self._num_left_held = round(seconds * self._rate)
+        self._num_held = round(seconds * self._rate)
+        self._hold_here()
+
+    def _hold_here(self):
+        """While the network is held, hold it where it is now."""
+        self._held = self._generator.save_state() if self._num_held else None
+        self._num_left_held = self._num_held
 
     def recall(self, state):
         """Go on from where `state` was saved by the generator, with its random numbers.
@@ -264,6 +267,7 @@ class Stream:
         self._seeding = None
         self._keep_old_end()
         self._generator.restore_state(state)
+        self._hold_here()
 
     def _generate(self, num_samples):
         """The sum of the voices float32 (1, num_samples), joined to what was before."""

@@ -18,7 +18,7 @@ import time
 import traceback
 from pathlib import Path
 
-from sopilib import __version__, protocol
+from sopilib import __version__, frames, protocol
 from sopilib.errors import ProtocolError, RequestError, SampleRNNError
 
 log = logging.getLogger("samplernn.worker")
@@ -34,7 +34,7 @@ class Worker:
         self._send = send
         self._generator = None
         self._states = {}  # by slot, of this generator
-        self._is_recalled = False  # the next stream goes on from a recalled state
+        self._is_recalled = False  # what comes next goes on from a recalled state
         self._model = None  # record.ModelRecord of the generator
         self._take = None  # generate.Take, the last one
         self._chunks = []  # of the last take, each float32 (num_seqs, any)
@@ -142,11 +142,9 @@ class Worker:
             return
         self._generator.restore_state(live.saved_state(self._states, request.slot))
         self._is_recalled = True
-        self._forget_take()
         self._send(protocol.State(request.slot, "recalled"))
 
     def _forget_take(self):
-        """What a take goes on from now is no longer the end of the last one."""
         self._take, self._chunks = None, []
 
     def _require_model(self):
@@ -218,8 +216,13 @@ class Worker:
             rng_seed=request.rng_seed,
             resume=request.resume,
             ramp=request.ramp,
-            continues=self._take.record if request.resume and self._take else None,
+            continues=self._continued(request),
         )
+
+    def _continued(self, request):
+        """The record of the take that a request goes on from, None if it does not or none is."""
+        goes_on = request.resume and self._take and not self._is_recalled
+        return self._take.record if goes_on else None
 
     def _live_seed(self, request):
         """Returns (audio, rate) of a `protocol.Prime`."""
@@ -314,7 +317,7 @@ def _first_line(error):
 
 def read_requests(stream, inbox):
     """Puts the messages on the raw `stream` into `inbox`; ends the process at its end."""
-    decoder = protocol.Decoder()
+    decoder = frames.Decoder()
     try:
         while data := stream.read(READ_BYTES):
             for message in decoder.feed(data):
@@ -342,7 +345,7 @@ def _private_stdout():
 
 def _sender(stream):
     def send(message):
-        view = memoryview(protocol.encode(message))
+        view = memoryview(frames.encode(message))
         while view:
             view = view[stream.write(view) :]
 

@@ -166,6 +166,13 @@ def test_a_missing_output_folder_is_told_before_anything_is_made(tmp_path, capsy
     assert "no folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["take.v1", "take.json"])
+def test_a_name_of_no_sound_file_is_told_before_anything_is_made(name, tmp_path, capsys):
+    assert generate(tmp_path / name, "--dur", 3600) == 1
+    assert f"{name}: '{Path(name).suffix}' is no kind of sound file" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "argv",
     [[], ["sing"], ["generate"], ["generate", "--ckpt_dir", MODEL], ["score", "--ckpt_dir", MODEL]],

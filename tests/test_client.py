@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from samplernn_pd.client import WorkerClient, WorkerGone
-from sopilib import protocol
+from sopilib import frames, protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME_LIMIT_S = 60
@@ -167,9 +167,9 @@ def test_the_worker_hangs_up_on_another_protocol():
         [sys.executable, "-m", "sopilib.worker"], cwd=ROOT,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )
-    worker.stdin.write(protocol.encode(protocol.Hello(99, "9.9")))
+    worker.stdin.write(frames.encode(protocol.Hello(99, "9.9")))
     worker.stdin.flush()
-    *_, failure = protocol.Decoder().feed(worker.stdout.read())
+    *_, failure = frames.Decoder().feed(worker.stdout.read())
     assert "protocol 99" in failure.text
     assert worker.wait(TIME_LIMIT_S) == 1
     worker.stdin.close()

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from sopilib import protocol
+from sopilib import frames, protocol
 from sopilib.errors import ProtocolError
 
 CASES = [
@@ -41,12 +41,12 @@ CASES = [
 
 @pytest.mark.parametrize("message", CASES, ids=lambda message: type(message).__name__)
 def test_a_message_survives_the_wire_whole_byte_by_byte_and_with_more_behind_it(message):
-    frame = protocol.encode(message)
-    assert protocol.Decoder().feed(frame) == [message]
-    decoder = protocol.Decoder()
+    frame = frames.encode(message)
+    assert frames.Decoder().feed(frame) == [message]
+    decoder = frames.Decoder()
     collected = [got for byte in frame for got in decoder.feed(bytes([byte]))]
     assert collected == [message]
-    decoder = protocol.Decoder()
+    decoder = frames.Decoder()
     assert decoder.feed(frame + frame[:7]) == [message]
     assert decoder.feed(frame[7:]) == [message]
 
@@ -56,7 +56,7 @@ def test_every_message_type_is_among_the_cases():
 
 
 def test_a_frame_is_laid_out_as_the_page_says():
-    frame = protocol.encode(protocol.Chunk(1, 0, 1, 2.5, b"\x00\x00\x80\x3f"))
+    frame = frames.encode(protocol.Chunk(1, 0, 1, 2.5, b"\x00\x00\x80\x3f"))
     assert frame[:4] == b"SRNN"
     header_bytes, payload_bytes = struct.unpack("<II", frame[4:12])
     assert payload_bytes == 4
@@ -72,11 +72,11 @@ def frame_of(header, payload=b""):
 
 def test_fields_that_are_not_known_are_ignored():
     header = b'{"type": "finished", "take": 1, "num_samples": 5, "mood": "good"}'
-    assert protocol.Decoder().feed(frame_of(header)) == [protocol.Finished(1, 5)]
+    assert frames.Decoder().feed(frame_of(header)) == [protocol.Finished(1, 5)]
 
 
 def test_an_unknown_type_is_a_message_of_its_own():
-    assert protocol.Decoder().feed(frame_of(b'{"type": "dance"}')) == [protocol.Unknown("dance")]
+    assert frames.Decoder().feed(frame_of(b'{"type": "dance"}')) == [protocol.Unknown("dance")]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_an_unknown_type_is_a_message_of_its_own():
 )
 def test_bytes_that_are_no_frame_are_an_error(data):
     with pytest.raises(ProtocolError):
-        protocol.Decoder().feed(data)
+        frames.Decoder().feed(data)
 
 
 def test_the_error_comes_with_the_first_wrong_byte():
     with pytest.raises(ProtocolError):
-        protocol.Decoder().feed(b"W")
+        frames.Decoder().feed(b"W")

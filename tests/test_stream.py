@@ -265,6 +265,28 @@ def test_a_held_state_starts_again_and_again_with_fresh_random_numbers(kind):
     assert not np.array_equal(streamed[900:1600], streamed[1700:])
 
 
+def test_a_recall_and_a_seed_in_a_held_stream_are_what_is_held_from_then_on():
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator, temperature=(0.0,))
+    sound(stream, 480)
+    state = generator.save_state()
+    then = free_run(generator, 800, temperature=0.0)
+    sound(stream, 3000)
+    stream.hold(0.05)
+    sound(stream, 1000)
+    stream.recall(state)
+    streamed = sound(stream, 2400)[:2400].reshape(3, 800)
+    np.testing.assert_array_equal(streamed[:, CROSSFADE:], [then[CROSSFADE:]] * 3)
+    seed = np.random.default_rng(1).uniform(-0.5, 0.5, 300).astype(np.float32)
+    stream.prime(seed, 16000)
+    twin = state_at(generator)
+    twin.prime(seed)
+    then = free_run(twin, 800, temperature=0.0)
+    stream.listen()
+    streamed = sound(stream, 2400)[:2400].reshape(3, 800)
+    np.testing.assert_array_equal(streamed[:, CROSSFADE:], [then[CROSSFADE:]] * 3)
+
+
 def test_a_state_that_is_let_go_goes_on_from_where_it_is():
     generator = engine_generator("gru_mulaw", num_seqs=1)
     stream = begun(generator)

@@ -226,6 +226,22 @@ def test_a_damaged_state_is_told(keep, sounds, uninterrupted, tmp_path):
         prepared(sounds, tmp_path)
 
 
+@pytest.mark.parametrize("change", [
+    lambda progress, arrays: progress.pop("fixed"),
+    lambda progress, arrays: progress["position"].update(new=1),
+    lambda progress, arrays: arrays.pop("optimizer/iterations"),
+    lambda progress, arrays: arrays.update({"optimizer/iterations": np.zeros(2, np.int64)}),
+])
+def test_a_state_of_another_version_is_told(change, sounds, uninterrupted, tmp_path):
+    run = tmp_path / uninterrupted.path.name
+    run.mkdir()
+    progress, arrays = load_state(uninterrupted.path)
+    change(progress, arrays)
+    save_state(run, progress, arrays)
+    with pytest.raises(CheckpointError, match="of another version: .*--resume_from"):
+        prepared(sounds, tmp_path)
+
+
 def test_another_batch_size_is_no_continuation(uninterrupted, sounds):
     plan = dataclasses.replace(PLAN, batch_size=2)
     with pytest.raises(CheckpointError, match="another batch_size, 4, not 2"):
@@ -302,6 +318,15 @@ def test_max_steps_at_the_end_of_an_epoch_begins_no_other(sounds, tmp_path):
     assert prepared(sounds, tmp_path, plan)[0].run() == "steps"
     assert [line["epoch"] for line in history(run_folder, "epoch")] == [1]
     assert run_folder.epochs() == [1]
+
+
+def test_minutes_that_are_over_before_an_epochs_first_step_leave_no_line_and_no_checkpoint_of_it(
+    sounds, tmp_path
+):
+    training, run_folder = prepared(sounds, tmp_path, dataclasses.replace(PLAN, max_minutes=1e-9))
+    assert training.run() == "minutes"
+    assert history(run_folder, "epoch") == [] and run_folder.epochs() == []
+    assert load_state(run_folder.path)[0]["position"]["step"] == 0
 
 
 def test_it_ends_when_no_epoch_is_better(sounds, tmp_path):

@@ -103,6 +103,7 @@ def test_there_are_no_other_presets():
         (["--preset", "huge"], "no preset 'huge' (choose of gru-linear-skip, live-large"),
         (["--preset", "prism", "--config_file", "x.config.json"], "give one of them"),
         (["--config_file", "none.config.json"], "none.config.json"),
+        (["--resume", "False", "--resume_from", "model.ckpt-1"], "give one of them"),
         (["--batch_size", "0"], "--batch_size 0"),
         (["--temperature", "-1"], "temperature -1"),
         (["--max_generate_per_epoch", "0"], "--max_generate_per_epoch 0"),

@@ -4,6 +4,7 @@ import json
 import math
 import struct
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,12 @@ TIME_LIMIT_S = 120
 
 def receive(client, *wanted):
     """The next event that is one of the classes `wanted`; any failure else ends the test."""
+    deadline = time.monotonic() + TIME_LIMIT_S
     while True:
         event = client.next_event()
         if event is None:
-            client.wait(TIME_LIMIT_S)
+            assert time.monotonic() < deadline, f"none of {wanted} has come"
+            client.wait(1.0)
         elif isinstance(event, wanted):
             return event
         else:
@@ -209,6 +212,25 @@ def test_a_stopped_take_that_was_turned_and_continued_can_be_made_again(client, 
     takes = json.loads(path.with_suffix(".json").read_text())["takes"]
     assert len(takes) == 2 and all(len(take["turns"]) == 2 for take in takes)
     assert saved_again(path) == path.read_bytes()
+
+
+def test_a_recalled_state_leaves_the_last_take_to_be_saved_but_is_not_its_continuation(
+    client, tmp_path
+):
+    client.send(protocol.SaveState(3))
+    receive(client, protocol.State)
+    generate(client, rng_seed=4)
+    client.send(protocol.RecallState(3))
+    receive(client, protocol.State)
+    path = tmp_path / "take.wav"
+    client.send(protocol.Save(str(path)))
+    assert receive_saved(client) == protocol.Saved(str(path))
+    assert saved_again(path) == path.read_bytes()
+    generate(client, resume=True)
+    client.send(protocol.Save(str(path)))
+    assert receive_saved(client) == protocol.Saved(str(path))
+    (take,) = json.loads(path.with_suffix(".json").read_text())["takes"]
+    assert take["resume"]
 
 
 def test_save_is_refused_in_one_line_where_it_cannot_be(client, tmp_path):

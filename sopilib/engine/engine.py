@@ -13,6 +13,9 @@ from sopilib.engine.crew import Crew
 from sopilib.errors import RequestError
 from sopilib.quantize import dequantize, quantize
 
+# a team may be so large on any machine
+_FEW_THREADS = 16
+
 
 class EngineGenerator:
     """Generates `num_seqs` voices with a packed model; holds their state.
@@ -23,19 +26,19 @@ class EngineGenerator:
       config: ModelConfig.
       packed: PackedModel of the same model.
       num_seqs: number of voices, 1 or more.
-      threads: size of the team, 1 or more; default `default_threads()`.
+      threads: size of the team, 1 to `most_threads()`; default `default_threads()`.
       isa: name of the kernels, one of `native.instruction_sets()`; default the fastest.
 
     Raises:
-      RequestError: num_seqs or threads is below 1, or this processor lacks `isa`.
+      RequestError: num_seqs or threads is out of range, or this processor lacks `isa`.
     """
 
     def __init__(self, config, packed, num_seqs, threads=None, isa=""):
         if num_seqs < 1:
             raise RequestError(f"{num_seqs} voices (give 1 or more)")
         self.threads = default_threads() if threads is None else threads
-        if self.threads < 1:
-            raise RequestError(f"{threads} threads (give 1 or more)")
+        if not 1 <= self.threads <= most_threads():
+            raise RequestError(f"{threads} threads (give 1 to {most_threads()})")
         if isa and isa not in native.instruction_sets():
             known = ", ".join(native.instruction_sets())
             raise RequestError(f"no kernels {isa} for this processor (choose of {known})")
@@ -178,6 +181,11 @@ def default_threads():
     """
     cores = physical_cores()
     return cores - 1 if cores > 2 else cores
+
+
+def most_threads():
+    """Threads that a team may have: far more than there are processors would wait for ever."""
+    return max(_FEW_THREADS, os.cpu_count() or 1)
 
 
 def physical_cores():

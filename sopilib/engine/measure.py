@@ -14,6 +14,8 @@ from sopilib.engine.engine import EngineGenerator, default_threads
 from sopilib.engine.pack import RECIPES, pack
 from sopilib.engine.random_model import random_folded
 
+_MOST_EXACT = next(iter(RECIPES))
+
 # times real time that a model must reach to count as playing live: the rest is Pd's
 LIVE = 1.2
 
@@ -90,7 +92,8 @@ def choose_precision(config, num_seqs, threads=None):
     """The most exact precision in which this machine plays such a model live.
 
     Measured with random weights, once for each kind of model; the answer is kept in the
-    user's cache folder, unless something else kept the processors busy.
+    user's cache folder, unless something else kept the processors busy and without it
+    a more exact one might have been live.
 
     Returns:
       'float32', 'int8' or 'int4'; the fastest if none is live.
@@ -104,7 +107,7 @@ def choose_precision(config, num_seqs, threads=None):
     except (OSError, ValueError):
         pass
     chosen = measured_precision(config, num_seqs, threads)
-    if chosen.undisturbed:
+    if chosen.undisturbed or chosen.precision == _MOST_EXACT:
         with contextlib.suppress(OSError):  # it is measured again next time
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(chosen.precision))

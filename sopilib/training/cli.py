@@ -125,6 +125,8 @@ def _number_or_none(text):
 
 def train(args):
     """Runs `samplernn train`; returns its exit status."""
+    if args.resume_from is not None and not args.resume:
+        raise RequestError("--resume_from and --resume False together (give one of them)")
     plan = _plan(args)
     config, config_name = _config(args)
     from sopilib.training.setup import Sources, prepare

@@ -132,7 +132,15 @@ class Training:
         if saved is None:
             return
         self._folder.remove_unfinished()
-        progress, arrays = saved
+        try:
+            self._take_up(*saved)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"the training state in {self._folder.path} is of another version: {error!r} (go "
+                "on from a checkpoint with --resume_from)"
+            ) from error
+
+    def _take_up(self, progress, arrays):
         for name, value in self._fixed().items():
             if progress["fixed"].get(name) != value:
                 raise CheckpointError(
@@ -140,10 +148,10 @@ class Training:
                     f"{progress['fixed'].get(name)}, not {value} (give the same, or begin a new "
                     "run with --resume False)"
                 )
+        self.position = Position(**progress["position"])
         for name, variable in self._variables().items():
             variable.assign(arrays[name])
         self._rnn_state = RNNState(*(tf.constant(arrays[f"state/{n}"]) for n in RNNState._fields))
-        self.position = Position(**progress["position"])
 
     def _save_state(self):
         arrays = {name: variable.numpy() for name, variable in self._variables().items()}
@@ -198,11 +206,12 @@ class Training:
         position, plan = self.position, self._plan
         with Progress(position, self.steps_per_epoch, plan) as progress:
             self._steps(deadline, progress)
+        if not position.step_in_epoch:
+            return  # stopped before the first: all is saved
         is_whole = position.step_in_epoch >= self.steps_per_epoch
         if self._stop_reason == "interrupted":
             self._save_state()
-            if position.step_in_epoch:
-                self._save_model(position.epoch + 1)
+            self._save_model(position.epoch + 1)
             return
         line = self._validated()
         number = position.epoch + 1

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from samplernn_pd.grammar import parse
 from samplernn_pd.messages import (
     Envelope, Freeze, Generate, Info, Latency, Length, Load, Poll, Ramp, RecallState, RngSeed,
-    Save, SaveState, Seed, Stop, Stream, Temperature, Unload, parse,
+    Save, SaveState, Seed, Stop, Stream, Temperature, Unload,
 )
 from sopilib.errors import RequestError
 
