@@ -16,6 +16,7 @@ FADE_S = 0.005
 BLOCK = 64  # samples that Pd computes at a time
 _FIRST_STEP_S = 0.01
 _BYTES = 4
+_SLICE = 1 << 13  # samples that are silenced at a time
 
 
 class Ring:
@@ -40,9 +41,17 @@ class Ring:
         self._cleared = 0  # place before which there is silence, from `end` on
         self.is_silent = True
 
+    @property
+    def is_clear(self):
+        """Whether all but what lies ahead, before `end`, is silent."""
+        return self._cleared >= self.played + self.length
+
     def silence(self):
-        """Silences all but what lies ahead, before `end`. False if the array does not take it."""
-        return self._clear(self.played + self.length)
+        """Silences a slice more of all that does not lie ahead, before `end`.
+
+        All at once would hold Pd up. False if the array no longer takes it.
+        """
+        return self._clear(max(self._cleared, self.end, self.played) + _SLICE)
 
     def cut(self):
         """Silences the array at once, whatever its length is by now."""

@@ -179,14 +179,13 @@ class StreamInPd:
         self._say("stream", "off")
 
     def silence_slice(self):
-        """Once the stream is over: silences what has been heard; True while more is to come.
+        """Silences some more of what has been heard; True while more is to come.
 
         Else the last milliseconds would be heard again at each round of the ring.
         """
-        if not self._is_over:
-            return True
         self._ring.silence()
-        return self._ring.played < self._ring.end
+        is_silent = self._ring.is_clear and self._ring.played >= self._ring.end
+        return not (self._is_over and is_silent)
 
     def _set_latency(self, wish):
         latency = round(wish.seconds * self._sample_rate)
