@@ -24,6 +24,8 @@ from sopilib.errors import ProtocolError, RequestError, SampleRNNError
 log = logging.getLogger("samplernn.worker")
 READ_BYTES = 1 << 16
 NICENESS = 5
+_SEED_END_S = 0.3
+_SOFT = 10 ** (-50 / 20)
 
 
 class Worker:
@@ -248,11 +250,11 @@ class Worker:
             name = "array"
         else:
             return None, None
-        if not samples.any():
+        if _ends_silent(samples, rate or self._generator.config.sample_rate):
             self._send(
                 protocol.Notice(
-                    f"the seed {name} is silent: the take starts as without one "
-                    "(record or choose a sound)"
+                    f"the seed {name} ends in silence: silence may follow "
+                    "(cut it where it sounds)"
                 )
             )
         return samples, rate
@@ -260,6 +262,12 @@ class Worker:
     def _fail(self, request, text):
         type_ = protocol.type_of(request)
         self._send(protocol.Failure(type_, text, getattr(request, "take", None)))
+
+
+def _ends_silent(samples, rate):
+    """Whether the end of a seed (n,) or (n, channels) is too soft to go on from."""
+    end = samples[-max(1, round(_SEED_END_S * rate)) :]
+    return abs(end).max() < _SOFT
 
 
 def _track(entry, curve, curve_s):

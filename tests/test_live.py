@@ -251,7 +251,7 @@ def test_a_seed_in_mid_stream_is_gone_on_from(client, listen, tmp_path):
 def test_a_silent_seed_in_mid_stream_is_noticed(client, listen):
     stream = listen()
     client.send(protocol.Prime(None, 16000, bytes(400)))
-    assert "silent" in receive(client, protocol.Notice).text
+    assert "silence" in receive(client, protocol.Notice).text
     stream.play_on(640)
 
 

@@ -10,6 +10,7 @@ import soundfile
 
 from class_in_pd import GRU, LOAD_LIMIT_S, PATCHES, ROOT, ClassInPd
 from golden import copy_checkpoint
+from pd_host import PdHost
 
 from sopilib.cli import main
 
@@ -215,7 +216,7 @@ def test_a_bad_seed_file_gets_one_line_and_the_next_take_works(pd, tmp_path):
     soundfile.write(tmp_path / "stereo.wav", np.full((50, 2), 0.1), 44100)
     soundfile.write(tmp_path / "silent.wav", np.zeros(500), 16000)
     pd.message("length 0.01")
-    for name, quoted in (("empty", "empty.wav"), ("none", "none.wav"), ("silent", "silent")):
+    for name, quoted in (("empty", "empty.wav"), ("none", "none.wav"), ("silent", "ends in silence")):
         pd.message(f"seed {tmp_path}/{name}.wav")
         pd.message("generate sound1 sound2")
         pd.status(rf"error .*{quoted}.*")
@@ -361,3 +362,10 @@ def test_a_seed_steers_the_take_from_an_array_or_a_file(tmp_path):
     assert not np.array_equal(takes[0], takes[1])
     assert np.array_equal(takes[1], takes[2])
     assert not np.array_equal(takes[1], takes[3])  # at Pd's rate it is another sound
+
+
+def test_pd_needs_the_folder_of_the_patches_alone_on_its_search_path(tmp_path):
+    patch = shutil.copy(PATCHES / "class-polled.pd", tmp_path)
+    with PdHost(patch, args=("-path", str(ROOT / "pd"))) as pd:
+        pd.send("samplernn", "unload")
+        pd.wait_for("^status: error unload: nothing is loaded")

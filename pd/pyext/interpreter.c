@@ -161,12 +161,28 @@ static int visit_path(const char *path, void *unused)
     return 1;
 }
 
-/* Appends the patch's folder, its `declare -path` and Pd's search path to sys.path;
-   the GIL is held. */
+/* The two folders around that of the loader: classes that came with it lie in one. */
+static void visit_surroundings(void)
+{
+    Dl_info info;
+    char path[MAXPDSTRING];
+    if (!dladdr((void *)interpreter_add_paths, &info) || !info.dli_fname)
+        return;
+    const char *slash = strrchr(info.dli_fname, '/');
+    int length = slash ? (int)(slash - info.dli_fname) : 0;
+    for (const char *up = "/../.."; slash && *up; up += 3) {
+        snprintf(path, sizeof(path), "%.*s%s", length, info.dli_fname, up);
+        visit_path(path, NULL);
+    }
+}
+
+/* Appends the patch's folder, its `declare -path`, Pd's search path and the folders
+   around the loader to sys.path; the GIL is held. */
 void interpreter_add_paths(t_canvas *canvas, t_symbol *canvas_dir)
 {
     visit_path(canvas_dir->s_name, NULL);
     canvas_path_iterate(canvas, visit_path, NULL);
+    visit_surroundings();
 }
 
 /* Returns a class that derives from pyext._class, or NULL with an error set. */
