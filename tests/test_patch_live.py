@@ -191,6 +191,21 @@ def test_the_arguments_are_model_voices_and_latency(tmp_path):
         pd.status("info latency 150")
 
 
+@pytest.mark.parametrize("arguments, latency_ms, least_ahead_ms", [
+    (f"{GRU} 1 500", 500, 250), (f"{GRU} 1", 100, 1), (f"{GRU}", 100, 1)])
+def test_a_stream_has_the_latency_of_the_arguments(
+        tmp_path, arguments, latency_ms, least_ahead_ms):
+    with LivePatch(tmp_path, arguments=arguments) as pd:
+        pd.send("pd", "dsp", 1)
+        pd.message(1)
+        pd.status("stream on")
+        pd.let_play(3)
+        pd.message("info")
+        pd.status(f"info latency {latency_ms}")
+        ahead_ms = max(float(pd.status(r"streaming (\S+) .*")[1]) for _ in range(5))
+    assert least_ahead_ms < ahead_ms <= latency_ms
+
+
 def test_files_count_from_the_folder_of_the_patch_that_uses_it(pd, tmp_path):
     shutil.copytree(GRU, tmp_path / "run")
     pd.message("load", "run", "voices", 2)

@@ -150,11 +150,13 @@ def test_each_voice_has_an_array_and_those_not_loaded_are_silent(page):
 
 def test_a_recording_is_cut_to_its_length_and_becomes_the_seed(page):
     page.finger("record")
+    page.probe("seed-name")
     page.send("pd", "dsp", 1)
     page.press("record", 1)
     page.load()
     page.press("record", 0)
     page.sync()
+    assert page.shown("seed-name") == [r"label a\ recording"]
     name = page.facts()["seed"]
     assert name.endswith("-recorded")
     assert 64 <= len(page.array(name)) < 4 * 44100
@@ -185,8 +187,54 @@ def test_the_buttons_of_the_guide_are_messages_to_the_object(page):
     page.finger("exercise-2")
     page.probe("temperature-show")
     page.press("exercise-2")
-    assert page.facts()["temperature"] == "0.85"
-    assert page.shown("temperature-show")[-1] == "set 0.85"
+    assert page.facts()["temperature"] == "1.1"
+    assert page.shown("temperature-show")[-1] == "set 1.1"
+
+
+def test_the_dice_of_the_guide_are_those_of_the_page(page):
+    for name in ("exercise-8", "exercise-10", "exercise-11", "rng"):
+        page.finger(name)
+    for name in ("rng-dial", "rng-on", "seed-name"):
+        page.probe(name)
+    page.press("exercise-10")
+    assert page.facts()["rng"] == "8"
+    assert page.shown("rng-dial") == ["8"]
+    assert page.shown("rng-on")[-1] == "1"
+    page.press("exercise-11")
+    assert page.facts()["rng"] == "none"
+    assert page.shown("rng-on")[-1] == "0"
+    page.press("exercise-8")
+    assert page.shown("seed-name") == [r"label none:\ it\ begins\ by\ itself"]
+
+
+def test_the_page_begins_at_the_temperature_that_suits_the_bundled_model(page):
+    assert page.facts()["temperature"] == "0.95"
+
+
+def test_an_unloaded_model_is_off_the_page(page):
+    for name in ("model-name", "model-hz", "back-2"):
+        page.probe(name)
+    page.finger("unload")
+    page.load()
+    page.press("unload")
+    page.status("worker off")
+    assert page.shown("model-name")[-1] == r"label no\ model"
+    assert page.shown("model-hz")[-1] == "0"
+    assert page.shown("back-2")[-1].startswith("color #fcfcfc")
+
+
+def test_the_end_of_live_empties_its_numbers_and_leaves_those_of_the_take(page):
+    for name in ("buffer", "live-speed", "buffer-bar", "made"):
+        page.probe(name)
+    page.load()
+    page.go_live()
+    page.status(r"streaming [1-9]\S* \S+ 0")
+    page.message("0")
+    page.status("stream off")
+    assert page.shown("buffer")[-1] == "0"
+    assert page.shown("live-speed")[-1] == "0"
+    assert page.shown("buffer-bar")[-1] == "vis_size 1 14"
+    assert page.shown("made") == []
 
 
 def test_a_glide_moves_the_number_while_live(page):
