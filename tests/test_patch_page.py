@@ -1,5 +1,6 @@
 """The performance page live, in a real Pd without its window: what its panels do and show."""
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -247,3 +248,80 @@ def test_a_glide_moves_the_number_while_live(page):
     shown = [float(text.split()[1]) for text in page.shown("temperature-show")[-8:]]
     assert shown == sorted(shown)
     assert shown[-1] == 1.3
+
+
+def test_a_chosen_file_is_drawn_from_its_end_and_becomes_the_seed(page, tmp_path):
+    page.finger("seed-file")
+    for name in ("seed-name", "state"):
+        page.probe(name)
+    sound = np.arange(5 * 8000, dtype="<i2")
+    with wave.open(str(tmp_path / "five seconds.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(sound.tobytes())
+    page.press("seed-file", "symbol", tmp_path / "five seconds.wav")
+    assert page.shown("state")[-1].replace("\\", "") == "label the seed is five seconds.wav"
+    assert page.facts()["seed"] == str(tmp_path / "five seconds.wav").replace(" ", r"\ ")
+    assert page.shown("seed-name") == [r"label five\ seconds.wav"]
+    page.message("length 0.1")
+    page.load()
+    page.message("generate")
+    number = page.status(r"generated (\d+)-take .*")[1]
+    drawn = np.frombuffer(page.array(f"{number}-recorded"), np.float32)
+    np.testing.assert_allclose(drawn, sound[8000:] / 32768, atol=1e-6)
+
+
+def test_a_file_that_is_no_sound_is_an_error_at_once_and_no_seed(page, tmp_path):
+    page.finger("seed-file")
+    page.probe("error")
+    (tmp_path / "text.wav").write_text("no sound")
+    page.press("seed-file", "symbol", tmp_path / "text.wav")
+    page.status("error seed: cannot read .*text.wav .*")
+    assert "text.wav" in page.shown("error")[-1]
+    assert page.facts()["seed"] == "none"
+
+
+def test_a_take_is_refused_while_live_in_the_words_of_the_page(page):
+    page.load()
+    page.go_live()
+    for verb in ("generate", "continue"):
+        page.message(verb)
+        page.status("error live is on: end it first")
+
+
+def test_the_red_line_is_cleared_by_the_next_success(page):
+    page.probe("error")
+    page.load()
+    page.message("temperature -1")
+    page.status("error .*")
+    page.go_live()
+    assert page.shown("error")[-1] == "label empty"
+    page.message("temperature -1")
+    page.status("error .*")
+    assert page.shown("error")[-1] != "label empty"
+    page.message("0")
+    page.status("stream off")
+    assert page.shown("error")[-1] == "label empty"
+
+
+def test_the_line_of_an_underrun_fades_and_that_of_an_error_stays(page):
+    page.finger("status")
+    page.probe("error")
+    page.press("status", "underrun", 1)
+    page.wait_for("^error: label underrun")
+    page.wait_for("^error: label empty", 20)
+
+
+def test_a_click_on_generate_is_answered_at_once(page, tmp_path):
+    page.probe("state")
+    page.load()
+    page.message("length 0.1")
+    page.message("generate")
+    page.wait_for("^state: label generating")
+    page.status("generated .*")
+    with wave.open(str(tmp_path / "seed.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(bytes(3200))
+    page.message(f"seed {tmp_path / 'seed.wav'}")
+    page.message("generate")
+    assert page.wait_for("^state: label (hearing|generating)")[1] == "hearing"
+    page.status("generated .*")
