@@ -381,7 +381,7 @@ def test_a_seed_in_mid_stream_changes_what_follows(pd, tmp_path):
 def test_a_silent_seed_and_random_seeds_in_mid_stream(pd):
     pd.begin()
     pd.message("seed source")
-    pd.status("error .*silent.*")
+    pd.status("error .*ends in silence.*")
     pd.message("rng 3")
     pd.message("rng")
     pd.message("freeze 1")
