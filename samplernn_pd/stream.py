@@ -18,7 +18,7 @@ from sopilib.errors import RequestError
 REPORT_EVERY_S = 0.2
 MAX_RING_SAMPLES = 1 << 19
 _POLLS_WITHOUT_POSITION = 50
-_TOLD_PER_LATENCY = 16  # times that the worker hears how far play has come
+_TOLD_PER_LATENCY = 8  # times that the worker hears how far play has come
 
 
 class StreamInPd:

@@ -15,6 +15,10 @@ MAGIC = b"SRNN"
 MAX_HEADER_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 30
 
+_FIELDS = {
+    message_class: frozenset(field.name for field in dataclasses.fields(message_class))
+    for message_class in protocol.MESSAGES.values()
+}
 _PREFIX = struct.Struct("<4sII")  # magic, header bytes, payload bytes
 
 
@@ -92,7 +96,7 @@ def _parse_header(header):
 
 def _build(message_class, fields, payload):
     """Fields that this version does not know are left out; missing ones are an error."""
-    known = {field.name for field in dataclasses.fields(message_class)}
+    known = _FIELDS[message_class]
     kept = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in fields.items()
