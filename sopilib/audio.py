@@ -55,6 +55,23 @@ def read_audio(path, last_s=None):
     return audio, rate
 
 
+def read_seed(path, offset):
+    """The sound in a file from its sample `offset` on, and its rate; (None, None) without path.
+
+    Raises:
+      AudioError: as `read_audio`, or the offset lies outside the file.
+    """
+    if path is None:
+        return None, None
+    audio, rate = read_audio(path)
+    if not 0 <= offset < len(audio):
+        raise AudioError(
+            f"--seed_offset {offset} lies outside {path} of {len(audio)} samples "
+            f"(give 0 to {len(audio) - 1})"
+        )
+    return audio[offset:], rate
+
+
 def write_audio(path, audio, sample_rate, subtype=None):
     """Write float32 (num_samples,) or (num_samples, num_channels) to a file.
 

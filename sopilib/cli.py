@@ -196,6 +196,7 @@ def _load_model(files):
 
 
 def _generate(args):
+    from sopilib.audio import read_seed
     from sopilib.generate import Take, TakeRequest
     from sopilib.generator import make_generator
     from sopilib.record import model_record
@@ -204,7 +205,7 @@ def _generate(args):
         return _generate_again(args)
     if args.output_path is None:
         args.parser.error("the following arguments are required: --output_path")
-    seed_audio, seed_rate = _read_seed(args)
+    seed_audio, seed_rate = read_seed(args.seed, args.seed_offset)
     request = TakeRequest(
         dur_s=args.dur,
         out_rate=args.sample_rate,
@@ -246,21 +247,6 @@ def _generate_again(args):
             "versions may round otherwise)"
         )
     return status
-
-
-def _read_seed(args):
-    """The part of the seed file to prime with, and its rate; (None, None) without."""
-    from sopilib.audio import read_audio
-
-    if args.seed is None:
-        return None, None
-    audio, rate = read_audio(args.seed)
-    if not 0 <= args.seed_offset < len(audio):
-        raise AudioError(
-            f"--seed_offset {args.seed_offset} lies outside {args.seed} of {len(audio)} "
-            f"samples (give 0 to {len(audio) - 1})"
-        )
-    return audio[args.seed_offset :], rate
 
 
 def _output_paths(path, num_files):

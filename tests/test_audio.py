@@ -5,7 +5,9 @@ import pytest
 import soundfile
 import soxr
 
-from sopilib.audio import StreamResampler, mix_to_mono, read_audio, resample, write_audio
+from sopilib.audio import (
+    StreamResampler, mix_to_mono, read_audio, read_seed, resample, write_audio,
+)
 from sopilib.errors import AudioError
 
 RATES = [(16000, 44100), (16000, 48000), (44100, 16000), (16000, 8000), (16000, 16001)]
@@ -130,3 +132,14 @@ def test_in_float_a_written_file_keeps_every_bit(tmp_path):
     audio = noise(50)[0] * 3
     write_audio(tmp_path / "x.wav", audio, 16000, "FLOAT")
     assert np.array_equal(read_audio(tmp_path / "x.wav")[0][:, 0], audio)
+
+
+def test_a_seed_is_read_from_its_offset_on_and_not_from_outside(tmp_path):
+    path = tmp_path / "seed.wav"
+    soundfile.write(path, np.arange(10) / 16, 8000, subtype="FLOAT")
+    seed, rate = read_seed(path, 7)
+    assert rate == 8000 and seed[:, 0].tolist() == [7 / 16, 8 / 16, 9 / 16]
+    assert read_seed(None, 0) == (None, None)
+    for offset in (-1, 10):
+        with pytest.raises(AudioError, match="give 0 to 9"):
+            read_seed(path, offset)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sopilib import engine
-from sopilib.audio import read_audio, write_audio
+from sopilib.audio import read_seed, write_audio
 from sopilib.errors import AudioError
 from sopilib.generate import Take, TakeRequest
 from sopilib.model import named_variables
@@ -46,7 +46,7 @@ def make_previews(model, epoch, request):
       AudioError: the seed file cannot be read, or the folder not written.
     """
     config = model.config
-    seed_audio, seed_rate = _seed(request)
+    seed_audio, seed_rate = read_seed(request.seed_path, request.seed_offset)
     num_seqs = len(request.temperatures) * request.num_takes
     temperatures = [t for t in request.temperatures for _ in range(request.num_takes)]
     take = Take(
@@ -78,18 +78,6 @@ def _write(path, sound, sample_rate, title):
         draw_take(sound, sample_rate, title, path.with_suffix(".png"))
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror or error} (make room)") from error
-
-
-def _seed(request):
-    if request.seed_path is None:
-        return None, None
-    audio, rate = read_audio(request.seed_path)
-    if not 0 <= request.seed_offset < len(audio):
-        raise AudioError(
-            f"--seed_offset {request.seed_offset} lies outside {request.seed_path} of "
-            f"{len(audio)} samples (give 0 to {len(audio) - 1})"
-        )
-    return audio[request.seed_offset :], rate
 
 
 def _generator(model, num_seqs):
