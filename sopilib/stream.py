@@ -179,9 +179,9 @@ class Stream:
     def next_chunk(self):
         """The next samples float32 (n,), 0 <= n; fewer while the resampler fills."""
         num_samples = self._chunk_size
+        if self._held is not None:
+            num_samples = self._next_held(num_samples)
         with self._speedometer.timing(num_samples):
-            if self._held is not None:
-                num_samples = self._next_held(num_samples)
             made = self._generate(num_samples)
             chunk = made if self._resampler is None else self._resampler.push(made)
         self._num_generated += num_samples
