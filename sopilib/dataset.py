@@ -1,7 +1,7 @@
 """What a training hears: recordings quantized in memory, cut into batches by tf.data.
 
-A recording's sound is a stretch (long silences cut it into several); a stretch holds
-a whole number of equal chunks, which begin somewhere else in it in each epoch as far
+A recording's sound is a stretch (long silences cut it into several, and so do soft
+passages where they are left out); a stretch holds a whole number of equal chunks, which begin somewhere else in it in each epoch as far
 as there is room. A batch of chunks is trained segment by segment, each with the big
 frame before it, silence before the first. Order and places depend on the random seed
 and the epoch alone, so that a training can go on from any step of any epoch.
@@ -22,6 +22,8 @@ from sopilib.recordings import is_silent
 CHUNK_DUR_S = 8.0
 # silences of at least so many whole seconds are cut out, but for their first second
 _LONG_SILENCE_S = 3
+# soft passages are looked for in steps of so many seconds
+_SOFT_STEP_S = 0.25
 # whole files are held out where they come to at most this many times the wanted part
 _MAX_EXCESS = 2.0
 _PIECE = 1 << 20  # samples that are quantized at a time
@@ -41,12 +43,14 @@ class Split:
     held_out: str
 
 
-def split_recordings(recording_set, val_frac):
+def split_recordings(recording_set, val_frac, cut_below=None):
     """Hold out whole recordings, the last by name, or else the end of the longest.
 
     Args:
       recording_set: RecordingSet.
       val_frac: part of all the sound to hold out, 0 < val_frac < 1.
+      cut_below: level in dBFS of passages that are too soft to train on, or None; what
+        is held out keeps them.
     """
     recordings = recording_set.recordings
     wanted = val_frac * sum(len(r.audio) for r in recordings)
@@ -59,7 +63,11 @@ def split_recordings(recording_set, val_frac):
     if held:
         train, validation = recordings[:-held], recordings[-held:]
         names = f"{held} of {len(recordings)} files, {total / recording_set.sample_rate:.1f} s"
-        return Split(_stretches(train, recording_set), _stretches(validation, recording_set), names)
+        return Split(
+            _stretches(train, recording_set, cut_below),
+            _stretches(validation, recording_set),
+            names,
+        )
     longest = max(recordings, key=lambda r: len(r.audio))
     cut = min(math.ceil(wanted), len(longest.audio) // 2)
     validation = [longest.audio[len(longest.audio) - cut :]]
@@ -67,12 +75,31 @@ def split_recordings(recording_set, val_frac):
         type(r)(r.path, r.audio[: len(r.audio) - cut]) if r is longest else r for r in recordings
     ]
     line = f"the last {cut / recording_set.sample_rate:.1f} s of {longest.path.name}"
-    return Split(_stretches(shortened, recording_set), validation, line)
+    return Split(_stretches(shortened, recording_set, cut_below), validation, line)
 
 
-def _stretches(recordings, recording_set):
+def _stretches(recordings, recording_set, cut_below=None):
     rate = recording_set.sample_rate
-    return [part for r in recordings for part in without_long_silences(r.audio, rate)]
+    parts = [part for r in recordings for part in without_long_silences(r.audio, rate)]
+    if cut_below is None:
+        return parts
+    return [loud for part in parts for loud in without_soft_passages(part, rate, cut_below)]
+
+
+def without_soft_passages(audio, sample_rate, cut_below):
+    """The parts of `audio` (n,) between quarters of a second softer than `cut_below`, a list.
+
+    Args:
+      audio: float32 (n,).
+      sample_rate: in Hz.
+      cut_below: RMS level in dBFS.
+    """
+    step = int(_SOFT_STEP_S * sample_rate)
+    threshold = 10 ** (cut_below / 20)
+    blocks = [audio[begin : begin + step] for begin in range(0, len(audio), step)]
+    is_loud = np.array([np.sqrt(np.mean(np.square(block))) >= threshold for block in blocks])
+    edges = np.flatnonzero(np.diff(is_loud.astype(np.int8), prepend=0, append=0))
+    return [audio[begin * step : end * step] for begin, end in edges.reshape(-1, 2)]
 
 
 def without_long_silences(audio, sample_rate):

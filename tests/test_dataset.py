@@ -13,6 +13,7 @@ from sopilib.dataset import (
     fitting_validation_length,
     split_recordings,
     without_long_silences,
+    without_soft_passages,
 )
 from sopilib.errors import AudioError
 from sopilib.recordings import Recording, RecordingSet
@@ -138,6 +139,24 @@ def test_long_silences_are_cut_out_but_for_their_first_second():
 @pytest.mark.parametrize("audio", [np.zeros(5000), np.zeros(0)])
 def test_nothing_is_left_of_silence(audio):
     assert without_long_silences(audio, 1000) == []
+
+
+def test_soft_passages_are_cut_out_in_quarters_of_a_second():
+    audio = np.full(3000, 0.5, np.float32)
+    audio[900:1600] = 0.04  # -28 dBFS
+    first, second = without_soft_passages(audio, sample_rate=1000, cut_below=-26.0)
+    np.testing.assert_array_equal(first, audio[:1000])  # its last quarter holds some loud sound
+    np.testing.assert_array_equal(second, audio[1500:])
+    assert len(without_soft_passages(audio, sample_rate=1000, cut_below=-30.0)) == 1
+
+
+def test_soft_passages_are_cut_out_of_what_is_trained_on_alone():
+    sounds = recordings(1000, 1000)
+    for recording in sounds.recordings:
+        recording.audio[:500] = 0.001
+    split = split_recordings(sounds, val_frac=0.5, cut_below=-40.0)
+    assert [len(s) for s in split.train] == [500]
+    assert [len(s) for s in split.validation] == [1000]
 
 
 def test_the_chunk_length_fills_the_batch():

@@ -38,6 +38,12 @@ def _add_data_arguments(parser):
         help="recordings of any kind, or chunks of them: folders or files",
     )
     add("--val_frac", type=float, default=0.1, help="part that is held out (default 0.1)")
+    add(
+        "--cut_below",
+        type=float,
+        metavar="DBFS",
+        help="leave out what is softer, so that the model does not learn to fall silent",
+    )
     add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
 
 

@@ -85,7 +85,7 @@ def read_data(paths, config, plan):
     recording_set = read_recordings(paths, config.sample_rate)
     for path, reason in recording_set.left_out:
         _note(f"left out: {reason}")
-    split = split_recordings(recording_set, plan.val_frac)
+    split = split_recordings(recording_set, plan.val_frac, plan.cut_below)
     length = fitting_chunk_length(split.train, config, plan.batch_size)
     validation_length = fitting_validation_length(
         split.validation, config, length, plan.batch_size
