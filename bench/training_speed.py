@@ -1,7 +1,10 @@
 """Training speed: samples a second, where the time goes, and how much is multiplied.
 
     python bench/training_speed.py --preset live-small --batch_size 16 --mixed_precision
-    python bench/training_speed.py --dim 256 --num_rnn_layers 2 --batch_size 16
+    python bench/training_speed.py --dim 256 --num_rnn_layers 2 --batch_size 16 --plain_keras
+
+`--plain_keras` takes steps of the same network written layer by layer in Keras in turn
+with ours, see `plain_keras.py`, and prints the ratio.
 
 Random levels, so it needs no recordings. A part's share is the time of its own forward
 and backward pass, measured alone; the rest is what joins them.
@@ -33,6 +36,7 @@ import time
 
 import numpy as np
 
+from plain_keras import training_step
 from sopilib.config import ModelConfig, load_config
 from sopilib.model import SampleRNN, named_variables
 from sopilib.paths import presets_folder
@@ -53,6 +57,7 @@ def arguments():
     add("--seq_len", type=int, default=1024)
     add("--batch_size", type=int, default=16)
     add("--mixed_precision", action="store_true")
+    add("--plain_keras", action="store_true", help="measure that beside it")
     add("--num_steps", type=int, default=10, help="that are measured (default 10)")
     return parser.parse_args()
 
@@ -89,12 +94,18 @@ def multiply_accumulates(config, num_samples):
 
 def seconds(function, num_times):
     """The median time of a call, after two that are not counted."""
-    times = []
-    for k in range(num_times + 2):
-        begin = time.perf_counter()
-        tf.nest.map_structure(lambda tensor: tensor.numpy(), function())
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times[2:])
+    return seconds_in_turn([function], num_times)[0]
+
+
+def seconds_in_turn(functions, num_times):
+    """The median time of each of several that are called in turn, two calls not counted."""
+    times = [[] for _ in functions]
+    for _ in range(num_times + 2):
+        for function, own_times in zip(functions, times):
+            begin = time.perf_counter()
+            tf.nest.map_structure(lambda tensor: tensor.numpy(), function())
+            own_times.append(time.perf_counter() - begin)
+    return [statistics.median(own_times[2:]) for own_times in times]
 
 
 def with_gradients(function, inputs, variables):
@@ -163,11 +174,17 @@ def main():
     levels = np.random.default_rng(0).integers(0, config.q_levels, (args.batch_size, width))
     samples, state = tf.constant(levels.astype(np.int32)), model.zero_state(args.batch_size)
     no = tf.constant(False)
-    step = seconds(lambda: trainer.train(samples, state, no, 1e-3, [0, 0])[0], args.num_steps)
+    steps = [lambda: trainer.train(samples, state, no, 1e-3, [0, 0])[0]]
+    if args.plain_keras:
+        plain_step = training_step(config)
+        steps.append(lambda: plain_step(samples))
+    step, *plain = seconds_in_turn(steps, args.num_steps)
     num_samples = args.batch_size * config.seq_len
     print(json.dumps(dataclasses.asdict(config)))
     precision = "bfloat16 products" if args.mixed_precision else "float32"
     print(f"{precision}, batch {args.batch_size}: {num_samples / step:,.0f} samples/s")
+    for plain_s in plain:
+        print(f"plain Keras, float32: {num_samples / plain_s:,.0f} samples/s, {plain_s / step:.1f} x")
     times = parts(network, samples, args.num_steps)
     times["optimizer"] = optimizer_seconds(model, args.num_steps)
     times["the rest"] = max(0.0, step - sum(times.values()))
