@@ -59,9 +59,11 @@ def read_seed(path, offset):
     """The sound in a file from its sample `offset` on, and its rate; (None, None) without path.
 
     Raises:
-      AudioError: as `read_audio`, or the offset lies outside the file.
+      AudioError: as `read_audio`, or the offset lies outside the file or has none.
     """
     if path is None:
+        if offset:
+            raise AudioError(f"--seed_offset {offset} without --seed (give the sound, too)")
         return None, None
     audio, rate = read_audio(path)
     if not 0 <= offset < len(audio):

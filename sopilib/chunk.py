@@ -64,6 +64,7 @@ def add_arguments(parser):
 def chunk(args):
     """Runs `samplernn chunk`; returns its exit status."""
     length, hop = _in_samples(args)
+    _refuse_older_chunks(args.output_dir)
     recording_set = read_recordings(args.input, args.sample_rate)
     try:
         args.output_dir.mkdir(parents=True, exist_ok=True)
@@ -73,12 +74,23 @@ def chunk(args):
         ) from error
     chunks, left_out = write_chunks(recording_set, length, hop, args.output_dir)
     report = _report(recording_set, chunks, left_out, length)
-    (args.output_dir / REPORT_NAME).write_text(report + "\n", encoding="utf-8")
-    _plot_levels(chunks, args.output_dir / PLOT_NAME)
     print(report)
+    try:
+        (args.output_dir / REPORT_NAME).write_text(report + "\n", encoding="utf-8")
+        _plot_levels(chunks, args.output_dir / PLOT_NAME)
+    except OSError as error:
+        raise AudioError(
+            f"cannot write the report into {args.output_dir}: {error.strerror} (make room)"
+        ) from error
     if not any(c.written for c in chunks):
         raise AudioError("no chunk was written (see above; a shorter --chunk_length may help)")
     return 0
+
+
+def _refuse_older_chunks(folder):
+    """Chunks of another time would be trained on, and may be chunked again themselves."""
+    if (folder / REPORT_NAME).exists():
+        raise AudioError(f"{folder} has chunks in it (choose another folder, or remove it)")
 
 
 def _in_samples(args):

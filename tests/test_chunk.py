@@ -105,3 +105,22 @@ def test_what_cannot_be_is_one_line(flags, told, tmp_path, capsys):
 def test_a_missing_input_is_told(tmp_path, capsys):
     assert run(tmp_path / "chunks", "--input", tmp_path / "none") == 1
     assert "no file or folder" in capsys.readouterr().err
+
+
+def test_chunks_are_not_mixed_with_those_of_another_time(tmp_path, capsys):
+    soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
+    flags = ["--input", tmp_path, "--chunk_length", 500, "--overlap", 0]
+    assert run(tmp_path / "chunks", *flags) == 0
+    capsys.readouterr()
+    assert run(tmp_path / "chunks", *flags) == 1
+    assert "has chunks in it" in capsys.readouterr().err
+    assert len(chunks_in(tmp_path / "chunks")) == 2
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
+    (tmp_path / "chunks" / "levels.png").mkdir(parents=True)
+    flags = ["--input", tmp_path / "in.wav", "--chunk_length", 500, "--overlap", 0]
+    assert run(tmp_path / "chunks", *flags) == 1
+    error = capsys.readouterr().err
+    assert "cannot write the report" in error and error.count("\n") == 1

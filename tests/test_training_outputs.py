@@ -78,11 +78,28 @@ def test_tensorboard_finds_losses_sound_and_pictures(trained):
     assert found["validation"] == {"bits_per_sample": "scalars", "accuracy": "scalars"}
 
 
-def test_a_seed_that_is_not_there_costs_the_previews_alone(trained, tmp_path, capsys):
+def test_previews_that_cannot_be_written_cost_themselves_alone(trained, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way of the folder")
     flags = ["--config_file", trained / "my.config.json", "--logdir_root", tmp_path]
-    flags += ["--num_epochs", 1, "--batch_size", 4, "--seed", tmp_path / "none.wav"]
+    flags += ["--num_epochs", 1, "--batch_size", 4, "--output_dir", tmp_path / "file"]
     assert main(["train", "--data_dir", str(trained / "sounds"), *map(str, flags)]) == 0
-    assert "no preview: no sound file" in capsys.readouterr().out
+    assert "no preview: cannot write" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--seed", "none.wav"], "no sound file none.wav"),
+        (["--seed_offset", "5"], "--seed_offset 5 without --seed"),
+        (["--output_file_dur", "0"], "--output_file_dur 0"),
+    ],
+)
+def test_wrong_previews_are_told_before_the_training(flags, told, trained, tmp_path, capsys):
+    flags = ["--data_dir", str(trained / "sounds"), "--logdir_root", str(tmp_path), *flags]
+    assert main(["train", *flags]) == 1
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", PRESETS)

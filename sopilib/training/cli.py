@@ -1,6 +1,7 @@
 """`samplernn train`: its flags, PRiSM's and ours, and what they set up."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -192,6 +193,7 @@ def _preset_path(name):
 
 def _preview_request(args):
     """The PreviewRequest, its folder None where that is the run folder; or None for none."""
+    from sopilib.audio import read_seed
     from sopilib.envelope import check_temperature
     from sopilib.training.preview import TEMPERATURES, PreviewRequest
 
@@ -202,11 +204,14 @@ def _preview_request(args):
             f"--max_generate_per_epoch {args.max_generate_per_epoch} (give 1 or more, or "
             "--generate False)"
         )
+    if not 0 < args.output_file_dur < math.inf:
+        raise RequestError(f"--output_file_dur {args.output_file_dur} (give seconds above 0)")
+    seed_audio, seed_rate = read_seed(args.seed, args.seed_offset)
     return PreviewRequest(
         temperatures=tuple(map(check_temperature, args.temperature or TEMPERATURES)),
         num_takes=args.max_generate_per_epoch,
         dur_s=args.output_file_dur,
-        seed_path=args.seed,
-        seed_offset=args.seed_offset,
+        seed_audio=seed_audio,
+        seed_rate=seed_rate,
         folder=None if args.output_dir is None else args.output_dir / args.id,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sopilib import engine
-from sopilib.audio import read_seed, write_audio
+from sopilib.audio import write_audio
 from sopilib.errors import AudioError
 from sopilib.generate import Take, TakeRequest
 from sopilib.model import named_variables
@@ -23,16 +23,16 @@ class PreviewRequest:
       temperatures: a take at each.
       num_takes: at each temperature.
       dur_s: seconds of a take.
-      seed_path: of a sound to go on from, or None.
-      seed_offset: samples of it to skip.
+      seed_audio: float32 (n,) or (n, channels), a sound to go on from, or None.
+      seed_rate: of it, in Hz.
       folder: Path that they are written to.
     """
 
     temperatures: tuple = TEMPERATURES
     num_takes: int = 1
     dur_s: float = 3.0
-    seed_path: Path = None
-    seed_offset: int = 0
+    seed_audio: np.ndarray = None
+    seed_rate: int = None
     folder: Path = None
 
 
@@ -43,10 +43,9 @@ def make_previews(model, epoch, request):
       A list of (name, float32 (num_samples,), Path of the PNG).
 
     Raises:
-      AudioError: the seed file cannot be read, or the folder not written.
+      AudioError: the folder cannot be written.
     """
     config = model.config
-    seed_audio, seed_rate = read_seed(request.seed_path, request.seed_offset)
     num_seqs = len(request.temperatures) * request.num_takes
     temperatures = [t for t in request.temperatures for _ in range(request.num_takes)]
     take = Take(
@@ -54,8 +53,8 @@ def make_previews(model, epoch, request):
         TakeRequest(
             dur_s=request.dur_s,
             temperature=tuple(temperatures),
-            seed_audio=seed_audio,
-            seed_rate=seed_rate,
+            seed_audio=request.seed_audio,
+            seed_rate=request.seed_rate,
             rng_seed=0,
         ),
     )
