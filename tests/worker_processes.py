@@ -35,6 +35,7 @@ def start_workers(*flags_of_each):
 def start_worker(flags, tf_config):
     """One process with such a TF_CONFIG."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TF_CONFIG": json.dumps(tf_config)}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a test's own, which would show TensorFlow's notes
     return subprocess.Popen(
         [*COMMAND, "train", *map(str, flags)],
         env=environment,

@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 
 import numpy as np
 
@@ -62,6 +63,7 @@ def find_replicas(num_gpus=None):
     index, num_workers = _place_in_cluster(os.environ.get(_TF_CONFIG))
     if num_workers > 1:
         tf.config.set_visible_devices(gpus, "GPU")
+        print(f"worker {index + 1} of {num_workers} waits for the others", file=sys.stderr)
         return Workers(_multi_worker_strategy(), index, num_workers)
     if len(gpus) > 1:
         names = [f"GPU:{k}" for k in range(len(gpus))]

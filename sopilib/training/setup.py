@@ -88,7 +88,7 @@ def _check_same(replicas, config, plan, data):
         for name, value in json.loads(json.dumps(mine)).items():
             if value != chiefs[name]:
                 raise RequestError(
-                    f"worker {replicas.index} has another {name}, {value}, than the first worker, "
+                    f"worker {replicas.index + 1} has another {name}, {value}, than the first worker, "
                     f"{chiefs[name]} (give all the same flags and the same recordings)"
                 )
 
