@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import sys
 
 import numpy as np
@@ -90,6 +91,8 @@ def _place_in_cluster(text):
 
 
 def _multi_worker_strategy():
+    # it waits in native code, which no handler of Python's interrupts
+    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         with without_notes():
             return tf.distribute.MultiWorkerMirroredStrategy()
@@ -97,13 +100,16 @@ def _multi_worker_strategy():
         raise SampleRNNError(
             f"this worker cannot begin: {_reason(error)} (its port in {_TF_CONFIG} must be free)"
         ) from error
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _reason(error):
     """What TensorFlow says of a lost worker, in one line."""
     text = getattr(error, "message", None) or str(error)
     match = re.search(r"aborted by: *(.+)", text)
-    return " ".join((match[1] if match else text).split())[:200]
+    line = " ".join((match[1] if match else text).split())
+    return line.split(". ")[0].rstrip(".:")[:200]
 
 
 class OneReplica:
