@@ -14,7 +14,9 @@ import pytest
 from training_runs import CONFIG, PLAN, history, losses, prepared, write_sounds
 from worker_processes import PROJECT, end_of, start_workers
 
+from sopilib.checkpoint import load_model
 from sopilib.errors import CheckpointError, RequestError
+from sopilib.model_folder import find_model
 from sopilib.training.replicas import OneReplica, find_replicas
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.state import load_state
@@ -37,7 +39,7 @@ def worker_flags(sounds, logdir, *more):
     config.write_text(json.dumps(STEADY.to_dict()))
     flags = ["--data_dir", sounds, "--config_file", config, "--logdir_root", logdir, "--id", "x"]
     flags += ["--num_epochs", 3, "--batch_size", 2, "--warmup_steps", 5]
-    flags += ["--learning_rate", 0.01, "--log_every", 1, "--output_file_dur", 0.1]
+    flags += ["--learning_rate", 0.01, "--log_every", 1, "--generate", "False"]
     return [*flags, *more]
 
 
@@ -89,7 +91,8 @@ def whole(sounds, tmp_path_factory):
 def unstopped(sounds, tmp_path_factory):
     """The folder, and the (exit status, stdout, stderr) of two workers that nothing stopped."""
     folder = tmp_path_factory.mktemp("unstopped")
-    return folder, end_of(workers(sounds, folder))
+    previews = ["--generate", "True", "--output_file_dur", 0.1]
+    return folder, end_of(workers(sounds, folder, *previews))
 
 
 def assert_the_losses_of(unstopped, found):
@@ -104,6 +107,7 @@ def test_two_workers_train_as_one_process_with_twice_the_batch(unstopped, whole)
     run_folder = chiefs_run(folder)
     assert len(losses(run_folder)) == 42
     assert_same_training(run_folder, whole)
+    load_model(find_model(run_folder.path))
     assert "all epochs are done" in chief[1] and run_folder.epochs() == [1, 2, 3]
     assert len(list(run_folder.path.glob("previews/*.wav"))) == 9
     assert other[1:] == ("", WAITING) and not (folder / "other").exists()
@@ -146,7 +150,7 @@ def test_where_a_worker_dies_the_other_ends_with_a_line_and_they_go_on(
     status, output, errors = end_of(processes)[1 - victim]
     assert status == 1, (output, errors)
     assert "Traceback" not in errors
-    assert errors.splitlines()[-1].startswith("samplernn: another worker is gone: ")
+    assert errors.splitlines()[-1].startswith("samplernn: the workers have lost each other: ")
     ends = end_of(workers(sounds, tmp_path))
     assert [status for status, _, _ in ends] == [0, 0], ends
     assert_the_losses_of(unstopped, run_folder)

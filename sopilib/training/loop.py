@@ -91,6 +91,7 @@ class Training:
         self.position = Position()
         self.steps_per_epoch = data.train.steps_per_epoch(self._batch_size)
         self._asked = self._stop_reason = None
+        self._deadline, self._saved_at = math.inf, time.monotonic()
         self._begin()
         self._samples_per_step = self._batch_size * model.config.seq_len
         self._log = self._keeper.open_log(self.position.step, self._samples_per_step)
@@ -183,7 +184,6 @@ class Training:
           CheckpointError: something cannot be saved.
           SampleRNNError: the loss is no longer finite.
         """
-        self._deadline = math.inf
         if self._plan.max_minutes is not None:
             self._deadline = time.monotonic() + 60 * self._plan.max_minutes
         with self._signals_noted():

@@ -40,6 +40,8 @@ _LOST = (
     tf.errors.InternalError,
     tf.errors.UnknownError,
 )
+# and where one has more devices than another
+_UNEVEN = "is joining a group with size"
 
 
 def find_replicas(num_gpus=None):
@@ -269,9 +271,13 @@ class Workers(Mirrored):
         try:
             yield
         except _LOST as error:
+            if _UNEVEN in str(error):
+                raise RequestError(
+                    "the machines do not train on as many GPUs each (give all the same --num_gpus)"
+                ) from error
             raise SampleRNNError(
-                f"another worker is gone: {_reason(error)} (see what it says itself; the same "
-                "command on all machines goes on from what was saved)"
+                f"the workers have lost each other: {_reason(error)} (see what the others say; the "
+                "same command on all machines goes on from what was saved)"
             ) from error
 
     def agreed(self, wish):
