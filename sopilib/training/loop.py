@@ -258,12 +258,9 @@ class Training:
 
     def _steps(self, progress):
         position, plan = self.position, self._plan
+        rows = self._replicas.own_rows(plan.batch_size)
         batches = self._data.train.training_batches(
-            self._batch_size,
-            plan.rng_seed,
-            position.epoch,
-            position.step_in_epoch,
-            self._replicas.own_rows(plan.batch_size),
+            self._batch_size, plan.rng_seed, position.epoch, position.step_in_epoch, rows
         )
         self._log.begin_stretch()
         self._saved_at = time.monotonic()

@@ -113,10 +113,11 @@ def read_data(paths, config, plan, replicas=OneReplica()):
     )
     if replicas.is_chief:
         steps = data.train.steps_per_epoch(batch_size)
+        several = f" by {replicas.num_replicas} replicas" if replicas.num_replicas > 1 else ""
         _note(
             f"{len(recording_set.recordings)} files, {recording_set.dur_s:.1f} s at "
             f"{config.sample_rate} Hz; held out: {split.held_out}; {data.train.num_chunks} chunks "
-            f"of {length / config.sample_rate:.2f} s, {steps} steps an epoch"
+            f"of {length / config.sample_rate:.2f} s, {steps} steps an epoch{several}"
         )
     return data
 
