@@ -167,16 +167,16 @@ class Corpus:
         starts = [o + s + self.chunk_length * np.arange(n) for o, s, n in counts]
         return np.concatenate(starts) if starts else np.zeros(0, np.int64)
 
-    def training_batches(self, batch_size, rng_seed, epoch, first_step=0):
+    def training_batches(self, batch_size, rng_seed, epoch, first_step=0, rows=slice(None)):
         """A tf.data.Dataset of an epoch's steps from `first_step` on.
 
         Each is samples int32 (batch_size, big_frame_size + seq_len), and whether they
-        begin their chunks, bool ().
+        begin their chunks, bool (). `rows` is the slice of each batch that is wanted.
         """
         starts = self.epoch_starts(rng_seed, epoch)
         num_batches = len(starts) // batch_size
         starts = starts[: num_batches * batch_size].reshape(num_batches, batch_size)
-        return self._batches(starts, first_step)
+        return self._batches(starts[:, rows], first_step)
 
     def validation_batches(self, batch_size):
         """A list of (Dataset, num_chunks): batches of all chunks, the last filled up.

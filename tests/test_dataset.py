@@ -90,6 +90,16 @@ def test_an_epoch_can_be_gone_on_with_from_any_step(first_step):
         assert is_first == expected_first
 
 
+def test_rows_of_a_batch_are_those_of_the_whole_one():
+    corpus = Corpus([ramp(300)], CONFIG, chunk_length=16)
+    whole = steps(corpus.training_batches(4, 0, 3))
+    rows = steps(corpus.training_batches(4, 0, 3, rows=slice(1, 3)))
+    assert len(whole) == len(rows)
+    for (samples, is_first), (found, found_first) in zip(whole, rows):
+        np.testing.assert_array_equal(found, samples[1:3])
+        assert found_first == is_first
+
+
 def test_validation_hears_every_chunk_once_and_fills_up_the_last_batch():
     corpus = Corpus([ramp(16 * 5)], CONFIG, chunk_length=16)
     batches = corpus.validation_batches(batch_size=2)

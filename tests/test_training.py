@@ -23,6 +23,7 @@ from sopilib.cli import main
 from sopilib.errors import CheckpointError, RequestError, SampleRNNError
 from sopilib.model import SampleRNN, named_variables
 from sopilib.model_folder import find_model
+from sopilib.training import loop
 from sopilib.training.plan import Plan
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.state import STATE_NAME, load_state, save_state
@@ -178,6 +179,16 @@ def test_a_loss_that_is_not_finite_ends_it_with_the_last_checkpoint_intact(sound
         training.run()
     assert (run_folder.path / STATE_NAME).read_bytes() == state
     load_model(find_model(run_folder.path))
+
+
+def test_the_state_is_saved_within_an_epoch(sounds, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "STATE_EVERY_S", 0.0)
+    wild = dataclasses.replace(PLAN, learning_rate=1e30, clip_norm=1e30, warmup_steps=0)
+    training, run_folder = prepared(sounds, tmp_path, wild)
+    with pytest.raises(SampleRNNError) as raised:
+        training.run()
+    step = load_state(run_folder.path)[0]["position"]["step"]
+    assert 0 < step < 14 and f"at step {step + 1};" in str(raised.value)
 
 
 def test_a_disk_that_fills_ends_it_with_the_last_checkpoint_intact(sounds, tmp_path):

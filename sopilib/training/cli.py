@@ -57,7 +57,8 @@ def _add_model_arguments(parser):
 def _add_plan_arguments(parser):
     add = parser.add_argument
     add("--num_epochs", type=int, default=100, help="(default 100)")
-    add("--batch_size", type=int, default=64, help="(default 64)")
+    add("--batch_size", type=int, default=64, help="of each GPU or machine (default 64)")
+    add("--num_gpus", type=int, metavar="N", help="to train on (default: all of this machine)")
     add("--optimizer", default="adam", help="adam, sgd or rmsprop (default adam)")
     add("--learning_rate", type=float, default=0.001, help="(default 0.001)")
     add("--lr_schedule", default="constant", help="constant or cosine (default constant)")
@@ -136,7 +137,10 @@ def train(args):
         raise RequestError("--resume_from and --resume False together (give one of them)")
     plan = _plan(args)
     config, config_name = _config(args)
+    from sopilib.training.replicas import find_replicas
     from sopilib.training.setup import Sources, prepare
+
+    replicas = find_replicas(args.num_gpus)
 
     sources = Sources(
         data=args.data_dir,
@@ -146,9 +150,12 @@ def train(args):
         resume_from=args.resume_from,
         arguments=["samplernn", *sys.argv[1:]],
     )
-    training, run_folder = prepare(config, plan, sources, _preview_request(args))
-    reason = training.run()
-    print(f"{_ENDINGS[reason]}\n{run_folder.path}", flush=True)
+    preview = _preview_request(args)
+    with replicas.watched():
+        training, run_folder = prepare(config, plan, sources, preview, replicas)
+        reason = training.run()
+    if replicas.is_chief:
+        print(f"{_ENDINGS[reason]}\n{run_folder.path}", flush=True)
     return _INTERRUPTED if reason == "interrupted" else 0
 
 

@@ -2,9 +2,11 @@
 
 A stop takes effect between two steps: Ctrl-C or a termination signal, the number of
 steps or minutes. Then weights and state are saved, and the next start goes on as if
-there had been no stop.
+there had been no stop. Where several machines train together, each runs this loop,
+and all stop after the same step, whichever of them was told to.
 """
 
+import contextlib
 import math
 import signal
 import time
@@ -16,12 +18,10 @@ from sopilib.dataset import dropout_seed
 from sopilib.errors import CheckpointError, SampleRNNError
 from sopilib.model import RNNState, named_variables
 from sopilib.quiet_tensorflow import tf
-from sopilib.training.log import Log
+from sopilib.training.keeper import Keeper, NoKeeper
 from sopilib.training.network import Network
 from sopilib.training.optimizer import Optimizer
-from sopilib.training.preview import make_previews
-from sopilib.training.progress import Progress
-from sopilib.training.state import STATE_NAME, load_state, save_state
+from sopilib.training.replicas import OneReplica
 from sopilib.training.step import NATS_PER_BIT, Trainer
 
 # the state is saved so often within an epoch
@@ -60,52 +60,41 @@ class Data:
     validation: object
 
 
-@dataclass(frozen=True)
-class Output:
-    """Where things go.
-
-    Attributes:
-      run_folder: RunFolder.
-      preview: PreviewRequest, or None for no previews.
-    """
-
-    run_folder: object
-    preview: object = None
-
-
 class Training:
     """A training that runs, stops and goes on.
 
     Args:
-      model: SampleRNN, its variables are trained.
+      model: SampleRNN, its variables are trained; made in the scope of `replicas`.
       data: Data.
       plan: Plan.
       output: Output.
+      replicas: those that train, of `sopilib.training.replicas`.
 
     Attributes:
       position: Position.
+      steps_per_epoch: int.
 
     Raises:
       CheckpointError: the run folder's state is damaged or of another training.
     """
 
-    def __init__(self, model, data, plan, output):
-        self._model, self._data, self._plan, self._output = model, data, plan, output
-        self._folder = output.run_folder
-        optimizer = Optimizer(
-            named_variables(model), plan.optimizer, plan.epsilon, plan.momentum, plan.clip_norm
-        )
-        self._optimizer = optimizer
-        self._trainer = Trainer(Network(model, plan.mixed_precision), optimizer)
-        self._rnn_state = model.zero_state(plan.batch_size)
+    def __init__(self, model, data, plan, output, replicas=OneReplica()):
+        self._model, self._data, self._plan, self._replicas = model, data, plan, replicas
+        self._keeper = Keeper(output, model, plan) if replicas.is_chief else NoKeeper()
+        with replicas.scope():
+            self._optimizer = Optimizer(
+                named_variables(model), plan.optimizer, plan.epsilon, plan.momentum, plan.clip_norm
+            )
+        network = Network(model, plan.mixed_precision)
+        self._trainer = Trainer(network, self._optimizer, replicas)
+        self._batch_size = plan.batch_size * replicas.num_replicas
         self.position = Position()
-        self.steps_per_epoch = data.train.steps_per_epoch(plan.batch_size)
-        self._stop_reason = None
-        self._go_on()
-        self._samples_per_step = plan.batch_size * model.config.seq_len
-        self._log = Log(
-            self._folder.path, self.position.step, plan.log_every, self._samples_per_step
-        )
+        self.steps_per_epoch = data.train.steps_per_epoch(self._batch_size)
+        self._asked = self._stop_reason = None
+        self._deadline, self._saved_at = math.inf, time.monotonic()
+        self._begin()
+        self._samples_per_step = self._batch_size * model.config.seq_len
+        self._log = self._keeper.open_log(self.position.step, self._samples_per_step)
 
     def begin_after(self, epoch):
         """Count epochs on from one that another run has finished."""
@@ -118,47 +107,70 @@ class Training:
         slots = {f"optimizer/{k}": v for k, v in self._optimizer.slots.items()}
         return {**weights, **slots, "optimizer/iterations": self._optimizer.iterations}
 
+    def _arrays(self, rnn_state):
+        arrays = {name: variable.numpy() for name, variable in self._variables().items()}
+        parts = {f"state/{name}": np.asarray(part) for name, part in rnn_state._asdict().items()}
+        return {**arrays, **parts}
+
     def _fixed(self):
         return {
             **self._plan.fixed(),
+            "num_replicas": self._replicas.num_replicas,
             "config": self._model.config.to_dict(),
             "chunk_length": self._data.train.chunk_length,
             "corpus": self._data.train.checksum,
         }
 
+    # beginning and saving
+
+    def _begin(self):
+        """Take up the run folder's state, if there is one; all begin where the chief does."""
+        self._rnn_state = self._model.zero_state(self._batch_size)  # of all replicas
+        self.position = Position(**self._replicas.by_chief(self._go_on))
+        if self._replicas.num_workers > 1:
+            self._assign(self._replicas.chiefs(self._arrays(self._rnn_state)))
+        rows = self._replicas.own_rows(self._plan.batch_size)
+        self._rnn_state = RNNState(*(part[:, :, rows] for part in self._rnn_state))
+
     def _go_on(self):
-        """Take up the run folder's state, if there is one."""
-        saved = load_state(self._folder.path)
+        """Take up what is saved; returns the position that it leaves, ready for JSON."""
+        saved = self._keeper.load_state()
         if saved is None:
-            return
-        self._folder.remove_unfinished()
+            return vars(self.position)
         try:
-            self._take_up(*saved)
+            self._check_fixed(saved[0]["fixed"])
+            self._assign(saved[1])
+            return vars(Position(**saved[0]["position"]))
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
-                f"the training state in {self._folder.path} is of another version: {error!r} (go "
+                f"the training state in {self._keeper.path} is of another version: {error!r} (go "
                 "on from a checkpoint with --resume_from)"
             ) from error
 
-    def _take_up(self, progress, arrays):
+    def _check_fixed(self, saved):
+        saved = {"num_replicas": 1, **saved}  # those before there were several
         for name, value in self._fixed().items():
-            if progress["fixed"].get(name) != value:
+            if saved.get(name) != value:
                 raise CheckpointError(
-                    f"{self._folder.path} was trained with another {name}, "
-                    f"{progress['fixed'].get(name)}, not {value} (give the same, or begin a new "
-                    "run with --resume False)"
+                    f"{self._keeper.path} was trained with another {name}, {saved.get(name)}, not "
+                    f"{value} (give the same, or begin a new run with --resume False)"
                 )
-        self.position = Position(**progress["position"])
+
+    def _assign(self, arrays):
         for name, variable in self._variables().items():
             variable.assign(arrays[name])
-        self._rnn_state = RNNState(*(tf.constant(arrays[f"state/{n}"]) for n in RNNState._fields))
+        parts = (arrays[f"state/{name}"] for name in RNNState._fields)
+        self._rnn_state = RNNState(*map(tf.constant, parts))
 
     def _save_state(self):
-        arrays = {name: variable.numpy() for name, variable in self._variables().items()}
-        for name, part in self._rnn_state._asdict().items():
-            arrays[f"state/{name}"] = part.numpy()
+        arrays = self._arrays(self._replicas.gathered(self._rnn_state))
         progress = {"position": vars(self.position), "fixed": self._fixed()}
-        save_state(self._folder.path, progress, arrays)
+        self._replicas.by_chief(lambda: self._keeper.save_state(progress, arrays))
+        self._saved_at = time.monotonic()
+
+    def _save_model(self, number):
+        best_epoch = self.position.best_epoch
+        self._replicas.by_chief(lambda: self._keeper.save_model(number, best_epoch))
 
     # running
 
@@ -172,12 +184,12 @@ class Training:
           CheckpointError: something cannot be saved.
           SampleRNNError: the loss is no longer finite.
         """
-        deadline = math.inf
         if self._plan.max_minutes is not None:
-            deadline = time.monotonic() + 60 * self._plan.max_minutes
+            self._deadline = time.monotonic() + 60 * self._plan.max_minutes
         with self._signals_noted():
-            if not (self._folder.path / STATE_NAME).exists():
+            if not self._replicas.by_chief(lambda: self._keeper.has_state()):
                 self._save_state()  # so that whatever happens, this run is gone on with
+            self._heed(self._asked)
             while self._stop_reason is None:
                 if self.position.epoch >= self._plan.num_epochs:
                     self._stop_reason = "epochs"
@@ -186,26 +198,45 @@ class Training:
                 elif self._all_steps_done():
                     self._stop_reason = "steps"
                 else:
-                    self._epoch(deadline)
+                    self._epoch()
         self._log.flush()
         return self._stop_reason
 
     def _all_steps_done(self):
         return self._plan.max_steps is not None and self.position.step >= self._plan.max_steps
 
+    @contextlib.contextmanager
     def _signals_noted(self):
         def note(number, _):
-            self._stop_reason = "interrupted"
+            self._asked = "interrupted"
             signal.signal(number, previous[number])  # a second one ends at once
 
         previous = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-        return _Restored(previous)
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
 
-    def _epoch(self, deadline):
+    def _due(self):
+        """What the clock asks for: of `WISHES`, or None."""
+        if time.monotonic() > self._deadline:
+            return "minutes"
+        return "save" if time.monotonic() - self._saved_at > STATE_EVERY_S else None
+
+    def _heed(self, wish):
+        """Stop, or save the state, if any worker wishes it."""
+        wish = self._replicas.agreed(wish)
+        if wish == "save":
+            self._save_state()
+        elif wish is not None:
+            self._stop_reason = wish
+
+    def _epoch(self):
         """The rest of an epoch, and what follows it."""
         position, plan = self.position, self._plan
-        with Progress(position, self.steps_per_epoch, plan) as progress:
-            self._steps(deadline, progress)
+        with self._keeper.progress(position, self.steps_per_epoch) as progress:
+            self._steps(progress)
         if not position.step_in_epoch:
             return  # stopped before the first: all is saved
         is_whole = position.step_in_epoch >= self.steps_per_epoch
@@ -220,27 +251,29 @@ class Training:
         if not is_whole or number % plan.checkpoint_every == 0 or number == plan.num_epochs:
             if plan.checkpoint_policy == "Always" or not is_whole or position.num_worse == 0:
                 self._save_model(number)
-                self._preview(number)
+                self._replicas.by_chief(lambda: self._preview(number))
         self._save_state()
+        if self._stop_reason is None:
+            self._heed(self._asked)
 
-    def _steps(self, deadline, progress):
+    def _steps(self, progress):
         position, plan = self.position, self._plan
+        rows = self._replicas.own_rows(plan.batch_size)
         batches = self._data.train.training_batches(
-            plan.batch_size, plan.rng_seed, position.epoch, position.step_in_epoch
+            self._batch_size, plan.rng_seed, position.epoch, position.step_in_epoch, rows
         )
         self._log.begin_stretch()
-        saved_at = time.monotonic()
+        self._saved_at = time.monotonic()
         for samples, is_first in batches:
-            if self._stop_reason is None and time.monotonic() > deadline:
-                self._stop_reason = "minutes"
             if self._all_steps_done():
                 self._stop_reason = "steps"
+            else:
+                self._heed(self._asked or self._due())
             if self._stop_reason is not None:
                 break
             self._step(samples, is_first, progress)
-            if time.monotonic() - saved_at > STATE_EVERY_S:
-                self._save_state()
-                saved_at = time.monotonic()
+        if self._stop_reason is None:
+            self._heed(self._asked)
         self._log.end_stretch(position)
 
     def _step(self, samples, is_first, progress):
@@ -263,7 +296,7 @@ class Training:
     def _validated(self):
         """The line of the history of the epoch so far, with held-out bits."""
         position = self.position
-        nats, accuracy = self.validate()
+        nats, accuracy = self._replicas.by_chief(self.validate)
         line = {
             "bits_per_sample": position.nats / max(1, position.step_in_epoch) / NATS_PER_BIT,
             "accuracy": position.accuracy / max(1, position.step_in_epoch),
@@ -273,11 +306,10 @@ class Training:
         if not math.isfinite(nats):
             self._fail_not_finite(nats)
         self._log.epoch(position, line)
-        print(
+        self._keeper.say(
             f"epoch {position.epoch + 1}, step {position.step}: "
             f"{line['bits_per_sample']:.4f} bits per sample, held out "
-            f"{line['val_bits_per_sample']:.4f}, accuracy {100 * accuracy:.1f} %",
-            flush=True,
+            f"{line['val_bits_per_sample']:.4f}, accuracy {100 * accuracy:.1f} %"
         )
         return line
 
@@ -304,39 +336,13 @@ class Training:
         else:
             position.num_worse += 1
 
-    def _save_model(self, number):
-        best_epoch, keep = self.position.best_epoch, self._plan.max_checkpoints
-        self._folder.save_model(self._model, number, best_epoch, keep)
-
     def _preview(self, number):
-        """Previews of a checkpoint; what goes wrong with them is told and costs no more."""
-        if self._output.preview is None or self._stop_reason == "interrupted":
-            return
-        try:
-            for name, sound, picture in make_previews(self._model, number, self._output.preview):
-                rate = self._model.config.sample_rate
-                self._log.preview(self.position.step, name, sound, rate, picture.read_bytes())
-        except (SampleRNNError, OSError) as error:
-            print(f"no preview: {error}", flush=True)
+        if self._asked is None:
+            self._keeper.preview(number, self.position.step, self._log)
 
     def _fail_not_finite(self, nats):
-        epochs = self._folder.epochs()
-        left = f"model.ckpt-{epochs[-1]} is intact" if epochs else "no checkpoint was written yet"
+        intact = self._replicas.by_chief(lambda: self._keeper.what_is_intact())
         raise SampleRNNError(
-            f"the loss is {nats} at step {self.position.step + 1}; {left} in {self._folder.path} "
-            "(lower --learning_rate, or raise --warmup_steps)"
+            f"the loss is {nats} at step {self.position.step + 1}; {intact} (lower "
+            "--learning_rate, or raise --warmup_steps)"
         )
-
-
-class _Restored:
-    """Puts signal handlers back at the end of a with block."""
-
-    def __init__(self, previous):
-        self._previous = previous
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)

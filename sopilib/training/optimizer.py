@@ -50,7 +50,10 @@ class Optimizer:
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         norm = tf.linalg.global_norm(gradients)
         scale = self._clip_norm / tf.maximum(norm, self._clip_norm)
-        self.iterations.assign_add(1)
+        # by handles, which are each replica's own
+        tf.raw_ops.AssignAddVariableOp(
+            resource=self.iterations.handle, value=tf.constant(1, tf.int64)
+        )
         update = getattr(self, f"_{self._name}")
         for path, variable, gradient in zip(self._paths, self.variables, gradients):
             slots = [self.slots[f"{slot}/{path}"].handle for slot in _SLOTS[self._name]]

@@ -22,7 +22,7 @@ class Plan:
 
     Attributes:
       num_epochs: passes over the corpus in all.
-      batch_size: chunks that are trained at a time.
+      batch_size: chunks that a replica trains at a time.
       optimizer: one of OPTIMIZERS.
       learning_rate: of the schedule's height, > 0.
       lr_schedule: 'constant', or 'cosine' down to 0 at the last step.

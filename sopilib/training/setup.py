@@ -1,6 +1,7 @@
 """From flags to a training that can run: data read and split, run folder found or made."""
 
 import dataclasses
+import json
 import re
 import sys
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from sopilib.dataset import (
     fitting_validation_length,
     split_recordings,
 )
-from sopilib.errors import CheckpointError
+from sopilib.errors import CheckpointError, RequestError
 from sopilib.model import SampleRNN, named_variables
 from sopilib.model_folder import find_model
 from sopilib.recordings import read_recordings
-from sopilib.training.loop import Data, Output, Training
+from sopilib.training.keeper import Output
+from sopilib.training.loop import Data, Training
+from sopilib.training.replicas import OneReplica
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.state import STATE_NAME
 
@@ -43,21 +46,84 @@ class Sources:
     arguments: list
 
 
-def prepare(config, plan, sources, preview):
-    """A Training and its RunFolder.
+def prepare(config, plan, sources, preview, replicas=OneReplica()):
+    """A Training and its RunFolder, None where another worker keeps that.
 
     Args:
       config: ModelConfig.
       plan: Plan.
       sources: Sources.
       preview: PreviewRequest, or None.
+      replicas: those that train, of `sopilib.training.replicas`.
 
     Raises:
       AudioError: the recordings cannot be used.
       CheckpointError: what to go on from is missing, damaged or of another training.
+      RequestError: the workers do not have the same flags and data.
     """
-    data = read_data(sources.data, config, plan)
-    model = SampleRNN(config, plan.rng_seed)
+    data = replicas.by_all(lambda: read_data(sources.data, config, plan, replicas))
+    if replicas.num_workers > 1:
+        _check_same(replicas, config, plan, data)
+    with replicas.scope():
+        model = SampleRNN(config, plan.rng_seed)
+    run_path, epochs_before = replicas.by_chief(lambda: _begin_run(sources, config, model))
+    run_folder = RunFolder(run_path) if replicas.is_chief else None
+    if replicas.is_chief and preview is not None and preview.folder is None:
+        preview = dataclasses.replace(preview, folder=run_folder.path / "previews")
+    training = Training(model, data, plan, Output(run_folder, preview), replicas)
+    if training.position.step and replicas.is_chief:
+        _note(f"going on from step {training.position.step} in {run_folder.path}")
+    if epochs_before:
+        training.begin_after(epochs_before)
+    return training, run_folder
+
+
+def _check_same(replicas, config, plan, data):
+    """Raise a RequestError where this worker would train another model than the chief."""
+    mine = {f"--{name}": value for name, value in dataclasses.asdict(plan).items()}
+    mine |= {"config": config.to_dict(), "corpus checksum": data.train.checksum}
+    chiefs = replicas.by_chief(lambda: mine)
+
+    def check():
+        for name, value in json.loads(json.dumps(mine)).items():
+            if value != chiefs[name]:
+                raise RequestError(
+                    f"worker {replicas.index + 1} has another {name}, {value}, than the first worker, "
+                    f"{chiefs[name]} (give all the same flags and the same recordings)"
+                )
+
+    replicas.by_all(check)
+
+
+def read_data(paths, config, plan, replicas=OneReplica()):
+    """The Data in recordings, and, by the chief, a line on each thing that is left out.
+
+    Raises:
+      AudioError: there is too little sound.
+    """
+    recording_set = read_recordings(paths, config.sample_rate)
+    for path, reason in recording_set.left_out if replicas.is_chief else ():
+        _note(f"left out: {reason}")
+    batch_size = plan.batch_size * replicas.num_replicas
+    split = split_recordings(recording_set, plan.val_frac, plan.cut_below)
+    length = fitting_chunk_length(split.train, config, batch_size)
+    validation_length = fitting_validation_length(split.validation, config, length, batch_size)
+    data = Data(
+        Corpus(split.train, config, length), Corpus(split.validation, config, validation_length)
+    )
+    if replicas.is_chief:
+        steps = data.train.steps_per_epoch(batch_size)
+        several = f" by {replicas.num_replicas} replicas" if replicas.num_replicas > 1 else ""
+        _note(
+            f"{len(recording_set.recordings)} files, {recording_set.dur_s:.1f} s at "
+            f"{config.sample_rate} Hz; held out: {split.held_out}; {data.train.num_chunks} chunks "
+            f"of {length / config.sample_rate:.2f} s, {steps} steps an epoch{several}"
+        )
+    return data
+
+
+def _begin_run(sources, config, model):
+    """The path of the run folder, and the epochs of another run whose weights `model` has."""
     run_folder, checkpoint = _find_run(sources)
     epochs_before = 0
     if run_folder is None:
@@ -66,40 +132,7 @@ def prepare(config, plan, sources, preview):
         run_folder = RunFolder.create(
             sources.logdir, sources.config_name, config, sources.arguments
         )
-    if preview is not None and preview.folder is None:
-        preview = dataclasses.replace(preview, folder=run_folder.path / "previews")
-    training = Training(model, data, plan, Output(run_folder, preview))
-    if training.position.step:
-        _note(f"going on from step {training.position.step} in {run_folder.path}")
-    if epochs_before:
-        training.begin_after(epochs_before)
-    return training, run_folder
-
-
-def read_data(paths, config, plan):
-    """The Data in recordings, and a line on each thing that is left out.
-
-    Raises:
-      AudioError: there is too little sound.
-    """
-    recording_set = read_recordings(paths, config.sample_rate)
-    for path, reason in recording_set.left_out:
-        _note(f"left out: {reason}")
-    split = split_recordings(recording_set, plan.val_frac, plan.cut_below)
-    length = fitting_chunk_length(split.train, config, plan.batch_size)
-    validation_length = fitting_validation_length(
-        split.validation, config, length, plan.batch_size
-    )
-    data = Data(
-        Corpus(split.train, config, length), Corpus(split.validation, config, validation_length)
-    )
-    steps = data.train.steps_per_epoch(plan.batch_size)
-    _note(
-        f"{len(recording_set.recordings)} files, {recording_set.dur_s:.1f} s at "
-        f"{config.sample_rate} Hz; held out: {split.held_out}; {data.train.num_chunks} chunks of "
-        f"{length / config.sample_rate:.2f} s, {steps} steps an epoch"
-    )
-    return data
+    return str(run_folder.path), epochs_before
 
 
 def _find_run(sources):

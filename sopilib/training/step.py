@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sopilib.model import RNNState
 from sopilib.quiet_tensorflow import tf
+from sopilib.training.replicas import OneReplica
 
 NATS_PER_BIT = math.log(2.0)
 
@@ -22,18 +23,20 @@ class Trainer:
     Args:
       network: Network.
       optimizer: Optimizer of the variables in `network.model`.
+      replicas: those that take them, of `sopilib.training.replicas`.
     """
 
-    def __init__(self, network, optimizer):
-        self._network, self._optimizer = network, optimizer
-        self._train = tf.function(self._train_once, autograph=False)
+    def __init__(self, network, optimizer, replicas=OneReplica()):
+        self._network, self._optimizer, self._replicas = network, optimizer, replicas
+        self._train = tf.function(replicas.over(self._train_once), autograph=False)
         self._validate = tf.function(self._validate_once, autograph=False)
 
     def train(self, samples, state, is_first, learning_rate, dropout_seed):
         """Metrics of a segment before the update that it causes, and the state after it.
 
         Args:
-          samples: int32 (num_seqs, big_frame_size + seq_len).
+          samples: int32 (num_seqs, big_frame_size + seq_len), the rows of this process; the
+            metrics are those of all.
           state: RNNState that the segment before left.
           is_first: bool (), begin with a clean state instead.
           learning_rate: a number.
@@ -59,8 +62,10 @@ class Trainer:
             loss = self._network.loss(samples, _cleared(state, is_first), dropout_seed)
             num_samples = samples.shape[0] * (samples.shape[1] - config.big_frame_size)
             nats = tf.reduce_sum(loss.nats) / num_samples
-        self._optimizer.apply(tape.gradient(nats, variables), learning_rate)
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(nats, variables)]
         accuracy = tf.reduce_sum(loss.num_correct) / num_samples
+        nats, accuracy, *gradients = self._replicas.means([nats, accuracy, *gradients])
+        self._optimizer.apply(gradients, learning_rate)
         return Metrics(nats, accuracy), loss.state
 
     def _validate_once(self, samples, state, is_first):
