@@ -13,7 +13,6 @@ from pathlib import Path
 from sopilib.config import read_json_object
 from sopilib.errors import CheckpointError, RequestError
 from sopilib.training import cli as training_cli
-from sopilib.training.ranking import Ranking, table
 
 TUNERS = ("random", "bayesian", "hyperband")
 _SETTINGS_NAME = "search.json"
@@ -155,6 +154,7 @@ def tune(args):
     if not role.is_chief:
         _check_data(args, request.space.config)
     from sopilib.training.chief import await_chief
+    from sopilib.training.ranking import Ranking
     from sopilib.training.search import Search
 
     ranking = Ranking(request.name, request.folder, request.space, request.data)
@@ -166,6 +166,8 @@ def tune(args):
 
 
 def _run(search, ranking, role):
+    from sopilib.training.ranking import table
+
     try:
         search.search()
     except KeyboardInterrupt:
@@ -185,6 +187,8 @@ def _run(search, ranking, role):
 
 
 def _tell_best(ranking, rows):
+    from sopilib.training.ranking import table
+
     ranking.write(rows)
     left_out = [f"and {len(rows) - _ROWS_SHOWN} more"] * (len(rows) > _ROWS_SHOWN)
     print("\n".join(["", table(rows[:_ROWS_SHOWN]), *left_out]), flush=True)
