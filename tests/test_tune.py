@@ -21,6 +21,7 @@ from sopilib.model_folder import find_model
 from sopilib.training.history import HISTORY_NAME, read_history
 from sopilib.training.plan import Plan
 from sopilib.training.ranking import Outcome, Row, ranked, table
+from sopilib.training.search import Search, SearchRequest
 from sopilib.training.space import DEFAULT_CHOICES, make_space
 from sopilib.tune import Role, read_role
 
@@ -220,7 +221,7 @@ def test_stopped_by_ctrl_c_the_same_command_goes_on_with_the_same_trial(sounds, 
 
 
 def test_hyperband_goes_on_from_the_runs_of_the_best_short_trials(sounds, tmp_path):
-    flags = ["--tuner", "hyperband", "--dim", *range(2, 14), "--num_epochs", 3]
+    flags = ["--tuner", "hyperband", "--dim", *range(2, 14), "--num_epochs", 3, "--max_trials", 4]
     assert main(words(sounds, tmp_path, *flags)) == 0
     num_promoted = 0
     for path in (tmp_path / "x").glob("trial_*/trial.json"):
@@ -332,6 +333,25 @@ def test_a_chief_and_two_workers_do_every_trial_once_and_end(sounds, tmp_path):
     assert "Traceback" not in "".join(outputs)
 
 
+def test_a_chief_that_begins_again_keeps_the_trials_of_its_workers_for_them(tmp_path):
+    def begun(role):
+        return Search(SearchRequest("x", tmp_path / "x", [], space, "random", 4, role), None).oracle
+
+    space = make_space(CONFIG, Plan(), {"dim": list(range(1, 9))})
+    (tmp_path / "x").mkdir()
+    before = begun(Role("chief", "127.0.0.1:1"))
+    first, second = before.create_trial("w1"), before.create_trial("w2")
+    after = begun(Role("chief", "127.0.0.1:1"))
+    assert after.create_trial("w3").trial_id not in (first.trial_id, second.trial_id)
+    again = after.create_trial("w2")
+    assert again.trial_id == second.trial_id
+    assert again.hyperparameters.values == second.hyperparameters.values
+    alone = begun(Role())  # who has to do what any of them has not
+    num_unfinished = len(alone.trials)
+    tried = {alone.create_trial(f"t{k}").trial_id for k in range(num_unfinished)}
+    assert num_unfinished == 3 and tried == set(alone.trials)
+
+
 def test_without_a_chief_a_worker_ends_with_one_line(sounds, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "w1")
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
@@ -348,4 +368,5 @@ def test_a_chief_whose_port_is_taken_ends_with_one_line(sounds, tmp_path, monkey
         monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
         monkeypatch.setenv("KERASTUNER_ORACLE_PORT", str(listener.getsockname()[1]))
         assert main(words(sounds, tmp_path, "--dim", 4, 8)) == 1
-    assert "samplernn: cannot listen at 127.0.0.1:" in capfd.readouterr().err
+    error = capfd.readouterr().err
+    assert error.startswith("samplernn: cannot listen at 127.0.0.1:") and error.count("\n") == 1

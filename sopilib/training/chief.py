@@ -1,11 +1,13 @@
 """The chief of a search over several processes, by Keras Tuner's protocol."""
 
+import os
 import time
 from concurrent import futures
 
 from sopilib.errors import RequestError
 from sopilib.quiet_tensorflow import tf  # noqa: F401, before Keras Tuner, for its silence
 
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is told by us, in one line
 import grpc
 from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief
@@ -18,7 +20,9 @@ def serve(oracle, address):
 
     As Keras Tuner's own server, but for what it waits for, which is told, and an end at once.
     """
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
+    # without the option a second chief would listen at the same port
+    options = [("grpc.so_reuseport", 0)]
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1), options=options)
     servicer = oracle_chief.OracleServicer(oracle)
     protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
     try:
