@@ -150,7 +150,7 @@ def test_trials_are_ranked_and_those_that_cannot_be_have_their_reason(searched):
     assert bits == sorted(bits) and bits[0] < 4  # log2(16) is guessing
     reasons = [row["run folder, or why it failed"] for row in found[len(good) :]]
     assert sum('"seq_len" is 32' in reason for reason in reasons) >= 1
-    assert sum("the loss is nan" in reason or "the loss is inf" in reason for reason in reasons) == 1
+    assert sum("the loss is " in reason for reason in reasons) == 1  # nan or inf
 
 
 def test_each_trial_is_a_run_folder_with_the_bits_of_the_table(searched):
@@ -160,9 +160,9 @@ def test_each_trial_is_a_run_folder_with_the_bits_of_the_table(searched):
         run = row["run folder, or why it failed"]
         assert find_model(run).config.seq_len == 32
         assert row["bits"] == f"{min(x['val_bits_per_sample'] for x in epochs(run)):.4f}"
-        assert f"--learning_rate {row['learning_rate']}" in (Path(run) / "args.txt").read_text() or (
-            row["learning_rate"] == "0.001"  # the default
-        )
+        rate = f"--learning_rate {row['learning_rate']} "
+        is_default = row["learning_rate"] == "0.001"
+        assert (rate in (Path(run) / "args.txt").read_text()) != is_default
 
 
 def test_the_best_config_is_written_with_the_command_that_trains_it(searched):

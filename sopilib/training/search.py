@@ -243,4 +243,6 @@ def _copy_run(source, target):
         shutil.copytree(run_folder.path, unfinished)
         os.replace(unfinished, target / run_folder.path.name)
     except (OSError, shutil.Error) as error:
-        raise CheckpointError(f"cannot copy {run_folder.path}: {error} (make room there)") from error
+        raise CheckpointError(
+            f"cannot copy {run_folder.path}: {error} (make room there)"
+        ) from error
