@@ -117,8 +117,10 @@ setup(
     ext_modules=[engine_build.engine_extension(ROOT)],
     data_files=shared_files(),
     python_requires=">=3.10,<3.14",
-    install_requires=["tensorflow", "numpy", "soundfile", "soxr", "tqdm", "matplotlib"],
-    extras_require={"test": ["pytest"]},
+    install_requires=["tensorflow", "numpy", "soundfile", "soxr", "tqdm", "matplotlib",
+                      "keras-tuner>=1.4.8,<1.5"],
+    # what keras-tuner needs for its Bayesian search; 200 MB that nothing else here uses
+    extras_require={"test": ["pytest"], "bayesian": ["scikit-learn", "scipy"]},
     entry_points={"console_scripts": ["samplernn = sopilib.cli:main"]},
     distclass=NativeDistribution,
     cmdclass={

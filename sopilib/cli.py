@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from sopilib import __version__, audition, bench, chunk, doctor, paths, play, sweep
+from sopilib import __version__, audition, bench, chunk, doctor, paths, play, sweep, tune
 from sopilib.envelope import parse_temperature
 from sopilib.errors import AudioError, RecordError, SampleRNNError
 from sopilib.generator import ENGINES
@@ -61,6 +61,9 @@ def _parser():
     chunk.add_arguments(command("chunk", chunk.chunk, "cut recordings into equal chunks"))
     training_cli.add_arguments(
         command("train", training_cli.train, "train a model on recordings")
+    )
+    tune.add_arguments(
+        command("tune", tune.tune, "search for good settings, on one machine or several")
     )
     report.add_arguments(
         command("report", report.report, "a training on one page: curves, settings, previews")

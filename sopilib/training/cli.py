@@ -83,7 +83,7 @@ def _add_checkpoint_arguments(parser):
     add = parser.add_argument
     add("--id", default="default", help="name of the training (default 'default')")
     add("--logdir_root", type=Path, default=Path("logdir"), help="(default ./logdir)")
-    add("--resume", type=_boolean, default=True, metavar="BOOL", help="(default True)")
+    add("--resume", type=boolean, default=True, metavar="BOOL", help="(default True)")
     add(
         "--resume_from",
         type=Path,
@@ -101,12 +101,12 @@ def _add_checkpoint_arguments(parser):
     add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
     add("--monitor", default="val_loss", help="val_loss or loss (default val_loss)")
     # PRiSM's switch between one line a step and one line in place; ours is a bar
-    add("--verbose", type=_boolean, default=True, help=argparse.SUPPRESS)
+    add("--verbose", type=boolean, default=True, help=argparse.SUPPRESS)
 
 
 def _add_preview_arguments(parser):
     add = parser.add_argument
-    add("--generate", type=_boolean, default=True, metavar="BOOL", help="previews (default True)")
+    add("--generate", type=boolean, default=True, metavar="BOOL", help="previews (default True)")
     add(
         "--output_dir",
         type=Path,
@@ -120,7 +120,8 @@ def _add_preview_arguments(parser):
     add("--seed_offset", type=int, default=0, metavar="N", help="samples of it to skip")
 
 
-def _boolean(text):
+def boolean(text):
+    """True or False, as a flag takes it: the word or its beginning."""
     for value in (True, False):
         if text and str(value).upper().startswith(text.upper()):
             return value
@@ -136,12 +137,11 @@ def train(args):
     if args.resume_from is not None and not args.resume:
         raise RequestError("--resume_from and --resume False together (give one of them)")
     plan = _plan(args)
-    config, config_name = _config(args)
+    config, config_name = chosen_config(args)
     from sopilib.training.replicas import find_replicas
     from sopilib.training.setup import Sources, prepare
 
     replicas = find_replicas(args.num_gpus)
-
     sources = Sources(
         data=args.data_dir,
         logdir=args.logdir_root / args.id,
@@ -167,8 +167,13 @@ def _plan(args):
     return Plan(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Plan)})
 
 
-def _config(args):
-    """The ModelConfig and the name of its file."""
+def chosen_config(args):
+    """The ModelConfig of --config_file, --preset and --sample_rate, and the name of its file.
+
+    Raises:
+      ConfigError: there is no such config, or it is none to train.
+      RequestError: both are given.
+    """
     import dataclasses
 
     if args.config_file is not None and args.preset is not None:
@@ -180,13 +185,18 @@ def _config(args):
     config = ModelConfig() if path is None else load_config(path)
     if args.sample_rate is not None:
         config = dataclasses.replace(config, sample_rate=args.sample_rate)
+    check_seq_len(config)
+    name = "default.config.json" if path is None else path.name
+    return config, name if name.endswith(".config.json") else f"{Path(name).stem}.config.json"
+
+
+def check_seq_len(config):
+    """Raise ConfigError unless a training segment of `config` is whole frames."""
     if config.seq_len % config.big_frame_size:
         raise ConfigError(
             f'"seq_len" is {config.seq_len} (set it to a multiple of the upper frame size, '
             f"{config.big_frame_size})"
         )
-    name = "default.config.json" if path is None else path.name
-    return config, name if name.endswith(".config.json") else f"{Path(name).stem}.config.json"
 
 
 def _preset_path(name):
