@@ -27,7 +27,7 @@ _SOFT_STEP_S = 0.25
 # whole files are held out where they come to at most this many times the wanted part
 _MAX_EXCESS = 2.0
 _PIECE = 1 << 20  # samples that are quantized at a time
-_TRAIN_STREAM, _DROPOUT_STREAM = 1, 2
+_TRAIN_STREAM, _STEP_STREAM = 1, 2
 
 
 @dataclass(frozen=True)
@@ -252,9 +252,9 @@ def fitting_validation_length(stretches, config, chunk_length, batch_size):
     )
 
 
-def dropout_seed(rng_seed, step):
-    """The random seed of a step's dropout: int32 (2,)."""
-    return np.random.SeedSequence([rng_seed, step, _DROPOUT_STREAM]).generate_state(2).view(np.int32)
+def step_seed(rng_seed, step):
+    """The random seed of a step's dropout and noise: int32 (2,)."""
+    return np.random.SeedSequence([rng_seed, step, _STEP_STREAM]).generate_state(2).view(np.int32)
 
 
 def _quantized(audio, config, dtype):

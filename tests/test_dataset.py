@@ -8,7 +8,7 @@ import pytest
 from sopilib.config import ModelConfig
 from sopilib.dataset import (
     Corpus,
-    dropout_seed,
+    step_seed,
     fitting_chunk_length,
     fitting_validation_length,
     split_recordings,
@@ -184,6 +184,6 @@ def test_too_little_sound_for_a_batch_is_told():
 
 
 def test_dropout_has_another_seed_in_each_step():
-    seeds = [tuple(dropout_seed(0, step)) for step in range(100)]
+    seeds = [tuple(step_seed(0, step)) for step in range(100)]
     assert len(set(seeds)) == 100
-    assert seeds[3] == tuple(dropout_seed(0, 3)) != tuple(dropout_seed(1, 3))
+    assert seeds[3] == tuple(step_seed(0, 3)) != tuple(step_seed(1, 3))

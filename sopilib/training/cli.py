@@ -72,6 +72,12 @@ def _add_plan_arguments(parser):
     add("--epsilon", type=float, help="of the optimizer (default: PRiSM's, 1e-4 for adam)")
     add("--momentum", type=float, default=0.9, help="of sgd and rmsprop (default 0.9)")
     add("--clip_norm", type=float, default=5.0, help="of the gradients (default 5)")
+    add(
+        "--input_noise",
+        type=float,
+        metavar="PART",
+        help="of the sequences are heard with noise, so that takes find back from it",
+    )
     add("--mixed_precision", action="store_true", help="products in bfloat16")
     add("--max_steps", type=int, help="end after so many steps in all")
     add("--max_minutes", type=float, help="stop after so many minutes")

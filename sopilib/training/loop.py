@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sopilib.dataset import dropout_seed
+from sopilib.dataset import step_seed
 from sopilib.errors import CheckpointError, SampleRNNError
 from sopilib.model import RNNState, named_variables
 from sopilib.quiet_tensorflow import tf
@@ -86,7 +86,7 @@ class Training:
                 named_variables(model), plan.optimizer, plan.epsilon, plan.momentum, plan.clip_norm
             )
         network = Network(model, plan.mixed_precision)
-        self._trainer = Trainer(network, self._optimizer, replicas)
+        self._trainer = Trainer(network, self._optimizer, replicas, plan.input_noise)
         self._batch_size = plan.batch_size * replicas.num_replicas
         self.position = Position()
         self.steps_per_epoch = data.train.steps_per_epoch(self._batch_size)
@@ -279,7 +279,7 @@ class Training:
     def _step(self, samples, is_first, progress):
         position, plan = self.position, self._plan
         rate = plan.learning_rate_at(position.step, self.steps_per_epoch)
-        seed = dropout_seed(plan.rng_seed, position.step)
+        seed = step_seed(plan.rng_seed, position.step)
         metrics, self._rnn_state = self._trainer.train(
             samples, self._rnn_state, is_first, rate, seed
         )

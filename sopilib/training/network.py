@@ -41,7 +41,7 @@ class Network:
         self.model = model
         self._dtype = tf.bfloat16 if mixed_precision else tf.float32
 
-    def loss(self, samples, state, dropout_seed=None):
+    def loss(self, samples, state, dropout_seed=None, heard=None):
         """The cost of predicting the samples after the first big frame.
 
         Args:
@@ -49,6 +49,7 @@ class Network:
             frame size.
           state: RNNState before them.
           dropout_seed: int32 (2,), or None for none.
+          heard: what is heard instead of the samples, of their shape, or None.
 
         Returns:
           SegmentLoss.
@@ -58,16 +59,17 @@ class Network:
         before = big_frame_size - frame_size
         num_seqs, length = samples.shape
         folds = folding_pays(config, num_seqs * (length - big_frame_size))
+        heard = samples if heard is None else heard
         seeds = [None, None] if dropout_seed is None else [dropout_seed, dropout_seed + 1]
         conditioning, big_frame = self.frame_tier(
-            self.model.big_frame_rnn, samples[:, :-big_frame_size], state.big_frame,
+            self.model.big_frame_rnn, heard[:, :-big_frame_size], state.big_frame,
             self.model.big_frame_rnn.upsample, None, seeds[0],
         )
         conditioning, frame = self.frame_tier(
-            self.model.frame_rnn, samples[:, before:-frame_size], state.frame,
+            self.model.frame_rnn, heard[:, before:-frame_size], state.frame,
             self.upsampler(folds), conditioning, seeds[1],
         )
-        x = gather_sum(self.table(folds), tf.transpose(samples[:, before:-1]), conditioning)
+        x = gather_sum(self.table(folds), tf.transpose(heard[:, before:-1]), conditioning)
         nats, num_correct = cross_entropy(self.logits(x, folds), samples[:, big_frame_size:])
         return SegmentLoss(nats, num_correct, RNNState(big_frame, frame))
 

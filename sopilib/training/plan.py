@@ -13,7 +13,7 @@ MONITORS = ("val_loss", "loss")
 # PRiSM multiplies the learning rate by this in each epoch of its decay
 _EPOCH_DECAY = math.exp(-0.1)
 # what must be the same where a training goes on
-_FIXED = ("batch_size", "optimizer", "rng_seed", "val_frac", "cut_below")
+_FIXED = ("batch_size", "optimizer", "rng_seed", "val_frac", "cut_below", "input_noise")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Plan:
       max_steps: of the whole training, or None.
       max_minutes: of this stretch of it, or None.
       rng_seed: of weights, order and dropout, int >= 0.
+      input_noise: part of the sequences that are heard with noise, 0 to 1, or None.
       val_frac: part of the sound that is held out.
       cut_below: level in dBFS below which sound is not trained on, < 0, or None.
       log_every: steps from one line of the history to the next.
@@ -67,6 +68,7 @@ class Plan:
     max_steps: int = None
     max_minutes: float = None
     rng_seed: int = 0
+    input_noise: float = None
     val_frac: float = 0.1
     cut_below: float = None
     log_every: int = 50
@@ -85,6 +87,8 @@ class Plan:
         self._check("warmup_steps", self.warmup_steps >= 0, "0 or more")
         self._check("rng_seed", self.rng_seed >= 0, "0 or more")
         self._check("val_frac", 0 < self.val_frac < 1, "a part between 0 and 1")
+        noise = self.input_noise
+        self._check("input_noise", noise is None or 0 < noise <= 1, "a part, to 1")
         self._check("cut_below", self.cut_below is None or self.cut_below < 0, "dBFS below 0")
         minutes = self.max_minutes
         self._check("max_minutes", minutes is None or minutes > 0, "a number above 0")

@@ -197,14 +197,14 @@ class Mirrored(OneReplica):
         return self._strategy.scope()
 
     def over(self, step):
-        def step_here(samples, state, is_first, learning_rate, dropout_seed):
+        def step_here(samples, state, is_first, learning_rate, random_seed):
             num_rows = samples.shape[0] // self.num_here
 
             def step_of_replica():
                 number = tf.distribute.get_replica_context().replica_id_in_sync_group
                 begin = number % self.num_here * num_rows
                 part = RNNState(*(_rows(s, 2, begin, num_rows) for s in state))
-                seed = tf.random.experimental.stateless_fold_in(dropout_seed, number)
+                seed = tf.random.experimental.stateless_fold_in(random_seed, number)
                 rows = _rows(samples, 0, begin, num_rows)
                 return step(rows, part, is_first, learning_rate, seed)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sopilib.model import RNNState
 from sopilib.quiet_tensorflow import tf
+from sopilib.training.noise import with_noise
 from sopilib.training.replicas import OneReplica
 
 NATS_PER_BIT = math.log(2.0)
@@ -24,14 +25,16 @@ class Trainer:
       network: Network.
       optimizer: Optimizer of the variables in `network.model`.
       replicas: those that take them, of `sopilib.training.replicas`.
+      input_noise: part of the sequences that are heard with noise, or None.
     """
 
-    def __init__(self, network, optimizer, replicas=OneReplica()):
+    def __init__(self, network, optimizer, replicas=OneReplica(), input_noise=None):
         self._network, self._optimizer, self._replicas = network, optimizer, replicas
+        self._input_noise = input_noise
         self._train = tf.function(replicas.over(self._train_once), autograph=False)
         self._validate = tf.function(self._validate_once, autograph=False)
 
-    def train(self, samples, state, is_first, learning_rate, dropout_seed):
+    def train(self, samples, state, is_first, learning_rate, random_seed):
         """Metrics of a segment before the update that it causes, and the state after it.
 
         Args:
@@ -40,26 +43,28 @@ class Trainer:
           state: RNNState that the segment before left.
           is_first: bool (), begin with a clean state instead.
           learning_rate: a number.
-          dropout_seed: int32 (2,), used where the config has dropout.
+          random_seed: int32 (2,), of dropout and noise.
         """
         rate = tf.constant(learning_rate, tf.float32)
-        return self._train(samples, state, is_first, rate, tf.constant(dropout_seed))
+        return self._train(samples, state, is_first, rate, tf.constant(random_seed))
 
     def validate(self, samples, state, is_first):
         """Nats and right guesses of each sequence, float32 (num_seqs,), and the state.
 
-        Without dropout; nothing is updated.
+        Without dropout and noise; nothing is updated.
         """
         return self._validate(samples, state, is_first)
 
-    def _train_once(self, samples, state, is_first, learning_rate, dropout_seed):
+    def _train_once(self, samples, state, is_first, learning_rate, random_seed):
         config = self._network.model.config
-        if not config.rnn_dropout:
-            dropout_seed = None
+        dropout_seed = random_seed if config.rnn_dropout else None
+        heard = None
+        if self._input_noise:
+            heard = with_noise(samples, config.q_levels, self._input_noise, random_seed)
         variables = self._optimizer.variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            loss = self._network.loss(samples, _cleared(state, is_first), dropout_seed)
+            loss = self._network.loss(samples, _cleared(state, is_first), dropout_seed, heard)
             num_samples = samples.shape[0] * (samples.shape[1] - config.big_frame_size)
             nats = tf.reduce_sum(loss.nats) / num_samples
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(nats, variables)]
