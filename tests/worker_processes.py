@@ -1,11 +1,14 @@
 """`samplernn train` as several processes on this machine, which TF_CONFIG makes one training."""
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
@@ -13,13 +16,17 @@ COMMAND = [sys.executable, "-c", "import sys; from sopilib.cli import main; sys.
 
 
 def free_ports(count):
-    """Ports of localhost on which nothing listens."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    """Ports of localhost on which nothing listens.
+
+    They lie below those that the system gives to outgoing connections, so that none is
+    taken before its process listens.
+    """
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("localhost", port))
+            ports.append(port)
     return ports
 
 
@@ -48,13 +55,13 @@ def start_worker(flags, tf_config):
 
 
 def end_of(processes, timeout_s=120):
-    """(exit status, stdout, stderr) of each; those that do not end are killed."""
-    ends = []
-    try:
-        for process in processes:
-            output, errors = process.communicate(timeout=timeout_s)
-            ends.append((process.returncode, output, errors))
-    finally:
-        for process in processes:
-            process.kill()
+    """(exit status, stdout, stderr) of each; those that do not end are killed, and it fails."""
+    deadline = time.monotonic() + timeout_s
+    while any(p.poll() is None for p in processes) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    late = [process for process in processes if process.poll() is None]
+    for process in late:
+        process.kill()
+    ends = [(p.returncode, *p.communicate()) for p in processes]
+    assert not late, f"did not end in {timeout_s} s: {ends}"
     return ends
