@@ -129,6 +129,7 @@ def _add_fixed_arguments(parser):
     add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
     add("--val_frac", type=float, default=0.1, help="part that is held out (default 0.1)")
     add("--cut_below", type=float, metavar="DBFS", help="leave out what is softer")
+    add("--input_noise", type=float, metavar="PART", help="of the sequences are heard with noise")
     add("--mixed_precision", action="store_true", help="products in bfloat16")
     add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
     add("--max_checkpoints", type=int, default=1, help="a trial, beside its best (default 1)")
