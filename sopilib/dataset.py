@@ -18,8 +18,6 @@ from sopilib.quantize import quantize
 from sopilib.quiet_tensorflow import tf
 from sopilib.recordings import is_silent
 
-# of the chunks that raw recordings are cut into, at most
-CHUNK_DUR_S = 8.0
 # silences of at least so many whole seconds are cut out, but for their first second
 _LONG_SILENCE_S = 3
 # soft passages are looked for in steps of so many seconds
@@ -127,6 +125,7 @@ class Corpus:
       stretches: list of float32 (n,), each of one recording.
       config: ModelConfig; its seq_len is a multiple of the big frame size.
       chunk_length: in samples, a multiple of seq_len.
+      fade_in: samples over which a chunk comes up from silence, 0 for a sudden beginning.
 
     Attributes:
       num_chunks: that an epoch can have.
@@ -134,8 +133,8 @@ class Corpus:
       checksum: CRC-32 of all levels, by which another corpus is told.
     """
 
-    def __init__(self, stretches, config, chunk_length):
-        self._config, self.chunk_length = config, chunk_length
+    def __init__(self, stretches, config, chunk_length, fade_in=0):
+        self._config, self.chunk_length, self._fade_in = config, chunk_length, fade_in
         self.segments_per_chunk = chunk_length // config.seq_len
         usable = [s for s in stretches if len(s) >= chunk_length]
         self._counts = np.array([len(s) // chunk_length for s in usable], np.int64)
@@ -151,6 +150,15 @@ class Corpus:
         self.num_chunks = int(self._counts.sum())
         self.checksum = zlib.crc32(levels)
         self._levels = tf.constant(levels)
+
+    def _faded_in(self, samples, place):
+        """Samples int32 (num_seqs, n) as loud as their places (n,) in the chunk ask for.
+
+        Levels are drawn towards silence, which for those of mu-law is even to the ear.
+        """
+        gain = tf.clip_by_value(tf.cast(place, tf.float32) / self._fade_in, 0.0, 1.0)
+        faded = tf.cast(samples - self._silence, tf.float32) * gain
+        return tf.cast(tf.round(faded), tf.int32) + self._silence
 
     def steps_per_epoch(self, batch_size):
         """Steps that an epoch takes; chunks that fill no batch wait for another epoch."""
@@ -205,15 +213,18 @@ class Corpus:
             samples = tf.cast(tf.gather(levels, places), tf.int32)
             is_first = tf.equal(segment, 0)
             is_before = tf.range(width) < big_frame_size
-            silence = tf.cast(self._silence, tf.int32)
-            return tf.where(is_first & is_before, silence, samples), is_first
+            samples = tf.where(is_first & is_before, self._silence, samples)
+            if self._fade_in:
+                place = segment * config.seq_len + tf.range(width, dtype=tf.int64) - big_frame_size
+                samples = self._faded_in(samples, place)
+            return samples, is_first
 
         dataset = tf.data.Dataset.range(first_step, num_steps)
         return dataset.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
-def fitting_chunk_length(stretches, config, batch_size):
-    """The longest chunk, at most `CHUNK_DUR_S`, that leaves few of a batch's places empty.
+def fitting_chunk_length(stretches, config, batch_size, chunk_dur_s=8.0):
+    """The longest chunk, at most `chunk_dur_s`, that leaves few of a batch's places empty.
 
     Returns:
       Samples, a multiple of seq_len.
@@ -222,7 +233,7 @@ def fitting_chunk_length(stretches, config, batch_size):
       AudioError: there is too little sound for one batch.
     """
     seq_len = config.seq_len
-    longest = max(seq_len, int(CHUNK_DUR_S * config.sample_rate) // seq_len * seq_len)
+    longest = max(seq_len, int(chunk_dur_s * config.sample_rate) // seq_len * seq_len)
     total = sum(map(len, stretches))
     num_batches = math.ceil(total / (batch_size * longest))
     for length in range(longest, 0, -seq_len):

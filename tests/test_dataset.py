@@ -46,6 +46,16 @@ def test_a_chunk_is_heard_segment_by_segment_each_with_the_big_frame_before_it()
     assert found[0][0].dtype == np.int32
 
 
+def test_a_chunk_comes_up_from_silence_where_it_is_faded_in():
+    loud = np.full(16, 0.5, np.float32)  # level 192, 64 above silence
+    corpus = Corpus([loud], CONFIG, chunk_length=16, fade_in=8)
+    (first, _), (second, _) = steps(corpus.training_batches(1, rng_seed=0, epoch=0))
+    np.testing.assert_array_equal(first[0, :4], 128)
+    np.testing.assert_array_equal(first[0, 4:], 128 + 8 * np.arange(8))
+    np.testing.assert_array_equal(second[0, :4], 128 + 8 * np.arange(4, 8))
+    np.testing.assert_array_equal(second[0, 4:], 192)
+
+
 def test_silence_stands_before_a_chunk_even_where_another_sound_does():
     corpus = Corpus([ramp(16, begin=64), ramp(16)], CONFIG, chunk_length=16)
     firsts = [s for s, is_first in steps(corpus.training_batches(2, 0, 0)) if is_first]

@@ -45,6 +45,19 @@ def _add_data_arguments(parser):
         metavar="DBFS",
         help="leave out what is softer, so that the model does not learn to fall silent",
     )
+    add(
+        "--chunk_dur",
+        type=float,
+        default=8.0,
+        metavar="S",
+        help="of the pieces that a recording is trained in, at most (default 8)",
+    )
+    add(
+        "--fade_in",
+        type=float,
+        metavar="S",
+        help="let each piece come up from silence, so that takes begin softly",
+    )
     add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
 
 

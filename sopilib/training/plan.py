@@ -13,7 +13,7 @@ MONITORS = ("val_loss", "loss")
 # PRiSM multiplies the learning rate by this in each epoch of its decay
 _EPOCH_DECAY = math.exp(-0.1)
 # what must be the same where a training goes on
-_FIXED = ("batch_size", "optimizer", "rng_seed", "val_frac", "cut_below", "input_noise")
+_FIXED = ("batch_size", "optimizer", "rng_seed", "val_frac", "cut_below", "fade_in", "input_noise")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Plan:
       rng_seed: of weights, order and dropout, int >= 0.
       input_noise: part of the sequences that are heard with noise, 0 to 1, or None.
       val_frac: part of the sound that is held out.
+      chunk_dur: seconds of sound after which the RNN state is cleared, at most.
+      fade_in: seconds over which sound comes up from silence there, or None.
       cut_below: level in dBFS below which sound is not trained on, < 0, or None.
       log_every: steps from one line of the history to the next.
 
@@ -71,6 +73,8 @@ class Plan:
     input_noise: float = None
     val_frac: float = 0.1
     cut_below: float = None
+    chunk_dur: float = 8.0
+    fade_in: float = None
     log_every: int = 50
 
     def __post_init__(self):
@@ -87,6 +91,8 @@ class Plan:
         self._check("warmup_steps", self.warmup_steps >= 0, "0 or more")
         self._check("rng_seed", self.rng_seed >= 0, "0 or more")
         self._check("val_frac", 0 < self.val_frac < 1, "a part between 0 and 1")
+        self._check("chunk_dur", 0 < self.chunk_dur < math.inf, "seconds above 0")
+        self._check("fade_in", self.fade_in is None or 0 < self.fade_in < math.inf, "above 0")
         noise = self.input_noise
         self._check("input_noise", noise is None or 0 < noise <= 1, "a part, to 1")
         self._check("cut_below", self.cut_below is None or self.cut_below < 0, "dBFS below 0")
