@@ -108,6 +108,9 @@ class NativeDistribution(Distribution):
 
 engine_build = load_module(ROOT / "sopilib" / "engine" / "build.py", "engine_build")
 
+# what keras-tuner needs for its Bayesian search; 200 MB that nothing else here uses
+BAYESIAN_SEARCH = ["scikit-learn", "scipy"]
+
 setup(
     name="samplernn",
     version=version(),
@@ -119,8 +122,7 @@ setup(
     python_requires=">=3.10,<3.14",
     install_requires=["tensorflow", "numpy", "soundfile", "soxr", "tqdm", "matplotlib",
                       "keras-tuner>=1.4.8,<1.5"],
-    # what keras-tuner needs for its Bayesian search; 200 MB that nothing else here uses
-    extras_require={"test": ["pytest"], "bayesian": ["scikit-learn", "scipy"]},
+    extras_require={"test": ["pytest", *BAYESIAN_SEARCH], "bayesian": BAYESIAN_SEARCH},
     entry_points={"console_scripts": ["samplernn = sopilib.cli:main"]},
     distclass=NativeDistribution,
     cmdclass={

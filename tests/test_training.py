@@ -367,6 +367,34 @@ def test_the_learning_rate_of_a_step(plan, step, expected):
     assert plan.learning_rate_at(step, steps_per_epoch=10) == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_learning_rate_of_a_run_that_begins_with_weights_is_its_own():
+    plan = Plan(learning_rate=1.0, num_epochs=10, lr_schedule="cosine", warmup_steps=4)
+    rates = [plan.learning_rate_at(step, 10, first_step=80) for step in (80, 84, 92, 99)]
+    assert rates == pytest.approx([0.25, 1.0, 0.5, 0.009607], abs=1e-6)
+
+
+def test_a_run_that_began_with_weights_keeps_its_schedule_when_it_goes_on(
+    uninterrupted, sounds, tmp_path
+):
+    plan = dataclasses.replace(PLAN, num_epochs=4)
+    prefix = uninterrupted.path / "model.ckpt-2"
+    whole, whole_folder = prepared(sounds, tmp_path / "whole", plan, resume_from=prefix)
+    assert whole.run() == "epochs"
+    parts = tmp_path / "parts"
+    first, _ = prepared(
+        sounds, parts, dataclasses.replace(plan, num_epochs=3), resume_from=prefix
+    )
+    assert first.run() == "epochs"
+    second, parts_folder = prepared(sounds, parts, plan)
+    assert second.run() == "epochs"
+    rates = [line["learning_rate"] for line in history(whole_folder, "steps")]
+    steps_per_epoch = whole.steps_per_epoch
+    assert rates[0] == pytest.approx(PLAN.learning_rate / PLAN.warmup_steps)
+    assert [line["learning_rate"] for line in history(parts_folder, "steps")][
+        steps_per_epoch:
+    ] == rates[steps_per_epoch:]
+
+
 @pytest.mark.parametrize(
     "change, told",
     [

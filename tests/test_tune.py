@@ -236,7 +236,6 @@ def test_hyperband_goes_on_from_the_runs_of_the_best_short_trials(sounds, tmp_pa
 
 
 def test_the_bayesian_search_tries_nothing_twice(sounds, tmp_path):
-    pytest.importorskip("sklearn")
     flags = ["--tuner", "bayesian", "--dim", 2, 4, 6, "--skip_conn", True, False]
     flags += ["--max_steps", 2, "--max_trials", 6]
     assert main(words(sounds, tmp_path, *flags)) == 0

@@ -107,7 +107,8 @@ def _add_checkpoint_arguments(parser):
         "--resume_from",
         type=Path,
         metavar="PATH",
-        help="a run folder to go on with, or a checkpoint whose weights a new run begins with",
+        help="a run folder to go on with, or a checkpoint whose weights a new run begins with; "
+        "epochs are counted on, warm-up and cosine begin anew",
     )
     add("--checkpoint_every", type=int, default=1, metavar="EPOCHS", help="(default 1)")
     add("--checkpoint_policy", default="Always", help="Always or Best (default Always)")

@@ -34,6 +34,7 @@ class Position:
 
     Attributes:
       step: steps taken.
+      first_step: those that another run had taken when this one began with its weights.
       epoch: epochs finished, their validation included.
       step_in_epoch: steps taken of the one after these.
       nats, accuracy: sums of the steps' means in it.
@@ -43,6 +44,7 @@ class Position:
     """
 
     step: int = 0
+    first_step: int = 0
     epoch: int = 0
     step_in_epoch: int = 0
     nats: float = 0.0
@@ -98,7 +100,8 @@ class Training:
 
     def begin_after(self, epoch):
         """Count epochs on from one that another run has finished."""
-        self.position.epoch, self.position.step = epoch, epoch * self.steps_per_epoch
+        self.position.epoch = epoch
+        self.position.step = self.position.first_step = epoch * self.steps_per_epoch
 
     # what is saved, by name in the state's file
 
@@ -278,7 +281,7 @@ class Training:
 
     def _step(self, samples, is_first, progress):
         position, plan = self.position, self._plan
-        rate = plan.learning_rate_at(position.step, self.steps_per_epoch)
+        rate = plan.learning_rate_at(position.step, self.steps_per_epoch, position.first_step)
         seed = step_seed(plan.rng_seed, position.step)
         metrics, self._rnn_state = self._trainer.train(
             samples, self._rnn_state, is_first, rate, seed

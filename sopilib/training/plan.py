@@ -120,15 +120,19 @@ class Plan:
         total = self.num_epochs * steps_per_epoch
         return total if self.max_steps is None else min(total, self.max_steps)
 
-    def learning_rate_at(self, step, steps_per_epoch):
-        """The learning rate of a step, counted from 0."""
-        rate = self.learning_rate
-        if step < self.warmup_steps:
-            return rate * (step + 1) / self.warmup_steps
+    def learning_rate_at(self, step, steps_per_epoch, first_step=0):
+        """The learning rate of a step, counted from 0.
+
+        Warm-up and cosine are of the steps from `first_step` on.
+        """
+        rate, num_taken = self.learning_rate, step - first_step
+        if num_taken < self.warmup_steps:
+            return rate * (num_taken + 1) / self.warmup_steps
         if self.reduce_learning_rate_after is not None:
             num_lowered = step // steps_per_epoch - self.reduce_learning_rate_after + 1
             rate *= _EPOCH_DECAY ** max(0, num_lowered)
         if self.lr_schedule == "cosine":
-            length = max(1, self.total_steps(steps_per_epoch) - self.warmup_steps)
-            rate *= 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - self.warmup_steps) / length)))
+            length = max(1, self.total_steps(steps_per_epoch) - first_step - self.warmup_steps)
+            part = min(1.0, (num_taken - self.warmup_steps) / length)
+            rate *= 0.5 * (1.0 + math.cos(math.pi * part))
         return rate
