@@ -12,6 +12,7 @@ import numpy as np
 from sopilib.audio import write_audio
 from sopilib.config import DEFAULT_SAMPLE_RATE
 from sopilib.errors import AudioError
+from sopilib.paths import make_folder
 from sopilib.recordings import SILENCE_DBFS, is_silent, read_recordings
 
 REPORT_NAME = "chunks.txt"
@@ -66,12 +67,7 @@ def chunk(args):
     length, hop = _in_samples(args)
     _refuse_older_chunks(args.output_dir)
     recording_set = read_recordings(args.input, args.sample_rate)
-    try:
-        args.output_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioError(
-            f"cannot make the folder {args.output_dir}: {error.strerror} (choose another)"
-        ) from error
+    make_folder(args.output_dir, "--output_dir")
     chunks, left_out = write_chunks(recording_set, length, hop, args.output_dir)
     report = _report(recording_set, chunks, left_out, length)
     print(report)

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from sopilib.errors import SampleRNNError
+from sopilib.errors import RequestError, SampleRNNError
 
 PATCH = "samplernn.pd"
 MACOS_APPLICATIONS = ("/Applications", "~/Applications")
@@ -119,3 +119,17 @@ def pd_search_path():
     if project_folder() == packages_folder():
         return []
     return ["-path", str(packages_folder())]
+
+
+def make_folder(folder, flag):
+    """Makes a folder, a Path that the user named with `flag`, where it is missing.
+
+    Raises:
+        RequestError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"cannot make the folder {folder}: {error.strerror} (choose another {flag})"
+        ) from error

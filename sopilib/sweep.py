@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from sopilib.envelope import check_temperature
-from sopilib.errors import AudioError, RequestError
+from sopilib.errors import RequestError
+from sopilib.paths import make_folder
 
 MAX_TAKES = 48
 PICTURE_NAME = "sweep.png"
@@ -40,8 +41,8 @@ def sweep(files, args):
     """Runs `samplernn sweep` on ModelFiles; returns its exit status.
 
     Raises:
-      RequestError: the temperatures, the length or the random seed cannot be.
-      AudioError: the folder or a file cannot be written.
+      RequestError: the temperatures, the length, the random seed or the folder cannot be.
+      AudioError: a file cannot be written.
     """
     from sopilib.generate import checked_rng_seed
     from sopilib.generator import make_generator
@@ -118,17 +119,8 @@ def _write_take(files, generator, temperature, dur_s, rng_seed, path):
 
     request = TakeRequest(dur_s=dur_s, temperature=(temperature,), rng_seed=rng_seed)
     take = Take(generator, request)
-    _make_folder(path.parent)
+    make_folder(path.parent, "--output_dir")
     audio = np.concatenate(list(take), axis=1)  # (1, num_samples)
     record_path = path.with_suffix(".json")
     save_take([path], record_path, audio, model_record(files, generator), take.record)
     return audio[0]
-
-
-def _make_folder(folder):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioError(
-            f"cannot make the folder {folder}: {error.strerror} (choose another --output_dir)"
-        ) from error

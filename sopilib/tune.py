@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sopilib.config import read_json_object
-from sopilib.errors import CheckpointError, RequestError
+from sopilib.errors import RequestError
+from sopilib.paths import make_folder
 from sopilib.training import cli as training_cli
 
 TUNERS = ("random", "bayesian", "hyperband")
@@ -61,6 +62,7 @@ def read_role(environment):
 
 def add_arguments(parser):
     """Add the flags of `samplernn tune`."""
+    training_cli.add_source_arguments(parser)
     _add_search_arguments(parser)
     _add_searched_arguments(parser)
     _add_fixed_arguments(parser)
@@ -68,14 +70,6 @@ def add_arguments(parser):
 
 def _add_search_arguments(parser):
     add = parser.add_argument
-    add(
-        "--data_dir",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="DIR",
-        help="recordings of any kind: folders or files",
-    )
     add("--id", default="tune", help="name of the search (default 'tune')")
     add("--logdir_root", type=Path, default=Path("logdir"), help="(default ./logdir)")
     add("--tuner", default="random", help=f"{', '.join(TUNERS)} (default random)")
@@ -95,8 +89,6 @@ def _add_search_arguments(parser):
         metavar="S",
         help="seconds for which a worker looks for its chief (default 300)",
     )
-    add("--config_file", type=Path, metavar="FILE.config.json", help="(default: PRiSM's model)")
-    add("--preset", metavar="NAME", help="a shipped configuration, see models/presets")
 
 
 def _add_searched_arguments(parser):
@@ -208,7 +200,7 @@ def _request(args, role):
     space = _space(args)
     return SearchRequest(
         name=args.id,
-        folder=_make_folder(args.logdir_root / args.id),
+        folder=_folder(args),
         data=args.data_dir,
         space=space,
         tuner=args.tuner,
@@ -232,13 +224,9 @@ def _space(args):
     return space
 
 
-def _make_folder(folder):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot make the folder {folder}: {error.strerror} (choose another --logdir_root)"
-        ) from error
+def _folder(args):
+    folder = args.logdir_root / args.id
+    make_folder(folder, "--logdir_root")
     return folder
 
 

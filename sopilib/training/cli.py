@@ -21,14 +21,15 @@ _ENDINGS = {
 
 def add_arguments(parser):
     """Add the flags of `samplernn train`."""
+    add_source_arguments(parser)
     _add_data_arguments(parser)
-    _add_model_arguments(parser)
     _add_plan_arguments(parser)
     _add_checkpoint_arguments(parser)
     _add_preview_arguments(parser)
 
 
-def _add_data_arguments(parser):
+def add_source_arguments(parser):
+    """Add the flags that say what is trained, and on what."""
     add = parser.add_argument
     add(
         "--data_dir",
@@ -38,6 +39,12 @@ def _add_data_arguments(parser):
         metavar="DIR",
         help="recordings of any kind, or chunks of them: folders or files",
     )
+    add("--config_file", type=Path, metavar="FILE.config.json", help="(default: PRiSM's model)")
+    add("--preset", metavar="NAME", help="a shipped configuration, see models/presets")
+
+
+def _add_data_arguments(parser):
+    add = parser.add_argument
     add("--val_frac", type=float, default=0.1, help="part that is held out (default 0.1)")
     add(
         "--cut_below",
@@ -59,12 +66,6 @@ def _add_data_arguments(parser):
         help="let each piece come up from silence, so that takes begin softly",
     )
     add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
-
-
-def _add_model_arguments(parser):
-    add = parser.add_argument
-    add("--config_file", type=Path, metavar="FILE.config.json", help="(default: PRiSM's model)")
-    add("--preset", metavar="NAME", help="a shipped configuration, see models/presets")
 
 
 def _add_plan_arguments(parser):
