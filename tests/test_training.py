@@ -350,6 +350,39 @@ def test_it_ends_when_no_epoch_is_better(sounds, tmp_path):
     assert min(bits[-2:]) >= min(bits[:-2])
 
 
+WORSENING = Plan(
+    num_epochs=6, batch_size=4, learning_rate=1.0, clip_norm=1e9, checkpoint_policy="Best",
+    early_stopping_patience=9, log_every=1,
+)
+
+
+def better_than_all_before(run_folder):
+    """The epochs whose held-out bits are the lowest so far."""
+    bits = [line["val_bits_per_sample"] for line in history(run_folder, "epoch")]
+    return [n for n in range(1, len(bits) + 1) if bits[n - 1] < min(bits[: n - 1], default=np.inf)]
+
+
+def test_with_the_policy_best_only_better_epochs_leave_checkpoints(sounds, tmp_path):
+    training, run_folder = prepared(sounds, tmp_path, WORSENING)
+    assert training.run() == "epochs"
+    assert run_folder.epochs() == better_than_all_before(run_folder) != list(range(1, 7))
+
+
+def test_what_a_stop_in_mid_epoch_left_goes_where_the_epoch_is_not_better(sounds, tmp_path):
+    whole, whole_folder = prepared(sounds, tmp_path / "whole", WORSENING)
+    whole.run()
+    worse = next(n for n in range(1, 7) if n not in better_than_all_before(whole_folder))
+    max_steps = (worse - 1) * whole.steps_per_epoch + 1
+    stopped = dataclasses.replace(WORSENING, max_steps=max_steps)
+    training, run_folder = prepared(sounds, tmp_path / "stopped", stopped)
+    assert training.run() == "steps" and run_folder.epochs()[-1] == worse
+    again, _ = prepared(sounds, tmp_path / "stopped", WORSENING)
+    assert again.run() == "epochs"
+    assert run_folder.epochs() == whole_folder.epochs()
+    newest = (run_folder.path / "checkpoint").read_text().splitlines()[0]
+    assert newest == f'model_checkpoint_path: "model.ckpt-{run_folder.epochs()[-1]}"'
+
+
 @pytest.mark.parametrize(
     "plan, step, expected",
     [

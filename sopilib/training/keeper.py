@@ -64,6 +64,10 @@ class Keeper:
         """Write a checkpoint; raises CheckpointError if it cannot be."""
         self._folder.save_model(self._model, number, best_epoch, self._plan.max_checkpoints)
 
+    def remove_model(self, number):
+        """Remove a checkpoint, if it is there."""
+        self._folder.remove_model(number)
+
     def what_is_intact(self):
         """The newest checkpoint and where it is, in words."""
         epochs = self._folder.epochs()

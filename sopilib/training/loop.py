@@ -251,13 +251,20 @@ class Training:
         number = position.epoch + 1
         if is_whole:
             self._count_epoch(line)
-        if not is_whole or number % plan.checkpoint_every == 0 or number == plan.num_epochs:
-            if plan.checkpoint_policy == "Always" or not is_whole or position.num_worse == 0:
-                self._save_model(number)
-                self._replicas.by_chief(lambda: self._preview(number))
+        if not is_whole or self._has_checkpoint(number):
+            self._save_model(number)
+            self._replicas.by_chief(lambda: self._preview(number))
+        else:  # a stop in mid-epoch may have left one
+            self._replicas.by_chief(lambda: self._keeper.remove_model(number))
         self._save_state()
         if self._stop_reason is None:
             self._heed(self._asked)
+
+    def _has_checkpoint(self, number):
+        """Whether the epoch that has ended is one of those that leave a checkpoint."""
+        plan = self._plan
+        is_due = number % plan.checkpoint_every == 0 or number == plan.num_epochs
+        return is_due and (plan.checkpoint_policy == "Always" or self.position.num_worse == 0)
 
     def _steps(self, progress):
         position, plan = self.position, self._plan

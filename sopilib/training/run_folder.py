@@ -107,11 +107,18 @@ class RunFolder:
         num_too_many = 0 if max_checkpoints is None else len(others) - (max_checkpoints - 1)
         for old in others[: max(0, num_too_many)]:
             self._remove(old)
-        self._name_checkpoints(epoch)
+        self._name_checkpoints()
 
-    def _name_checkpoints(self, newest):
-        lines = [f'model_checkpoint_path: "model.ckpt-{newest}"']
-        lines += [f'all_model_checkpoint_paths: "model.ckpt-{epoch}"' for epoch in self.epochs()]
+    def remove_model(self, epoch):
+        """Remove an epoch's checkpoint, if it is there."""
+        if epoch in self.epochs():
+            self._remove(epoch)
+            self._name_checkpoints()
+
+    def _name_checkpoints(self):
+        epochs = self.epochs()
+        lines = [f'model_checkpoint_path: "model.ckpt-{epochs[-1]}"'] if epochs else []
+        lines += [f'all_model_checkpoint_paths: "model.ckpt-{epoch}"' for epoch in epochs]
         with replacing(self.path / "checkpoint") as file:
             file.write(("\n".join(lines) + "\n").encode())
 
