@@ -1,10 +1,11 @@
 """What a training hears: recordings quantized in memory, cut into batches by tf.data.
 
-A recording's sound is a stretch (long silences cut it into several, and so do soft
-passages where they are left out); a stretch holds a whole number of equal chunks, which begin somewhere else in it in each epoch as far
-as there is room. A batch of chunks is trained segment by segment, each with the big
-frame before it, silence before the first. Order and places depend on the random seed
-and the epoch alone, so that a training can go on from any step of any epoch.
+A recording's sound is a stretch; long silences cut it into several, and so do soft
+passages where they are left out. A stretch holds a whole number of equal chunks, which
+begin somewhere else in it in each epoch as far as there is room. A batch of chunks is
+trained segment by segment, each with the big frame before it, silence before the first.
+Order and places depend on the random seed and the epoch alone, so that a training can
+go on from any step of any epoch.
 """
 
 import math

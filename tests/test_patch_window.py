@@ -133,10 +133,10 @@ def test_the_slider_of_the_temperature_is_heard_while_live(screen):
     deadline = time.monotonic() + TAKE_LIMIT_S
     while not np.any(screen.listen()):
         assert time.monotonic() < deadline, "no sound is heard"
-    screen.click(r"hsl .*\\\$0-temperature ", right=150)
-    tame = brightness_of(screen.listen())
     screen.click(r"hsl .*\\\$0-temperature ", right=345)
     wild = brightness_of(screen.listen())
+    screen.click(r"hsl .*\\\$0-temperature ", right=150)
+    tame = brightness_of(screen.listen())
     assert wild > 0.1
     assert tame < wild / 5
 
