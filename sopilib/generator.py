@@ -9,6 +9,7 @@ from sopilib import engine as native_engine
 from sopilib.errors import RequestError
 
 ENGINES = ("auto", "native", "tensorflow")
+MOST_VOICES = 4096
 
 
 def make_generator(files, num_seqs, engine="auto", precision="auto", threads=None):
@@ -16,7 +17,7 @@ def make_generator(files, num_seqs, engine="auto", precision="auto", threads=Non
 
     Args:
         files: ModelFiles.
-        num_seqs: number of voices, 1 or more.
+        num_seqs: number of voices, 1 to MOST_VOICES.
         engine: one of ENGINES; 'auto' is native where it is built.
         precision: of the native engine, see `sopilib.engine.load`; TensorFlow's is float32,
             any other is refused.
@@ -29,6 +30,8 @@ def make_generator(files, num_seqs, engine="auto", precision="auto", threads=Non
     """
     if engine not in ENGINES:
         raise RequestError(f"no engine {engine!r} (choose of {', '.join(ENGINES)})")
+    if not 1 <= num_seqs <= MOST_VOICES:
+        raise RequestError(f"{num_seqs} voices (give 1 to {MOST_VOICES})")
     if engine == "native" and not native_engine.is_built():
         raise RequestError("the engine is not built (install a C++ compiler, then make install)")
     if engine == "tensorflow" or not native_engine.is_built():

@@ -147,6 +147,7 @@ def test_info_prints_what_the_model_is(capsys):
         (["--temperature", "warm"], "'warm'"),
         (["--temperature", 1, 1], "2 temperatures for 1 voice "),
         (["--num_seqs", 0], "0 voices"),
+        (["--num_seqs", 5000], "5000 voices (give 1 to 4096)"),
         (["--seed", "missing.wav"], "missing.wav"),
         (["--seed", "SEED", "--seed_offset", 4000], "--seed_offset 4000"),
         (["--config", "missing.config.json"], "missing.config.json"),
