@@ -279,6 +279,14 @@ def test_resume_from_a_checkpoint_begins_with_its_weights_after_its_epoch(
     assert [line["epoch"] for line in history(run_folder, "epoch")] == [3]
 
 
+def test_what_is_held_out_comes_up_from_silence_as_in_training(sounds, tmp_path):
+    sudden, _ = prepared(sounds, tmp_path / "sudden")
+    soft, _ = prepared(sounds, tmp_path / "soft", dataclasses.replace(PLAN, fade_in=0.02))
+    gradual, _ = prepared(sounds, tmp_path / "gradual", dataclasses.replace(PLAN, fade_in=0.2))
+    nats = [training.validate()[0] for training in (sudden, soft, gradual)]
+    assert len(set(nats)) == 3
+
+
 def test_a_run_of_prism_is_gone_on_with(sounds, tmp_path):
     prism_run = copy_checkpoint("gru_mulaw", tmp_path / "26.07.2020_20.48.51")
     files = find_model(prism_run)

@@ -108,9 +108,10 @@ def read_data(paths, config, plan, replicas=OneReplica()):
     split = split_recordings(recording_set, plan.val_frac, plan.cut_below)
     length = fitting_chunk_length(split.train, config, batch_size, plan.chunk_dur)
     validation_length = fitting_validation_length(split.validation, config, length, batch_size)
+    fade_in = round((plan.fade_in or 0) * config.sample_rate)
     data = Data(
-        Corpus(split.train, config, length, round((plan.fade_in or 0) * config.sample_rate)),
-        Corpus(split.validation, config, validation_length),
+        Corpus(split.train, config, length, fade_in),
+        Corpus(split.validation, config, validation_length, fade_in),
     )
     if replicas.is_chief:
         steps = data.train.steps_per_epoch(batch_size)
