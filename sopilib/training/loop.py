@@ -237,7 +237,7 @@ class Training:
 
     def _epoch(self):
         """The rest of an epoch, and what follows it."""
-        position, plan = self.position, self._plan
+        position = self.position
         with self._keeper.progress(position, self.steps_per_epoch) as progress:
             self._steps(progress)
         if not position.step_in_epoch:
