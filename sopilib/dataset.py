@@ -224,7 +224,7 @@ class Corpus:
         return dataset.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
-def fitting_chunk_length(stretches, config, batch_size, chunk_dur_s=8.0):
+def fitting_chunk_length(stretches, config, batch_size, chunk_dur_s):
     """The longest chunk, at most `chunk_dur_s`, that leaves few of a batch's places empty.
 
     Returns:

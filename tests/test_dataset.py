@@ -181,14 +181,14 @@ def test_soft_passages_are_cut_out_of_what_is_trained_on_alone():
 
 def test_the_chunk_length_fills_the_batch():
     # at 1000 Hz a chunk is at most 8000 samples
-    assert fitting_chunk_length([ramp(160_000)], CONFIG, batch_size=4) == 8000
-    assert fitting_chunk_length([ramp(10_000)], CONFIG, batch_size=4) == 2496
-    assert fitting_chunk_length([ramp(100), ramp(60)], CONFIG, batch_size=4) == 32
+    assert fitting_chunk_length([ramp(160_000)], CONFIG, batch_size=4, chunk_dur_s=8.0) == 8000
+    assert fitting_chunk_length([ramp(10_000)], CONFIG, batch_size=4, chunk_dur_s=8.0) == 2496
+    assert fitting_chunk_length([ramp(100), ramp(60)], CONFIG, batch_size=4, chunk_dur_s=8.0) == 32
 
 
 def test_too_little_sound_for_a_batch_is_told():
     with pytest.raises(AudioError, match=r"0\.0 s of sound .*batches of 4 x 8.*--batch_size"):
-        fitting_chunk_length([ramp(31)], CONFIG, batch_size=4)
+        fitting_chunk_length([ramp(31)], CONFIG, batch_size=4, chunk_dur_s=8.0)
     with pytest.raises(AudioError, match="shorter than 8 samples.*--val_frac"):
         fitting_validation_length([ramp(7)], CONFIG, 64, batch_size=4)
 
