@@ -21,13 +21,13 @@ def free_ports(count):
     They lie below those that the system gives to outgoing connections, so that none is
     taken before its process listens.
     """
-    ports = []
+    ports = set()
     while len(ports) < count:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("localhost", port))
-            ports.append(port)
-    return ports
+            ports.add(port)
+    return list(ports)
 
 
 def start_workers(*flags_of_each):

@@ -17,7 +17,7 @@ from sopilib.engine.random_model import random_folded
 _MOST_EXACT = next(iter(RECIPES))
 
 # times real time that a model must reach to count as playing live: where Pd or another
-# program takes a core from it, more than half is lost, and the sound may not run out
+# program takes a core from it, more than half is lost, and the sound must not run out
 LIVE = 2.5
 
 # share of the time that the threads of a process are running if it is left alone: those
