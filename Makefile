@@ -1,5 +1,5 @@
 # SampleRNN for Pure Data. `make` alone lists what there is to make.
-# PYTHON=/path/to/python3 chooses the Python (3.10 to 3.13), TESTS=tests/test_x.py the tests.
+# PYTHON=/path/to/python3 chooses the Python (3.10 to 3.13), TESTS=tests/unit/test_x.py the tests.
 
 SAMPLERNN := .venv/bin/samplernn
 TESTS ?= tests

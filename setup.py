@@ -9,10 +9,10 @@ import importlib.util
 import pathlib
 import re
 import sys
-
-from setuptools import Command, Distribution, setup
-from setuptools.command.build import build
 from distutils.command.install_data import install_data  # after setuptools, which brings it
+
+from setuptools import Command, Distribution, find_packages, setup
+from setuptools.command.build import build
 
 ROOT = pathlib.Path(__file__).resolve().parent
 SHARED = pathlib.PurePath("share", "samplernn")
@@ -38,10 +38,12 @@ def version():
 
 def shared_files():
     """Returns patches and models as `data_files`: (folder to install in, [file])."""
-    paths = [path.relative_to(ROOT) for folder in ("pd", "models")
-             for path in sorted((ROOT / folder).rglob("*"))
-             if path.is_file() and path.suffix not in NOT_SHARED
-             and path.name != "build_loader.py"]
+    paths = [
+        path.relative_to(ROOT)
+        for folder in ("pd", "models")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.is_file() and path.suffix not in NOT_SHARED and path.name != "build_loader.py"
+    ]
     return [(str(SHARED / path.parent), [str(path)]) for path in paths]
 
 
@@ -58,20 +60,27 @@ class BuildNative(Command):
 
     def finalize_options(self):
         self.set_undefined_options(
-            "build", ("build_lib", "build_lib"), ("build_base", "build_base"))
+            "build", ("build_lib", "build_lib"), ("build_base", "build_base")
+        )
 
     def run(self):
         loader_build = load_module(ROOT / "pd" / "pyext" / "build_loader.py")
-        folder = (loader_build.SOURCE_FOLDER if self.editable_mode
-                  else pathlib.Path(self.build_base) / "pyext")
+        folder = (
+            loader_build.SOURCE_FOLDER
+            if self.editable_mode
+            else pathlib.Path(self.build_base) / "pyext"
+        )
         self.loader = loader_build.build(folder)
         record = (ROOT if self.editable_mode else pathlib.Path(self.build_lib)) / WORKER_RECORD
         record.parent.mkdir(parents=True, exist_ok=True)
         record.write_text(sys.executable + "\n", encoding="utf-8")
 
     def get_source_files(self):
-        return [str(path.relative_to(ROOT)) for path in sorted((ROOT / "pd" / "pyext").iterdir())
-                if path.suffix in (".c", ".h", ".py")]
+        return [
+            str(path.relative_to(ROOT))
+            for path in sorted((ROOT / "pd" / "pyext").iterdir())
+            if path.suffix in (".c", ".h", ".py")
+        ]
 
     def get_outputs(self):
         return [] if self.editable_mode else [str(pathlib.Path(self.build_lib) / WORKER_RECORD)]
@@ -94,8 +103,10 @@ class InstallShared(install_data):
         if native.editable_mode:
             return
         if native.loader:
-            self.data_files = [*self.data_files,
-                               (str(SHARED / "pd" / "pyext"), [str(native.loader)])]
+            self.data_files = [
+                *self.data_files,
+                (str(SHARED / "pd" / "pyext"), [str(native.loader)]),
+            ]
         super().run()
 
 
@@ -116,14 +127,21 @@ setup(
     version=version(),
     description="SampleRNN as an instrument for Pure Data",
     license="MIT",
-    packages=["sopilib", "sopilib.engine", "sopilib.training", "samplernn_pd"],
+    packages=find_packages(include=["sopilib*", "samplernn_pd"]),
     ext_modules=[engine_build.engine_extension(ROOT)],
     data_files=shared_files(),
     python_requires=">=3.10,<3.14",
-    install_requires=["tensorflow", "numpy", "soundfile", "soxr", "tqdm", "matplotlib",
-                      "keras-tuner>=1.4.8,<1.5"],
+    install_requires=[
+        "tensorflow",
+        "numpy",
+        "soundfile",
+        "soxr",
+        "tqdm",
+        "matplotlib",
+        "keras-tuner>=1.4.8,<1.5",
+    ],
     extras_require={"test": ["pytest", *BAYESIAN_SEARCH], "bayesian": BAYESIAN_SEARCH},
-    entry_points={"console_scripts": ["samplernn = sopilib.cli:main"]},
+    entry_points={"console_scripts": ["samplernn = sopilib.commands.main:main"]},
     distclass=NativeDistribution,
     cmdclass={
         "build": Build,

@@ -15,8 +15,8 @@ import time
 import numpy as np
 
 from sopilib.engine.load import load_generator
-from sopilib.model_folder import find_model
-from sopilib.paths import models_folder
+from sopilib.installation.paths import models_folder
+from sopilib.model.folder import find_model
 
 _SPIN = [sys.executable, "-c", "while True: pass"]
 _CHUNK = 320

@@ -3,7 +3,7 @@
     python bench/endurance.py [--minutes M] [--ckpt_dir MODEL] [--precision P]
                               [--num_seqs N] [--threads T]
 
-The sound is one `sopilib.generate.Take`. The exit status is 1 if memory grew after the
+The sound is one `sopilib.generation.take.Take`. The exit status is 1 if memory grew after the
 first minute, there was NaN in the sound or the logits, or a voice was stuck at a level
 other than silence. A change of speed is only told: other programs slow a machine, too.
 """
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sopilib.bench import resident_mb
+from sopilib.commands.bench import resident_mb
 from sopilib.engine.load import PRECISIONS, load_generator
-from sopilib.generate import Take, TakeRequest
-from sopilib.model_folder import find_model
-from sopilib.paths import models_folder
-from sopilib.quantize import quantize
+from sopilib.generation.take import Take, TakeRequest
+from sopilib.installation.paths import models_folder
+from sopilib.model.folder import find_model
+from sopilib.model.quantize import quantize
 
 MOST_GROWTH_MB = 10
 MOST_STUCK_S = 1

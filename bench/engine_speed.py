@@ -3,8 +3,8 @@
     python bench/engine_speed.py [--quick]
 
 Each row is measured in a process of its own with random weights, the read floor in the
-same process. Where TensorFlow is installed, so is the reference, `sopilib.model` behind
-`sopilib.tensorflow_generator`, in the same run; PRiSM SampleRNN's generation itself, as
+same process. Where TensorFlow is installed, so is the reference, `sopilib.model.network` behind
+`sopilib.generation.tensorflow_generator`, in the same run; PRiSM SampleRNN's generation itself, as
 measured on two cores of a server with AVX-512, is a constant below.
 """
 
@@ -24,7 +24,7 @@ ROWS = (
     (256, 2, "gru", 1, ("int8",), 2789),
 )
 REFERENCE_SAMPLES = 256
-SAMPLERNN = "import sys; from sopilib.cli import main; sys.exit(main())"
+SAMPLERNN = "import sys; from sopilib.commands.main import main; sys.exit(main())"
 
 
 def main():
@@ -85,9 +85,9 @@ def reference_speed(dim, layers, rnn_type, voices):
     """Samples per second of the TensorFlow generator, all voices together."""
     import numpy as np
 
-    from sopilib.config import ModelConfig
-    from sopilib.model import SampleRNN
-    from sopilib.tensorflow_generator import Generator
+    from sopilib.generation.tensorflow_generator import Generator
+    from sopilib.model.config import ModelConfig
+    from sopilib.model.network import SampleRNN
 
     config = ModelConfig(dim=dim, num_rnn_layers=layers, rnn_type=rnn_type)
     generator = Generator(SampleRNN(config), voices)

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from sopilib.generate import Take, TakeRequest
-from sopilib.generator import make_generator
-from sopilib.model_folder import find_model
-from sopilib.paths import models_folder
+from sopilib.generation.generator import make_generator
+from sopilib.generation.take import Take, TakeRequest
+from sopilib.installation.paths import models_folder
+from sopilib.model.folder import find_model
 
 LATENCIES_MS = (50, 100, 400)
 RATE = 44100
@@ -79,7 +79,9 @@ def _latencies(latency_ms, num_trials, whole):
             f"{latency_ms + 300} live-stream 0",
             "0 live-mark 0",
         ]
-    recording, console = _play([*score, "300 live-file stop", "500 pd quit"], num_trials * 4 + latency_ms / 10)
+    recording, console = _play(
+        [*score, "300 live-file stop", "500 pd quit"], num_trials * 4 + latency_ms / 10
+    )
     heard = []
     for begin, mark in _trials(recording):
         late = begin + _first_change(recording[begin:, 0], whole) - mark

@@ -5,7 +5,7 @@ them, mu-law or linear alike, without skip connections and dropout: embedding an
 convolution at every sample, stateful recurrent layers, Adam, gradients clipped to 5.
 """
 
-from sopilib.quiet_tensorflow import tf
+from sopilib.model.quiet_tensorflow import tf
 
 
 class FrameTier(tf.keras.layers.Layer):

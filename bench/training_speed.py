@@ -35,12 +35,12 @@ import statistics
 import time
 
 import numpy as np
-
 from plain_keras import training_step
-from sopilib.config import ModelConfig, load_config
-from sopilib.model import SampleRNN, named_variables
-from sopilib.paths import presets_folder
-from sopilib.quiet_tensorflow import tf
+
+from sopilib.installation.paths import presets_folder
+from sopilib.model.config import ModelConfig, load_config
+from sopilib.model.network import SampleRNN, named_variables
+from sopilib.model.quiet_tensorflow import tf
 from sopilib.training.network import Network, cross_entropy, folding_pays, gather_sum
 from sopilib.training.optimizer import Optimizer
 from sopilib.training.step import Trainer
@@ -184,7 +184,9 @@ def main():
     precision = "bfloat16 products" if args.mixed_precision else "float32"
     print(f"{precision}, batch {args.batch_size}: {num_samples / step:,.0f} samples/s")
     for plain_s in plain:
-        print(f"plain Keras, float32: {num_samples / plain_s:,.0f} samples/s, {plain_s / step:.1f} x")
+        print(
+            f"plain Keras, float32: {num_samples / plain_s:,.0f} samples/s, {plain_s / step:.1f} x"
+        )
     times = parts(network, samples, args.num_steps)
     times["optimizer"] = optimizer_seconds(model, args.num_steps)
     times["the rest"] = max(0.0, step - sum(times.values()))

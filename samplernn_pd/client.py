@@ -11,8 +11,10 @@ import queue
 import subprocess
 import threading
 
-from sopilib import __version__, frames, protocol
+from sopilib import __version__
 from sopilib.errors import ProtocolError
+from sopilib.protocol import codec as frames
+from sopilib.protocol import messages as protocol
 
 READ_BYTES = 1 << 16
 LOG_LINES = 20
@@ -106,9 +108,11 @@ class WorkerClient:
         try:
             process = _popen(self._command)
         except OSError as error:
-            self._emit(WorkerGone(
-                f"cannot start Python {self.python!r}: {error.strerror} (check its path)"
-            ))
+            self._emit(
+                WorkerGone(
+                    f"cannot start Python {self.python!r}: {error.strerror} (check its path)"
+                )
+            )
             return None
         with self._lock:
             self._process = process

@@ -22,9 +22,9 @@ from samplernn_pd.outbox import Outbox
 from samplernn_pd.settings import Settings
 from samplernn_pd.stream import StreamInPd
 from samplernn_pd.take import TakeInPd
-from samplernn_pd.worker_python import worker_python
-from sopilib import protocol
 from sopilib.errors import RequestError, SampleRNNError
+from sopilib.installation.worker_python import worker_python
+from sopilib.protocol import messages as protocol
 
 POLL_LIMIT_S = 0.001
 HELLO_LIMIT_S = 60.0

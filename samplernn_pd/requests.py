@@ -7,8 +7,9 @@ in number or in memory, is refused before anything is lost.
 import os
 
 from samplernn_pd import messages
-from sopilib import frames, protocol
 from sopilib.errors import RequestError
+from sopilib.protocol import codec as frames
+from sopilib.protocol import messages as protocol
 
 # A Pd array holds 8 bytes a sample; clearing and copying it needs as much again.
 _BYTES_PER_ARRAY_SAMPLE = 16

@@ -12,8 +12,8 @@ import time
 from samplernn_pd import messages, requests
 from samplernn_pd.curve_watch import CurveWatch
 from samplernn_pd.ring import BLOCK, Ring
-from sopilib import protocol
 from sopilib.errors import RequestError
+from sopilib.protocol import messages as protocol
 
 REPORT_EVERY_S = 0.2
 MAX_RING_SAMPLES = 1 << 19

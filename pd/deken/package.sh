@@ -26,8 +26,9 @@ lay_out() {
     copy "$1" pd/*.pd pd/deken/README.txt LICENSE
     copy "$1/pyext" "${loader:-pd/pyext/pyext.pd_linux}" pd/pyext/pyext-help.pd
     copy "$1/samplernn_pd" samplernn_pd/*.py
-    copy "$1/sopilib" sopilib/*.py
-    copy "$1/sopilib/engine" sopilib/engine/*.py
+    for package in sopilib sopilib/*/; do
+        if [ -e "$package/__init__.py" ]; then copy "$1/$package" "${package%/}"/*.py; fi
+    done
     for engine in sopilib/engine/native.*.so; do
         if [ -e "$engine" ]; then
             copy "$1/sopilib/engine" "$engine"

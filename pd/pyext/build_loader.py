@@ -20,9 +20,14 @@ SOURCE_FOLDER = pathlib.Path(__file__).resolve().parent
 LOADER_NAME = "pyext.pd_darwin" if sys.platform == "darwin" else "pyext.pd_linux"
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 HEADER_FOLDERS = (
-    "/usr/include/pd", "/usr/include", "/usr/local/include/pd", "/usr/local/include",
-    "/opt/homebrew/include/pd", "/opt/homebrew/include",
-    "/Applications/Pd*.app/Contents/Resources/src")
+    "/usr/include/pd",
+    "/usr/include",
+    "/usr/local/include/pd",
+    "/usr/local/include",
+    "/opt/homebrew/include/pd",
+    "/opt/homebrew/include",
+    "/Applications/Pd*.app/Contents/Resources/src",
+)
 
 _DESCRIBE = """
 import json, os, sys, sysconfig
@@ -70,8 +75,10 @@ def find_header():
         for folder in sorted(glob.glob(pattern), reverse=True):
             if os.path.exists(os.path.join(folder, "m_pd.h")):
                 return folder
-    raise MissingPart("Pd's header m_pd.h was not found (Debian: apt-get install "
-                      "puredata-dev; else set PD_INCLUDE to its folder)")
+    raise MissingPart(
+        "Pd's header m_pd.h was not found (Debian: apt-get install "
+        "puredata-dev; else set PD_INCLUDE to its folder)"
+    )
 
 
 def find_compiler():
@@ -84,8 +91,10 @@ def find_compiler():
         words = command.split()
         if words and shutil.which(words[0]):
             return words
-    raise MissingPart("no C compiler was found (Debian: apt-get install gcc libc6-dev; "
-                      "macOS: xcode-select --install)")
+    raise MissingPart(
+        "no C compiler was found (Debian: apt-get install gcc libc6-dev; "
+        "macOS: xcode-select --install)"
+    )
 
 
 def find_python():
@@ -99,8 +108,10 @@ def find_python():
     for program in dict.fromkeys(filter(None, programs)):
         if python := describe_python(program):
             return python
-    raise MissingPart("no Python 3.10 to 3.13 with a shared library and Python.h was found "
-                      "(Debian: apt-get install python3-dev)")
+    raise MissingPart(
+        "no Python 3.10 to 3.13 with a shared library and Python.h was found "
+        "(Debian: apt-get install python3-dev)"
+    )
 
 
 def describe_python(program):
@@ -120,10 +131,18 @@ def describe_python(program):
 def _shared_library(facts):
     """Returns the path of the shared library, or None."""
     variables, (major, minor) = facts["variables"], facts["version"]
-    folders = [variables["LIBDIR"], os.path.join(facts["home"], "lib"), variables["LIBPL"],
-               variables["PYTHONFRAMEWORKPREFIX"]]
-    names = [variables["INSTSONAME"], variables["LDLIBRARY"],
-             f"libpython{major}.{minor}.so.1.0", f"libpython{major}.{minor}.dylib"]
+    folders = [
+        variables["LIBDIR"],
+        os.path.join(facts["home"], "lib"),
+        variables["LIBPL"],
+        variables["PYTHONFRAMEWORKPREFIX"],
+    ]
+    names = [
+        variables["INSTSONAME"],
+        variables["LDLIBRARY"],
+        f"libpython{major}.{minor}.so.1.0",
+        f"libpython{major}.{minor}.dylib",
+    ]
     for folder in filter(None, folders):
         for name in filter(None, names):
             path = os.path.join(folder, name)
@@ -143,16 +162,35 @@ def compile_command(output, site_packages):
         MissingPart: see `find_compiler`, `find_header` and `find_python`.
     """
     python = find_python()
-    texts = {"PYEXT_HOME": python.home, "PYEXT_PROGRAM": python.program,
-             "PYEXT_SITE": site_packages}
-    shared = (["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin"
-              else ["-shared", "-lpthread", "-ldl"])
-    return [*find_compiler(), "-std=c99", "-Wall", "-Wextra", "-O2", "-fPIC", "-fvisibility=hidden",
-            *os.environ.get("CFLAGS", "").split(),
-            *(f"-D{name}={json.dumps(text)}" for name, text in texts.items()),
-            f"-I{python.include}", f"-I{find_header()}",
-            *map(str, sorted(SOURCE_FOLDER.glob("*.c"))), "-o", str(output),
-            python.library, f"-Wl,-rpath,{os.path.dirname(python.library)}", *shared]
+    texts = {
+        "PYEXT_HOME": python.home,
+        "PYEXT_PROGRAM": python.program,
+        "PYEXT_SITE": site_packages,
+    }
+    shared = (
+        ["-bundle", "-undefined", "dynamic_lookup"]
+        if sys.platform == "darwin"
+        else ["-shared", "-lpthread", "-ldl"]
+    )
+    return [
+        *find_compiler(),
+        "-std=c99",
+        "-Wall",
+        "-Wextra",
+        "-O2",
+        "-fPIC",
+        "-fvisibility=hidden",
+        *os.environ.get("CFLAGS", "").split(),
+        *(f"-D{name}={json.dumps(text)}" for name, text in texts.items()),
+        f"-I{python.include}",
+        f"-I{find_header()}",
+        *map(str, sorted(SOURCE_FOLDER.glob("*.c"))),
+        "-o",
+        str(output),
+        python.library,
+        f"-Wl,-rpath,{os.path.dirname(python.library)}",
+        *shared,
+    ]
 
 
 def is_current(output, site_packages):
@@ -202,8 +240,10 @@ def _compile(output, site_packages):
         print(result.stderr, file=sys.stderr)
     if result.returncode != 0:
         new.unlink(missing_ok=True)
-        raise MissingPart(f"{command[0]} failed, see above (install its header files and "
-                          "those of Python, then install again)")
+        raise MissingPart(
+            f"{command[0]} failed, see above (install its header files and "
+            "those of Python, then install again)"
+        )
     new.replace(output)
 
 

@@ -6,6 +6,7 @@ set, and the fastest that the processor has is chosen at run time.
 
 from pathlib import Path
 
+import pybind11  # of the build alone: what only reads this module needs none
 from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, ExecError, PlatformError
@@ -41,8 +42,6 @@ class BuildEngine(build_ext):
     """`build_ext` that goes on without the engine where there is no C++ compiler."""
 
     def build_extension(self, ext):
-        import pybind11  # of the build alone: what only reads this module needs none
-
         ext.include_dirs.append(pybind11.get_include())
         try:
             super().build_extension(ext)

@@ -1,4 +1,4 @@
-"""EngineGenerator: the interface of `sopilib.tensorflow_generator.Generator`, much faster.
+"""EngineGenerator: the interface of `sopilib.generation.tensorflow_generator.Generator`, much faster.
 
 The sample loop runs in C++ without the GIL on a fixed team of threads. The random
 numbers come from numpy, so that a take has the same ones in every engine.
@@ -11,7 +11,7 @@ import numpy as np
 from sopilib.engine import native
 from sopilib.engine.crew import Crew
 from sopilib.errors import RequestError
-from sopilib.quantize import dequantize, quantize
+from sopilib.model.quantize import dequantize, quantize
 
 # a team may be so large on any machine
 _FEW_THREADS = 16
@@ -67,7 +67,7 @@ class EngineGenerator:
         """
         self.reseed(rng_seed)
         self._engine.reset()
-        # what a take that goes on from here needs to know, see sopilib.generate.Take
+        # what a take that goes on from here needs to know, see sopilib.generation.take.Take
         self.played = np.zeros((self.num_seqs, 0), np.float32)
         self.unplayed = np.zeros((self.num_seqs, 0), np.float32)
 

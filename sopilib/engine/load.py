@@ -59,8 +59,8 @@ def checkpoint_packed(files, precision):
 
 
 def _pack_checkpoint(files, precision):
-    from sopilib.checkpoint import load_model
-    from sopilib.model import named_variables
+    from sopilib.model.checkpoint import load_model
+    from sopilib.model.network import named_variables
 
     log.info("packing the weights of %s as %s", files.prefix, precision)
     variables = named_variables(load_model(files))

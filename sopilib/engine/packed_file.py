@@ -18,9 +18,9 @@ import zlib
 
 import numpy as np
 
-from sopilib.config import ModelConfig
 from sopilib.engine.pack import PackedModel
 from sopilib.errors import CheckpointError, ConfigError
+from sopilib.model.config import ModelConfig
 
 # a new number whenever the layouts of `pack` or of this file change
 VERSION = 1

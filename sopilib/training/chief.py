@@ -5,7 +5,6 @@ import time
 from concurrent import futures
 
 from sopilib.errors import RequestError
-from sopilib.quiet_tensorflow import tf  # noqa: F401, before Keras Tuner, for its silence
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is told by us, in one line
 import grpc

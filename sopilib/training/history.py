@@ -3,6 +3,7 @@
 import json
 import time
 
+from sopilib.errors import CheckpointError
 from sopilib.training.state import replacing
 
 HISTORY_NAME = "history.jsonl"
@@ -57,3 +58,19 @@ def read_history(path):
             continue  # the last one of a process that was killed
         if isinstance(values, dict) and {"kind", "step", "seconds"} <= values.keys():
             yield values
+
+
+def find_run(path):
+    """The run folder `path`, or the one in it that was trained last.
+
+    Raises:
+      CheckpointError: there is no history of a training.
+    """
+    histories = [path / HISTORY_NAME] if (path / HISTORY_NAME).is_file() else []
+    histories = histories or list(path.glob(f"*/{HISTORY_NAME}"))
+    if not histories:
+        raise CheckpointError(
+            f"no {HISTORY_NAME} in {path} (give a folder that samplernn train has made, "
+            "LOGDIR_ROOT/ID/DATE)"
+        )
+    return max(histories, key=lambda history: history.stat().st_mtime).parent

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sopilib.dataset import step_seed
 from sopilib.errors import CheckpointError, SampleRNNError
-from sopilib.model import RNNState, named_variables
-from sopilib.quiet_tensorflow import tf
+from sopilib.model.network import RNNState, named_variables
+from sopilib.model.quiet_tensorflow import tf
+from sopilib.training.dataset import step_seed
 from sopilib.training.keeper import Keeper, NoKeeper
 from sopilib.training.network import Network
 from sopilib.training.optimizer import Optimizer
@@ -56,7 +56,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Data:
-    """Corpora to train on and to validate with, of `sopilib.dataset`."""
+    """Corpora to train on and to validate with, of `sopilib.training.dataset`."""
 
     train: object
     validation: object

@@ -1,6 +1,6 @@
 """The network as training runs it: the same variables and function, far fewer products.
 
-`sopilib.model` says what the network is. Here what is linear is multiplied together
+`sopilib.model.network` says what the network is. Here what is linear is multiplied together
 once a step, inside the differentiated graph, so that gradients reach the variables
 they belong to: embedding, convolution and `hidden1` of the sample tier become a table
 that a sample only looks up, and `hidden1` becomes part of the upsampler above it.
@@ -16,8 +16,8 @@ with one mask for all frames of a segment.
 
 from typing import NamedTuple
 
-from sopilib.model import RNNState
-from sopilib.quiet_tensorflow import tf
+from sopilib.model.network import RNNState
+from sopilib.model.quiet_tensorflow import tf
 from sopilib.training.recurrence import run_cell
 
 
@@ -62,12 +62,20 @@ class Network:
         heard = samples if heard is None else heard
         seeds = [None, None] if dropout_seed is None else [dropout_seed, dropout_seed + 1]
         conditioning, big_frame = self.frame_tier(
-            self.model.big_frame_rnn, heard[:, :-big_frame_size], state.big_frame,
-            self.model.big_frame_rnn.upsample, None, seeds[0],
+            self.model.big_frame_rnn,
+            heard[:, :-big_frame_size],
+            state.big_frame,
+            self.model.big_frame_rnn.upsample,
+            None,
+            seeds[0],
         )
         conditioning, frame = self.frame_tier(
-            self.model.frame_rnn, heard[:, before:-frame_size], state.frame,
-            self.upsampler(folds), conditioning, seeds[1],
+            self.model.frame_rnn,
+            heard[:, before:-frame_size],
+            state.frame,
+            self.upsampler(folds),
+            conditioning,
+            seeds[1],
         )
         x = gather_sum(self.table(folds), tf.transpose(heard[:, before:-1]), conditioning)
         nats, num_correct = cross_entropy(self.logits(x, folds), samples[:, big_frame_size:])

@@ -10,7 +10,7 @@ all, evenly in octaves, another one for each sequence of each segment.
 
 import math
 
-from sopilib.quiet_tensorflow import tf
+from sopilib.model.quiet_tensorflow import tf
 
 _LEAST_DEVIATION = 0.5  # in levels
 _MOST_DEVIATION = 0.25  # of all levels

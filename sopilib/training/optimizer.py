@@ -4,9 +4,8 @@ The same updates as those of Keras: Adam (Kingma and Ba 2015, section 2, end, wi
 epsilon outside the corrected root), SGD and RMSprop with momentum.
 """
 
-from sopilib.quiet_tensorflow import tf
+from sopilib.model.quiet_tensorflow import tf
 
-OPTIMIZERS = ("adam", "sgd", "rmsprop")
 DEFAULT_EPSILON = {"adam": 1e-4, "sgd": 0.0, "rmsprop": 1e-5}
 _SLOTS = {"adam": ("m", "v"), "sgd": ("momentum",), "rmsprop": ("mean_square", "momentum")}
 _BETA_1, _BETA_2, _RHO = 0.9, 0.999, 0.9
@@ -17,7 +16,7 @@ class Optimizer:
 
     Args:
       variables: dict from path to tf.Variable.
-      name: one of OPTIMIZERS.
+      name: one of `sopilib.training.plan.OPTIMIZERS`.
       epsilon: default PRiSM's, see DEFAULT_EPSILON; of no effect on sgd.
       momentum: of sgd and rmsprop, 0 <= x < 1.
       clip_norm: gradients are scaled down to this global norm.

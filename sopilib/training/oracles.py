@@ -4,11 +4,10 @@ import contextlib
 import json
 from pathlib import Path
 
-from sopilib.errors import RequestError
-from sopilib.quiet_tensorflow import tf  # noqa: F401, before Keras Tuner, for its silence
-from sopilib.training.state import replacing
-
 import keras_tuner
+
+from sopilib.errors import RequestError
+from sopilib.training.state import replacing
 
 OBJECTIVE = "val_bits_per_sample"
 RUNNING, COMPLETED, FAILED = "RUNNING", "COMPLETED", "FAILED"
@@ -48,7 +47,8 @@ class _Oracle:
         unfinished = {n: trial for n, trial in self.trials.items() if trial.status == RUNNING}
         if self.is_chief:
             self.ongoing_trials = {
-                worker: trial for worker, trial in self._had_by.items()
+                worker: trial
+                for worker, trial in self._had_by.items()
                 if unfinished.pop(trial.trial_id, None)
             }
         self._retry_queue = list(unfinished)

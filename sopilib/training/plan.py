@@ -4,9 +4,9 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from sopilib.errors import RequestError
-from sopilib.training.optimizer import OPTIMIZERS
+from sopilib.errors import ConfigError, RequestError
 
+OPTIMIZERS = ("adam", "sgd", "rmsprop")
 SCHEDULES = ("constant", "cosine")
 POLICIES = ("Always", "Best")
 MONITORS = ("val_loss", "loss")
@@ -136,3 +136,12 @@ class Plan:
             part = min(1.0, (num_taken - self.warmup_steps) / length)
             rate *= 0.5 * (1.0 + math.cos(math.pi * part))
         return rate
+
+
+def check_seq_len(config):
+    """Raise ConfigError unless a training segment of `config` is whole frames."""
+    if config.seq_len % config.big_frame_size:
+        raise ConfigError(
+            f'"seq_len" is {config.seq_len} (set it to a multiple of the upper frame size, '
+            f"{config.big_frame_size})"
+        )

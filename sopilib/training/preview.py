@@ -6,11 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from sopilib import engine
-from sopilib.audio import write_audio
+from sopilib.audio.files import write_audio
+from sopilib.audio.spectrogram import draw_take
+from sopilib.engine.engine import EngineGenerator
+from sopilib.engine.fold import fold
+from sopilib.engine.measure import choose_precision
+from sopilib.engine.pack import pack
 from sopilib.errors import AudioError
-from sopilib.generate import Take, TakeRequest
-from sopilib.model import named_variables
-from sopilib.picture import draw_take
+from sopilib.generation.take import Take, TakeRequest
+from sopilib.generation.tensorflow_generator import Generator
+from sopilib.model.network import named_variables
 
 TEMPERATURES = (0.85, 0.95, 1.05)
 
@@ -81,14 +86,7 @@ def _write(path, sound, sample_rate, title):
 
 def _generator(model, num_seqs):
     if not engine.is_built():
-        from sopilib.tensorflow_generator import Generator
-
         return Generator(model, num_seqs)
-    from sopilib.engine.engine import EngineGenerator
-    from sopilib.engine.fold import fold
-    from sopilib.engine.measure import choose_precision
-    from sopilib.engine.pack import pack
-
     variables = named_variables(model)
     folded = fold(model.config, lambda name: variables[name].numpy())
     precision = choose_precision(model.config, num_seqs, None)

@@ -1,7 +1,7 @@
 """What a search came to: its trials in order, and the best one's config and command line.
 
-    tune.md             the table
-    NAME.config.json    the config of the best trial
+tune.md             the table
+NAME.config.json    the config of the best trial
 """
 
 import dataclasses
@@ -84,9 +84,7 @@ def table(rows):
     lines = [head, *(_cells(k + 1, row, names, has_workers) for k, row in enumerate(rows))]
     widths = [max(map(len, column)) for column in zip(*lines)]
     lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines
-    )
+    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)
 
 
 def _cells(rank, row, names, has_workers):

@@ -8,14 +8,14 @@ after the loop. Both loops are compiled by XLA.
 Shapes: F is a number of frames, N of sequences; sequences are time-major.
 """
 
-from sopilib.quiet_tensorflow import tf
+from sopilib.model.quiet_tensorflow import tf
 
 
 def run_cell(cell, x, state):
     """Runs a `GRUCell` or `LSTMCell` over frames.
 
     Args:
-      cell: of `sopilib.model`.
+      cell: of `sopilib.model.network`.
       x: float32 (F, N, gates * dim), what `cell.project` makes of the frames.
       state: float32 (parts, N, dim) before the first frame.
 
@@ -64,7 +64,9 @@ def _shifted(h_first, outputs):
 def _kernel_gradient(states, d_gates):
     """Gradient (dim, gates * dim) of the recurrent kernel, from all frames at once."""
     dim, width = states.shape[-1], d_gates.shape[-1]
-    return tf.matmul(tf.reshape(states, [-1, dim]), tf.reshape(d_gates, [-1, width]), transpose_a=True)
+    return tf.matmul(
+        tf.reshape(states, [-1, dim]), tf.reshape(d_gates, [-1, width]), transpose_a=True
+    )
 
 
 @tf.custom_gradient

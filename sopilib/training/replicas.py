@@ -20,16 +20,14 @@ import sys
 import numpy as np
 
 from sopilib.errors import RequestError, SampleRNNError
-from sopilib.model import RNNState
-from sopilib.quiet_tensorflow import tf, without_notes
+from sopilib.model.network import RNNState
+from sopilib.model.quiet_tensorflow import tf, without_notes
 
 # what a worker may ask of all between two steps, the one that goes first last
 WISHES = ("save", "minutes", "interrupted")
 _PIECE_BYTES = 1 << 20  # that are exchanged at a time
 _TF_CONFIG = "TF_CONFIG"
-_FORM = (
-    '\'{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}\''
-)
+_FORM = '\'{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}\''
 # what TensorFlow raises where another worker does not answer
 _LOST = (
     tf.errors.UnavailableError,

@@ -1,12 +1,12 @@
 """Run folders: LOGDIR_ROOT/ID/DD.MM.YYYY_HH.MM.SS, as PRiSM names and fills them.
 
-    model.ckpt-EPOCH.index, .data-*   checkpoints, EPOCH counts those finished
-    checkpoint                        names the newest
-    NAME.config.json, args.txt        what loads them without flags
-    history.jsonl                     a line for each stretch of steps and each epoch
-    training_state.npz                what the training goes on from
-    previews/                         takes of each checkpoint
-    train/, validation/               for TensorBoard
+model.ckpt-EPOCH.index, .data-*   checkpoints, EPOCH counts those finished
+checkpoint                        names the newest
+NAME.config.json, args.txt        what loads them without flags
+history.jsonl                     a line for each stretch of steps and each epoch
+training_state.npz                what the training goes on from
+previews/                         takes of each checkpoint
+train/, validation/               for TensorBoard
 """
 
 import json
@@ -16,8 +16,8 @@ import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sopilib.checkpoint import save_checkpoint
 from sopilib.errors import CheckpointError
+from sopilib.model.checkpoint import save_checkpoint
 from sopilib.training.state import STATE_NAME, replacing
 
 _TIME_FORMAT = "%d.%m.%Y_%H.%M.%S"

@@ -19,19 +19,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.errors import FailedTrialError, FatalError
+from keras_tuner.src import config as keras_tuner_config
+
 from sopilib.errors import CheckpointError, RequestError, SampleRNNError
-from sopilib.quiet_tensorflow import tf  # before Keras Tuner, which imports it with its notes
+from sopilib.model.quiet_tensorflow import tf
 from sopilib.training.chief import serve
 from sopilib.training.history import HISTORY_NAME, read_history
 from sopilib.training.oracles import COMPLETED, FAILED, OBJECTIVE, make_oracle
 from sopilib.training.ranking import Outcome, Row, ranked
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.setup import Sources, prepare
-
-import grpc
-from keras_tuner.engine.base_tuner import BaseTuner
-from keras_tuner.errors import FailedTrialError, FatalError
-from keras_tuner.src import config as keras_tuner_config
 
 keras_tuner_config.DEBUG = False  # a trial that fails is told in one line, without a traceback
 

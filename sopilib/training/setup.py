@@ -7,17 +7,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sopilib.checkpoint import load_model
-from sopilib.dataset import (
+from sopilib.audio.recordings import read_recordings
+from sopilib.errors import CheckpointError, RequestError
+from sopilib.model.checkpoint import load_model
+from sopilib.model.folder import find_model
+from sopilib.model.network import SampleRNN, named_variables
+from sopilib.training.dataset import (
     Corpus,
     fitting_chunk_length,
     fitting_validation_length,
     split_recordings,
 )
-from sopilib.errors import CheckpointError, RequestError
-from sopilib.model import SampleRNN, named_variables
-from sopilib.model_folder import find_model
-from sopilib.recordings import read_recordings
 from sopilib.training.keeper import Output
 from sopilib.training.loop import Data, Training
 from sopilib.training.replicas import OneReplica

@@ -10,17 +10,29 @@ import math
 from dataclasses import dataclass
 
 from sopilib.errors import RequestError
-from sopilib.training.cli import check_seq_len
-from sopilib.training.plan import Plan
+from sopilib.training.plan import Plan, check_seq_len
 
 # parameters of the model and of its training that can be searched
 OF_CONFIG = (
-    "frame_sizes", "dim", "rnn_type", "num_rnn_layers", "q_type", "q_levels", "skip_conn",
-    "rnn_dropout", "seq_len",
+    "frame_sizes",
+    "dim",
+    "rnn_type",
+    "num_rnn_layers",
+    "q_type",
+    "q_levels",
+    "skip_conn",
+    "rnn_dropout",
+    "seq_len",
 )
 OF_PLAN = (
-    "batch_size", "optimizer", "learning_rate", "lr_schedule", "warmup_steps", "epsilon",
-    "momentum", "clip_norm",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "lr_schedule",
+    "warmup_steps",
+    "epsilon",
+    "momentum",
+    "clip_norm",
 )
 # searched where nothing else is, unless a value is given
 DEFAULT_CHOICES = {

@@ -3,8 +3,8 @@
 import math
 from typing import NamedTuple
 
-from sopilib.model import RNNState
-from sopilib.quiet_tensorflow import tf
+from sopilib.model.network import RNNState
+from sopilib.model.quiet_tensorflow import tf
 from sopilib.training.noise import with_noise
 from sopilib.training.replicas import OneReplica
 

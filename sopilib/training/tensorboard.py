@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sopilib.quiet_tensorflow import tf
+from sopilib.model.quiet_tensorflow import tf
 
 # kinds of data in the summary format: a number, or encoded files
 _SCALAR, _FILES = 1, 3

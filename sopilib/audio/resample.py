@@ -1,0 +1,120 @@
+"""Mix channels to mono and resample (soxr), whole or chunk by chunk.
+
+Audio is float32, -1 <= x <= 1; voices are (num_seqs, num_samples). A take is resampled
+chunk by chunk: soxr computes every output sample from a window that holds all the input
+that its filter reaches, so the result equals that of resampling the whole at once, to
+float32 accuracy, and joints between chunks are inaudible. Where the result must be the
+same to the last bit however the chunks fall, the windows are fixed ones.
+"""
+
+import math
+
+import numpy as np
+import soxr
+
+_QUALITY = "HQ"
+# Half the length of soxr's HQ filter, in samples of the slower of the two rates:
+# measured, windows with this margin differ from the whole by less than 1e-6.
+_FILTER_MARGIN = 96
+
+
+def mix_to_mono(audio):
+    """The mean over the channels: (num_samples,) from that or (num_samples, channels)."""
+    audio = np.asarray(audio, dtype=np.float32)
+    return audio if audio.ndim == 1 else audio.mean(axis=1)
+
+
+def resample(audio, in_rate, out_rate):
+    """`audio` (num_samples,) at another rate: round(num_samples * out/in) samples."""
+    if in_rate == out_rate:
+        return audio
+    resampler = StreamResampler(in_rate, out_rate, np.zeros((1, 0), np.float32))
+    mono = np.asarray(audio, dtype=np.float32)[np.newaxis]
+    return np.concatenate([resampler.push(mono), resampler.finish()], axis=1)[0]
+
+
+class StreamResampler:
+    """Resamples voices chunk by chunk, as if the whole were resampled at once.
+
+    Output sample k stands at the time of input sample k * in_rate / out_rate.
+
+    Args:
+      in_rate, out_rate: in Hz, integers.
+      context: float32 (num_seqs, any), the input just before the first sample, so
+        that a sound that goes on does not start with a click; (num_seqs, 0) where
+        there was silence.
+      block: output samples that are always computed together, so that the output is
+        the same to the last bit whatever the chunks; default: what a push completes.
+    """
+
+    def __init__(self, in_rate, out_rate, context, block=None):
+        self._rates = in_rate, out_rate
+        self._block = block
+        self._margin = math.ceil(self.margin_s(in_rate, out_rate) * in_rate)
+        # input samples after which input and output samples coincide again:
+        # windows start there so that soxr's phase in them is that of the whole
+        self._period = in_rate // math.gcd(in_rate, out_rate)
+        self._buffer = self._aligned(np.asarray(context, dtype=np.float32))
+        self._start = -self._buffer.shape[1]  # input position of the buffer's start
+        self._num_in = 0
+        self._num_out = 0
+
+    @staticmethod
+    def margin_s(in_rate, out_rate):
+        """Seconds of sound that are needed beyond the last sample handed out."""
+        return _FILTER_MARGIN / min(in_rate, out_rate)
+
+    def _aligned(self, context):
+        """The end of `context` that matters, padded to a multiple of the period."""
+        context = context[:, max(0, context.shape[1] - self._margin) :]
+        silence = -context.shape[1] % self._period
+        return np.pad(context, ((0, 0), (silence, 0)))
+
+    def push(self, audio):
+        """The output float32 (num_seqs, any) that `audio` (num_seqs, any) completes."""
+        self._num_in += audio.shape[1]
+        self._buffer = np.concatenate([self._buffer, audio], axis=1)
+        complete = self._num_in - self._margin
+        end = complete * self._rates[1] // self._rates[0]
+        return self._blocks(end // self._block * self._block if self._block else end)
+
+    def num_needed(self, num_samples):
+        """Input samples after which the output has come to `num_samples` or beyond."""
+        if self._block:
+            num_samples = -(-num_samples // self._block) * self._block
+        return self._num_in_before(num_samples) + self._margin
+
+    def finish(self):
+        """The rest, as if silence followed: in all round(num_in * out/in) samples."""
+        end = round(self._num_in * self._rates[1] / self._rates[0])
+        self._buffer = np.pad(self._buffer, ((0, 0), (0, self._margin)))
+        return self._blocks(end)
+
+    def _num_in_before(self, num_out):
+        """Input samples that stand before output sample `num_out`."""
+        return -(-num_out * self._rates[0] // self._rates[1])
+
+    def _blocks(self, end):
+        """The output samples from the last one given to before sample `end`."""
+        pieces = [np.zeros((len(self._buffer), 0), np.float32)]
+        while self._num_out < end:
+            pieces.append(self._up_to(min(end, self._num_out + (self._block or end))))
+        return np.concatenate(pieces, axis=1)
+
+    def _up_to(self, end):
+        """The output samples from the last one given to before sample `end`, one window."""
+        num_in = self._num_in_before(end) + self._margin - self._start
+        window = soxr.resample(self._buffer[:, :num_in].T, *self._rates, quality=_QUALITY)
+        first = self._start * self._rates[1] // self._rates[0]
+        out = window[self._num_out - first : end - first].T
+        self._num_out = end
+        self._forget_past()
+        return np.ascontiguousarray(out)
+
+    def _forget_past(self):
+        """Drop the input that no further output sample depends on."""
+        needed = self._num_out * self._rates[0] // self._rates[1] - self._margin
+        surplus = (needed - self._start) // self._period * self._period
+        if surplus > 0:
+            self._buffer = self._buffer[:, surplus:]
+            self._start += surplus

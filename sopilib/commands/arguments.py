@@ -1,0 +1,111 @@
+"""Flags that several subcommands share, and what they name."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from sopilib.errors import ConfigError, RequestError
+from sopilib.generation.generator import ENGINES
+from sopilib.installation import paths
+from sopilib.model import folder
+from sopilib.model.config import ModelConfig, load_config
+from sopilib.training.plan import check_seq_len
+
+PRECISIONS = ("float32", "int8", "int4")
+
+
+def add_model_arguments(parser, alternatives=None):
+    """Adds the model, required, unless `alternatives` is a group of which one is."""
+    (alternatives or parser).add_argument(
+        "--ckpt_dir",
+        "--checkpoint_path",
+        dest="model",
+        required=alternatives is None,
+        metavar="MODEL",
+        help="a model folder or checkpoint, or the name of a bundled model",
+    )
+    parser.add_argument(
+        "--config_file",
+        "--config",
+        dest="config",
+        metavar="FILE.config.json",
+        help="the model's config (default: the one in its folder)",
+    )
+
+
+def add_engine_arguments(parser):
+    add = parser.add_argument
+    add("--engine", choices=ENGINES, default="auto", help="(default: native where it is built)")
+    add(
+        "--precision",
+        default="auto",
+        metavar="P",
+        help="float32, int8, int4 or auto, the most exact that plays live (default)",
+    )
+    add("--threads", type=int, metavar="N", help="(default: the cores, but one of several)")
+
+
+def add_source_arguments(parser):
+    """Add the flags that say what is trained, and on what."""
+    add = parser.add_argument
+    add(
+        "--data_dir",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="recordings of any kind, or chunks of them: folders or files",
+    )
+    add("--config_file", type=Path, metavar="FILE.config.json", help="(default: PRiSM's model)")
+    add("--preset", metavar="NAME", help="a shipped configuration, see models/presets")
+
+
+def boolean(text):
+    """True or False, as a flag takes it: the word or its beginning."""
+    for value in (True, False):
+        if text and str(value).upper().startswith(text.upper()):
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
+
+
+def find_model(args):
+    """Return the ModelFiles that the arguments of `add_model_arguments` name."""
+    return folder.find_model(args.model, config_path=args.config, search=search_folders())
+
+
+def search_folders():
+    """Return the folders in which a model is looked for by its name."""
+    try:
+        return [Path(), paths.models_folder()]
+    except paths.NotInstalledError:
+        return [Path()]  # a model that is named by its path needs no bundled ones
+
+
+def chosen_config(args):
+    """The ModelConfig of --config_file, --preset and --sample_rate, and the name of its file.
+
+    Raises:
+      ConfigError: there is no such config, or it is none to train.
+      RequestError: both are given.
+    """
+    if args.config_file is not None and args.preset is not None:
+        raise RequestError("--config_file and --preset together (give one of them)")
+    if args.preset is not None:
+        path = _preset_path(args.preset)
+    else:
+        path = args.config_file
+    config = ModelConfig() if path is None else load_config(path)
+    if args.sample_rate is not None:
+        config = dataclasses.replace(config, sample_rate=args.sample_rate)
+    check_seq_len(config)
+    name = "default.config.json" if path is None else path.name
+    return config, name if name.endswith(".config.json") else f"{Path(name).stem}.config.json"
+
+
+def _preset_path(name):
+    folder = paths.presets_folder()
+    path = folder / f"{name}.config.json"
+    if not path.is_file():
+        known = sorted(p.name.removesuffix(".config.json") for p in folder.glob("*.config.json"))
+        raise ConfigError(f"no preset {name!r} (choose of {', '.join(known)})")
+    return path

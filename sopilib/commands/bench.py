@@ -1,0 +1,138 @@
+"""`samplernn bench`: how fast this machine plays a model, trained or of given dimensions.
+
+The weights go through a packed file, as in a load from the cache, and are read from it by
+mmap. The read floor is measured in the same run: what merely reading those weights in the
+same order allows.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sopilib.engine.engine import EngineGenerator
+from sopilib.engine.load import checkpoint_packed
+from sopilib.engine.measure import choose_precision, measure_speed, measured_precision
+from sopilib.engine.pack import pack
+from sopilib.engine.packed_file import read_packed, write_packed
+from sopilib.engine.random_model import random_folded
+from sopilib.errors import RequestError
+from sopilib.model.config import ModelConfig
+from sopilib.model.folder import find_model
+
+# dim and layers of the models in the table, from small to PRiSM's default, and the voices
+_TABLE_MODELS = ((128, 1), (256, 1), (256, 2), (512, 2), (1024, 2), (1024, 4))
+_TABLE_VOICES = (1, 2, 4, 8, 16)
+
+
+def add_arguments(parser):
+    """Adds the arguments of `samplernn bench` to an `argparse` parser."""
+    add = parser.add_argument
+    add("--ckpt_dir", metavar="MODEL", help="a model folder; without it, random weights")
+    add("--dim", type=int, default=1024, help="width of the layers (default 1024)")
+    add("--num_rnn_layers", type=int, default=4, help="(default 4)")
+    add("--rnn_type", choices=("gru", "lstm"), default="gru", help="(default gru)")
+    add("--frame_sizes", type=int, nargs=2, default=[16, 64], help="(default 16 64)")
+    add("--num_seqs", type=int, default=1, metavar="N", help="voices (default 1)")
+    add("--precision", choices=("auto", "float32", "int8", "int4"), default="auto")
+    add("--threads", type=int, metavar="T", help="(default: the cores, but one of several)")
+    add("--dur", type=float, metavar="S", help="seconds of sound (default: half a second's work)")
+    add("--json", action="store_true", help="print a JSON object")
+    add("--table", action="store_true", help="print which models play live on this machine")
+
+
+def run(args):
+    """Measures as the arguments say and prints what was found; returns the exit status."""
+    if args.dur is not None and not args.dur > 0:
+        raise RequestError(f"--dur {args.dur} (give seconds, more than 0)")
+    if args.table:
+        print_table(args)
+        return 0
+    found = measure_model(args)
+    if args.json:
+        print(json.dumps(found))
+    else:
+        for key, value in found.items():
+            print(f"{key:28}{value:.4g}" if isinstance(value, float) else f"{key:28}{value}")
+    return 0
+
+
+def measure_model(args):
+    """A dict of what was measured, with the keys of the JSON output."""
+    config, files = _model(args)
+    precision = args.precision
+    if precision == "auto":
+        precision = choose_precision(config, args.num_seqs, args.threads)
+    with tempfile.TemporaryDirectory(prefix="samplernn-bench-") as folder:
+        path = Path(folder) / "model.pack"
+        _write_packed(path, config, files, precision)
+        began = time.perf_counter()
+        config, packed = read_packed(path)
+        generator = EngineGenerator(config, packed, args.num_seqs, args.threads)
+        load_s = time.perf_counter() - began
+        speed = measure_speed(generator, args.dur)
+    return {
+        "samples_per_second": speed.samples_per_second,
+        "times_real_time": speed.times_real_time,
+        "first_chunk_ms": speed.first_chunk_ms,
+        "load_s": load_s,
+        "resident_mb": resident_mb(),
+        "packed_mb": sum(array.nbytes for array in packed.arrays.values()) / 1e6,
+        "read_floor_times_real_time": speed.read_floor_times_real_time,
+        "precision": precision,
+        "threads": generator.threads,
+        "isa": generator.isa,
+    }
+
+
+def resident_mb():
+    """Memory that this process holds now, in MB; its peak where the system tells no more."""
+    try:
+        with open("/proc/self/status") as file:
+            line = next(line for line in file if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024 / 1e6
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def print_table(args):
+    """Prints, for models from small to large, in which precision they play live, if any."""
+    print("times real time of each voice, in the most exact precision that plays live;")
+    print(f"{args.rnn_type.upper()}, 16 kHz; below 1 the sound cannot be made while it plays\n")
+    print(f"{'dim x layers':14}" + "".join(f"{f'voices {n}':>16}" for n in _TABLE_VOICES))
+    for dim, layers in _TABLE_MODELS:
+        print(f"{f'{dim} x {layers}':14}", end="", flush=True)
+        for num_seqs in _TABLE_VOICES:
+            print(f"{_table_cell(args, dim, layers, num_seqs):>16}", end="", flush=True)
+        print()
+
+
+def _table_cell(args, dim, layers, num_seqs):
+    config = ModelConfig(dim=dim, num_rnn_layers=layers, rnn_type=args.rnn_type)
+    chosen = measured_precision(config, num_seqs, args.threads)
+    return f"{chosen.precision} {chosen.times_real_time:.1f}"
+
+
+def _model(args):
+    """The ModelConfig, and the ModelFiles or None if the weights are to be random."""
+    if args.ckpt_dir is None:
+        config = ModelConfig(
+            frame_sizes=tuple(args.frame_sizes),
+            dim=args.dim,
+            rnn_type=args.rnn_type,
+            num_rnn_layers=args.num_rnn_layers,
+        )
+        return config, None
+    files = find_model(args.ckpt_dir)
+    return files.config, files
+
+
+def _write_packed(path, config, files, precision):
+    if files is None:
+        packed = pack(config, random_folded(config), precision)
+    else:
+        packed = checkpoint_packed(files, precision)
+    write_packed(path, config, packed)

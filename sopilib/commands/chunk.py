@@ -1,0 +1,175 @@
+"""`samplernn chunk`: sound files of any kind cut into equal chunks to train on.
+
+The last chunk of a file ends where the file does, so that no sound is lost, even if
+it then overlaps the one before it by more than the others do.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sopilib.audio.files import write_audio
+from sopilib.audio.recordings import SILENCE_DBFS, is_silent, read_recordings
+from sopilib.errors import AudioError
+from sopilib.installation.paths import make_folder
+from sopilib.model.config import DEFAULT_SAMPLE_RATE
+
+REPORT_NAME = "chunks.txt"
+PLOT_NAME = "levels.png"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A stretch of a recording.
+
+    Attributes:
+      path: of the file it is from.
+      start_s: where it begins there, in seconds.
+      peak: its largest amplitude after the gain.
+      written: Path of the chunk, or None for a silent one, which is left out.
+    """
+
+    path: Path
+    start_s: float
+    peak: float
+    written: Path
+
+
+def add_arguments(parser):
+    """Add the flags of `samplernn chunk`."""
+    add = parser.add_argument
+    add(
+        "--input",
+        "--input_file",
+        nargs="+",
+        required=True,
+        type=Path,
+        metavar="PATH",
+        help="sound files, or folders that are searched for them",
+    )
+    add("--output_dir", required=True, type=Path, metavar="DIR", help="made where it is missing")
+    add("--chunk_length", type=int, default=8000, metavar="MS", help="milliseconds (default 8000)")
+    add(
+        "--overlap",
+        type=int,
+        default=1000,
+        metavar="MS",
+        help="milliseconds that a chunk shares with the one before (default 1000)",
+    )
+    add("--sample_rate", type=int, default=DEFAULT_SAMPLE_RATE, metavar="HZ", help="(16000)")
+
+
+def run(args):
+    """Runs `samplernn chunk`; returns its exit status."""
+    length, hop = _in_samples(args)
+    _refuse_older_chunks(args.output_dir)
+    recording_set = read_recordings(args.input, args.sample_rate)
+    make_folder(args.output_dir, "--output_dir")
+    chunks, left_out = write_chunks(recording_set, length, hop, args.output_dir)
+    report = _report(recording_set, chunks, left_out, length)
+    print(report)
+    try:
+        (args.output_dir / REPORT_NAME).write_text(report + "\n", encoding="utf-8")
+        _plot_levels(chunks, args.output_dir / PLOT_NAME)
+    except OSError as error:
+        raise AudioError(
+            f"cannot write the report into {args.output_dir}: {error.strerror} (make room)"
+        ) from error
+    if not any(c.written for c in chunks):
+        raise AudioError("no chunk was written (see above; a shorter --chunk_length may help)")
+    return 0
+
+
+def _refuse_older_chunks(folder):
+    """Chunks of another time would be trained on, and may be chunked again themselves."""
+    if (folder / REPORT_NAME).exists():
+        raise AudioError(f"{folder} has chunks in it (choose another folder, or remove it)")
+
+
+def _in_samples(args):
+    """Length of a chunk and distance between two, in samples."""
+    if not 1000 <= args.sample_rate <= 384_000:
+        raise AudioError(f"--sample_rate {args.sample_rate} (give 1000 to 384000)")
+    if not 0 <= args.overlap < args.chunk_length:
+        raise AudioError(
+            f"--overlap {args.overlap} and --chunk_length {args.chunk_length} (give a length "
+            "above 0 and an overlap from 0 to below it, both in milliseconds)"
+        )
+    length = args.chunk_length * args.sample_rate // 1000
+    hop = (args.chunk_length - args.overlap) * args.sample_rate // 1000
+    if not hop:
+        raise AudioError("a chunk without its overlap is less than a sample (make it longer)")
+    return length, hop
+
+
+def chunk_starts(num_samples, length, hop):
+    """Where the chunks of a recording begin, in samples; none where it is too short."""
+    if num_samples < length:
+        return []
+    starts = list(range(0, num_samples - length + 1, hop))
+    if starts[-1] + length < num_samples:
+        starts.append(num_samples - length)
+    return starts
+
+
+def write_chunks(recording_set, length, hop, output_dir):
+    """Write the chunks that are not silent as 16-bit WAV files.
+
+    Args:
+      recording_set: RecordingSet.
+      length, hop: of a chunk and from one to the next, in samples.
+      output_dir: Path, exists.
+
+    Returns:
+      A list of Chunk, and the RecordingSet's `left_out` with the files that are
+      shorter than a chunk.
+    """
+    rate, chunks, left_out = recording_set.sample_rate, [], list(recording_set.left_out)
+    for number, recording in enumerate(recording_set.recordings):
+        starts = chunk_starts(len(recording.audio), length, hop)
+        if not starts:
+            dur_s = len(recording.audio) / rate
+            left_out.append((recording.path, f"{dur_s:.2f} s is shorter than a chunk"))
+        for k, start in enumerate(starts):
+            audio = recording.audio[start : start + length]
+            written = None
+            if not is_silent(audio):
+                written = output_dir / f"{number:04}_{recording.path.stem}_{k:05}.wav"
+                write_audio(written, audio, rate)
+            chunks.append(Chunk(recording.path, start / rate, float(np.abs(audio).max()), written))
+    return chunks, left_out
+
+
+def _report(recording_set, chunks, left_out, length):
+    num_kept = sum(c.written is not None for c in chunks)
+    rate = recording_set.sample_rate
+    lines = [
+        f"{len(recording_set.recordings)} files, {recording_set.dur_s:.1f} s at {rate} Hz, "
+        f"gain {20 * np.log10(recording_set.gain):+.1f} dB on all",
+        f"{num_kept} chunks of {length / rate:.3f} s kept, "
+        f"{len(chunks) - num_kept} silent ones left out (below {SILENCE_DBFS:.0f} dBFS)",
+    ]
+    silent = [c for c in chunks if c.written is None]
+    lines += [f"silent: {c.path} at {c.start_s:.3f} s" for c in silent]
+    lines += [f"left out: {path}: {reason}" for path, reason in left_out]
+    return "\n".join(lines)
+
+
+def _plot_levels(chunks, path):
+    """A PNG with the peak of every chunk, those left out in another colour."""
+    from matplotlib.figure import Figure  # slow to import, so not before it is needed
+
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    axes = figure.subplots()
+    for is_kept, label, color in ((True, "kept", "#3b528b"), (False, "silent", "#d0573b")):
+        shown = [k for k, c in enumerate(chunks) if (c.written is not None) == is_kept]
+        levels = [20 * np.log10(max(chunks[k].peak, 1e-6)) for k in shown]
+        axes.plot(shown, levels, ".", color=color, label=f"{label} ({len(shown)})")
+    axes.axhline(SILENCE_DBFS, color="#888888", linewidth=0.8)
+    axes.set_xlabel("chunk")
+    axes.set_ylabel("peak (dBFS)")
+    axes.set_ylim(-125, 3)
+    axes.grid(alpha=0.25)
+    axes.legend()
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,112 @@
+"""`samplernn demo`: generate a take in a real Pd without a window, and draw it."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from tqdm import tqdm
+
+from sopilib.audio.spectrogram import draw_take
+from sopilib.commands import pd_demo
+from sopilib.errors import AudioError
+from sopilib.installation import paths
+
+_BAR = "{desc} |{bar}|{percentage:4.0f} %"
+
+
+def add_arguments(parser):
+    """Adds the arguments of `samplernn demo` to an `argparse` parser."""
+    parser.add_argument(
+        "--output_path",
+        type=Path,
+        default=Path("demo.wav"),
+        metavar="FILE.wav",
+        help="the sound file to write (default: demo.wav); its picture goes beside it, as .png",
+    )
+
+
+def run(args):
+    """Makes a take in a real Pd without a window, and its picture; returns the exit status 0.
+
+    Args:
+        args: parsed arguments, see `add_arguments`.
+
+    Raises:
+        pd_demo.DemoError: the take did not come about; Pd's console goes to stderr.
+        paths.NotInstalledError: there is no Pd or no patch.
+        AudioError: Pd saved no sound file, or one that is not the take.
+    """
+    sound_path = args.output_path.resolve()
+    picture_path = sound_path.with_suffix(".png")
+    if not sound_path.parent.is_dir():
+        raise AudioError(
+            f"no folder {sound_path.parent} (make it, or choose another --output_path)"
+        )
+    sound_path.unlink(missing_ok=True)
+    take = _make_take_with_bar(sound_path)
+    sound = _take_sound(take, sound_path)
+    _draw(sound, take, picture_path)
+    _report(sound, take, args.output_path, args.output_path.with_suffix(".png"))
+    return 0
+
+
+def _make_take_with_bar(sound_path):
+    try:
+        with tqdm(total=1, desc="Pd is loading the model", bar_format=_BAR) as bar:
+            return pd_demo.make_take(
+                paths.patches_folder() / "demo.pd", sound_path, lambda status: _show(status, bar)
+            )
+    except pd_demo.DemoError as error:
+        print(*error.console, sep="\n", file=sys.stderr)
+        raise
+
+
+def _show(status, bar):
+    match status:
+        case ["loaded", *name, _, _]:
+            bar.set_description_str(f"Pd has loaded {' '.join(name)}")
+        case ["progress", fraction, seconds_done, speed]:
+            bar.set_description_str(
+                f"Pd generates: {float(seconds_done):.2f} s, {float(speed):.2f} times real time",
+                refresh=False,
+            )
+            bar.update(float(fraction) - bar.n)
+        case ["generated", *_]:
+            bar.update(1 - bar.n)
+
+
+def _take_sound(take, sound_path):
+    """Returns the samples of the saved take, (num_samples,), after a look at what was saved."""
+    try:
+        sound, sample_rate = soundfile.read(sound_path, dtype="float32")
+    except (OSError, soundfile.SoundFileError) as error:
+        raise AudioError(f"Pd has not saved the take: {error} (is the folder writable?)") from None
+    if (sound.shape, sample_rate) != ((take.num_samples,), take.sample_rate):
+        raise AudioError(
+            f"{sound_path} holds {sound.shape} samples at {sample_rate} Hz, the take has "
+            f"({take.num_samples},) at {take.sample_rate} Hz (the patch demo.pd saves it wrongly)"
+        )
+    return sound
+
+
+def _draw(sound, take, picture_path):
+    settings = [
+        f"{key} {take.settings[key]}"
+        for key in ("temperature", "seed", "rng")
+        if take.settings.get(key, "none") != "none"
+    ]
+    title = ", ".join(
+        [f"{take.model}: {len(sound) / take.sample_rate:.2f} s at {take.sample_rate} Hz", *settings]
+    )
+    draw_take(sound, take.sample_rate, title, picture_path)
+
+
+def _report(sound, take, sound_path, picture_path):
+    peak_dbfs = 20 * np.log10(max(float(np.abs(sound).max()), 1e-9))
+    print(
+        f"{sound_path}: {len(sound) / take.sample_rate:.2f} s at {take.sample_rate} Hz, "
+        f"peak {peak_dbfs:.1f} dBFS"
+    )
+    print(f"{picture_path}: its waveform and spectrogram")
+    print("Next: make play (or samplernn play) opens the patch")

@@ -1,0 +1,324 @@
+"""`samplernn doctor`: what works, what is missing, and how to put it right.
+
+Each check returns what it has found, in one line, or raises a `SampleRNNError` with
+the fix in it. Pd, the loader and the worker's Python are not looked for only but
+started. A check that fails counts when the main job, a take in Pd, needs it; the
+others warn.
+"""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from sopilib import engine
+from sopilib.errors import SampleRNNError
+from sopilib.installation import paths
+from sopilib.installation.worker_python import worker_python
+from sopilib.model.folder import find_model
+
+PYTHONS = ((3, 10), (3, 13))
+PACKAGES = ("numpy", "soundfile", "soxr", "tqdm", "matplotlib")
+HEADER = "m_pd.h"
+PD_LIMIT_S = 20
+WORKER_LIMIT_S = 180
+_PD_FLAGS = ("-nogui", "-noprefs", "-stderr")
+_INSTALL = "run: make install, or pip install . again"
+
+_PROBE_PATCH = r"""#N canvas 0 0 400 300 12;
+#X obj 10 10 loadbang;
+#X obj 10 40 t b b;
+#X msg 60 70 info;
+#X obj 60 100 pyext samplernn_pd samplernn;
+#X obj 60 130 print doctor;
+#X msg 10 160 \; pd quit;
+#X connect 0 0 1 0;
+#X connect 1 1 2 0;
+#X connect 1 0 5 0;
+#X connect 2 0 3 1;
+#X connect 3 0 4 0;
+"""
+_WORKER_PROBE = """import sys
+sys.path.append(sys.argv[1])
+from sopilib.model.quiet_tensorflow import tf
+import numpy, soundfile, soxr
+print("Python", sys.version.split()[0] + ", TensorFlow", tf.__version__)
+"""
+
+
+class CheckError(SampleRNNError):
+    """Something is missing or does not work; the text ends with its fix."""
+
+
+def add_arguments(parser):
+    """Add no flags: `samplernn doctor` has none."""
+
+
+def run(args):
+    """Prints a line for each check, as it is made.
+
+    Returns:
+        The exit status: 1 if a take in Pd cannot be made, else 0.
+    """
+    passed = [_report(name, check, needed) or not needed for name, check, needed in CHECKS]
+    models = [
+        folder.name
+        for folder in model_folders()
+        if _report(f"models/{folder.name}", partial(check_model, folder), needed=False)
+    ]
+    passed.append(_report("models", partial(check_models, models), needed=True))
+    print(
+        "\nA take can be made in Pd."
+        if all(passed)
+        else "\nNo take can be made in Pd before what FAILED is put right."
+    )
+    return 0 if all(passed) else 1
+
+
+def _report(name, check, needed):
+    """Prints the line of a check and returns whether it passed."""
+    try:
+        text, passed = check(), True
+    except SampleRNNError as error:
+        text, passed = str(error), False
+    word = "ok" if passed else "FAILED" if needed else "warning"
+    print(f"{word:<8} {name:<16}  {text}", flush=True)
+    return passed
+
+
+def check_python():
+    """Returns version and path of this Python."""
+    lowest, highest = PYTHONS
+    version = sys.version.split()[0]
+    if not lowest <= sys.version_info[:2] <= highest:
+        raise CheckError(
+            f"{version} at {sys.executable} is none of 3.{lowest[1]} to "
+            f"3.{highest[1]} (install with one that is: make PYTHON=... install)"
+        )
+    return f"{version}, {sys.executable}"
+
+
+def check_tensorflow():
+    """Returns the version of TensorFlow, which is not imported here."""
+    return _versions(["tensorflow"])
+
+
+def check_packages():
+    """Returns the versions of the other packages that the project needs."""
+    return _versions(PACKAGES)
+
+
+def _versions(packages):
+    found = []
+    for package in packages:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            raise CheckError(f"{package} is not installed ({_INSTALL})") from None
+    return ", ".join(found)
+
+
+def check_worker():
+    """Returns what the worker's Python has, after it has really imported it."""
+    python = worker_python()
+    command = [python, "-c", _WORKER_PROBE, str(paths.packages_folder())]
+    try:
+        output = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=WORKER_LIMIT_S
+        )
+    except subprocess.TimeoutExpired:
+        raise CheckError(
+            f"{python} has not imported TensorFlow within {WORKER_LIMIT_S} s "
+            f"(a disk too slow or a broken installation; {_INSTALL})"
+        ) from None
+    except OSError as error:
+        raise CheckError(f"{python}: {error.strerror} ({_INSTALL})") from None
+    if output.returncode != 0:
+        raise CheckError(f"{python}: {_last_line(output.stderr)} ({_INSTALL})")
+    return f"{output.stdout.strip()}, {python}"
+
+
+def _last_line(text):
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no word of why"
+
+
+def check_pd():
+    """Returns version and path of Pure Data."""
+    program = paths.pd_program()
+    version = _last_line(_run_pd("-version"))
+    if not version.startswith("Pd"):
+        raise CheckError(f"{program} does not answer as Pd does: {version} ({paths.pd_fix()})")
+    return f"{version.split()[0]}, {program}"
+
+
+def _run_pd(*arguments):
+    """Returns all that Pd writes on its console before it ends."""
+    program = paths.pd_program()
+    try:
+        return subprocess.run(
+            [program, *_PD_FLAGS, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=PD_LIMIT_S,
+        ).stdout
+    except subprocess.TimeoutExpired:
+        raise CheckError(
+            f"{program} has not ended within {PD_LIMIT_S} s (try it by hand; {paths.pd_fix()})"
+        ) from None
+    except OSError as error:
+        raise CheckError(f"{program}: {error.strerror} ({paths.pd_fix()})") from None
+
+
+def check_loader():
+    """Returns the path of the loader, after the class has answered through it in a real Pd."""
+    console = _probe_loader()
+    loader = loader_path()
+    if "doctor: info" in console:
+        return f"[pyext samplernn_pd samplernn] answers, {loader}"
+    if not loader.exists():
+        raise CheckError(f"no {loader} (it needs a C compiler and {HEADER}; then {_INSTALL})")
+    raise CheckError(f"{loader} does not start: {_complaint(console)} ({_INSTALL})")
+
+
+def _probe_loader():
+    with tempfile.TemporaryDirectory(prefix="samplernn-doctor-") as folder:
+        patch = Path(folder) / "probe.pd"
+        patch.write_text(_PROBE_PATCH)
+        return _run_pd(
+            "-nosound",
+            "-path",
+            str(paths.patches_folder()),
+            "-path",
+            str(paths.packages_folder()),
+            str(patch),
+        )
+
+
+def _complaint(console):
+    """Returns the line of Pd's console that tells most of why the loader does not start."""
+    lines = [line.strip() for line in console.splitlines() if line.strip()]
+    telling = [line for line in lines if "Error" in line or ".so" in line]
+    return (telling or lines or ["Pd says nothing"])[0]
+
+
+def loader_path():
+    """Returns where the loader of `[pyext]` belongs on this system."""
+    suffix = "pd_darwin" if sys.platform == "darwin" else "pd_linux"
+    return paths.patches_folder() / "pyext" / f"pyext.{suffix}"
+
+
+def check_engine():
+    """Returns for which instruction sets the engine's kernels run here."""
+    if not engine.is_built():
+        raise CheckError(
+            "the engine is not built, so takes are made by TensorFlow, 2 to 20 "
+            f"times slower ({_fix('g++')}; then {_INSTALL})"
+        )
+    from sopilib.engine import native
+
+    return "built, for " + ", ".join(native.instruction_sets())
+
+
+def check_compiler():
+    """Returns the path of the C compiler, with which the loader is built."""
+    name = os.environ.get("CC", "cc").split()[0]
+    compiler = shutil.which(name)
+    if compiler is None:
+        raise CheckError(f"no C compiler {name}; only building the loader needs it ({_fix('gcc')})")
+    return compiler
+
+
+def check_header():
+    """Returns the path of Pd's header, which the loader is built against."""
+    headers = [Path(os.environ.get("PD_INCLUDE", "/usr/include"), HEADER)]
+    for folder in (Path("/usr/include"), Path("/usr/local/include"), Path("/opt/homebrew/include")):
+        headers += folder / HEADER, folder / "pd" / HEADER
+    for folder in paths.MACOS_APPLICATIONS:
+        headers += Path(folder).expanduser().glob(f"Pd-*.app/Contents/Resources/src/{HEADER}")
+    for header in headers:
+        if header.exists():
+            return str(header)
+    raise CheckError(f"no {HEADER}; only building the loader needs it ({_fix('puredata-dev')})")
+
+
+def _fix(debian_package):
+    if shutil.which("apt-get"):
+        return f"run: sudo apt-get install {debian_package}"
+    return "install it with your system's package manager"
+
+
+def check_audio():
+    """Returns the first audio output that Pd lists."""
+    lines = _run_pd("-listdev", "-send", "pd quit").splitlines()
+    if "audio output devices:" not in lines:
+        raise CheckError(
+            "Pd finds no audio output; takes can be made and saved, not heard "
+            "(connect one, or start the sound server)"
+        )
+    return lines[lines.index("audio output devices:") + 1].strip()
+
+
+def check_display():
+    """Returns which display the patch would open on."""
+    if sys.platform == "darwin":
+        return "of macOS"
+    if not os.environ.get("DISPLAY"):
+        raise CheckError(
+            "DISPLAY is not set, so the patch cannot be seen "
+            "(log in to a desktop; without one: samplernn demo)"
+        )
+    return os.environ["DISPLAY"]
+
+
+def model_folders():
+    """Returns the folders in `models/`, sorted by name; [] where the project is not installed."""
+    try:
+        return sorted(
+            folder
+            for folder in paths.models_folder().iterdir()
+            if folder.is_dir() and folder != paths.presets_folder()
+        )
+    except (OSError, SampleRNNError):
+        return []
+
+
+def check_model(folder):
+    """Returns which checkpoint a model folder holds, and of what network."""
+    files = find_model(folder)
+    return (
+        f"{Path(files.prefix).name}, {files.config.rnn_type}, dim {files.config.dim}, "
+        f"{files.config.sample_rate} Hz"
+    )
+
+
+def check_models(names):
+    """Returns the names of the models that can be loaded, given as a list of str."""
+    if not names:
+        raise CheckError(
+            f"none in {paths.models_folder()} can be loaded "
+            f"(in a checkout: git checkout models; else {_INSTALL})"
+        )
+    return f"{', '.join(names)} can be loaded"
+
+
+CHECKS = (
+    ("Python", check_python, True),
+    ("TensorFlow", check_tensorflow, True),
+    ("packages", check_packages, True),
+    ("Pd", check_pd, True),
+    ("loader", check_loader, True),
+    ("compiler", check_compiler, False),
+    ("engine", check_engine, False),
+    ("Pd header", check_header, False),
+    ("audio", check_audio, False),
+    ("display", check_display, False),
+    ("worker", check_worker, True),
+)

@@ -1,0 +1,26 @@
+"""`samplernn export`: a folder that plays without TensorFlow."""
+
+from pathlib import Path
+
+from sopilib.commands.arguments import PRECISIONS, add_model_arguments, find_model
+from sopilib.engine.export import export_model
+
+
+def add_arguments(parser):
+    """Add the flags of `samplernn export`."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--precision",
+        nargs="+",
+        default=PRECISIONS,
+        choices=PRECISIONS,
+        help="the precisions to write (default: all)",
+    )
+    parser.add_argument("--output_dir", type=Path, required=True, metavar="DIR")
+
+
+def run(args):
+    """Run `samplernn export`; return its exit status."""
+    for path in export_model(find_model(args), args.precision, args.output_dir):
+        print(path)
+    return 0

@@ -1,0 +1,66 @@
+"""The `samplernn` command: find the subcommand, run its module, turn errors into one line.
+
+Only the chosen subcommand's module is imported. A `SampleRNNError` is one line on stderr
+and exit status 1; wrong usage is argparse's status 2; Ctrl-C is 130.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from sopilib import __version__
+from sopilib.commands import INTERRUPTED
+from sopilib.errors import SampleRNNError
+
+# each is the name of a module in sopilib.commands with add_arguments(parser) and run(args)
+COMMANDS = {
+    "generate": "generate sound into WAV files",
+    "sweep": "the same take at several temperatures, side by side",
+    "score": "bits per sample that a model needs for sound files",
+    "info": "what a model is",
+    "export": "write a folder that plays without TensorFlow",
+    "chunk": "cut recordings into equal chunks",
+    "train": "train a model on recordings",
+    "tune": "search for good settings, on one machine or several",
+    "report": "a training on one page: curves, settings, previews",
+    "audition": "which checkpoint of a training to play, and why",
+    "bench": "how fast this machine plays a model",
+    "play": "open the patch in Pure Data",
+    "demo": "generate a take in Pure Data, without a window",
+    "doctor": "what works, what is missing, how to fix it",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in `argv`, by default that of the process; return its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    args = _parser(_command_in(argv)).parse_args(argv)
+    try:
+        return args.run(args)
+    except SampleRNNError as error:
+        print(f"samplernn: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _command_in(argv: Sequence[str]) -> str | None:
+    """Return the first word in `argv` that is no flag: no flag before it takes a value."""
+    return next((word for word in argv if not word.startswith("-")), None)
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Return the parser, complete for the subcommand `chosen` alone."""
+    parser = argparse.ArgumentParser(
+        prog="samplernn", description="SampleRNN as an instrument for Pure Data."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name == chosen:
+            module = importlib.import_module(f"sopilib.commands.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser

@@ -1,0 +1,42 @@
+"""`samplernn score`: the bits per sample that a model needs for sound files."""
+
+import json
+from pathlib import Path
+
+from sopilib.commands.arguments import PRECISIONS, add_model_arguments, find_model
+from sopilib.evaluation import engine_score
+from sopilib.generation.generator import make_generator
+
+
+def add_arguments(parser):
+    """Add the flags of `samplernn score`."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="score through the engine in this precision (default: TensorFlow)",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.wav")
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def run(args):
+    """Run `samplernn score`; return its exit status."""
+    score = _engine_score(args) if args.precision else _tensorflow_score(args)
+    if args.json:
+        print(json.dumps(score._asdict()))
+    else:
+        print(f"{score.bits_per_sample:.4f} bits per sample ({score.num_samples} samples)")
+    return 0
+
+
+def _tensorflow_score(args):
+    from sopilib.evaluation.tensorflow_score import score_files
+    from sopilib.model.checkpoint import load_model
+
+    return score_files(load_model(find_model(args)), args.files)
+
+
+def _engine_score(args):
+    generator = make_generator(find_model(args), 1, "native", args.precision)
+    return engine_score.score_files(generator, args.files)

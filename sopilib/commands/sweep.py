@@ -1,0 +1,124 @@
+"""`samplernn sweep`: the same take at several temperatures, to hear and see side by side.
+
+Every take begins anew with the same random seed, so that nothing but the temperature
+differs; each has its record, from which `samplernn generate --from` makes it again.
+"""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import numpy as np
+
+from sopilib.audio.spectrogram import draw_takes
+from sopilib.commands.arguments import add_model_arguments, find_model
+from sopilib.errors import RequestError
+from sopilib.generation.generator import make_generator
+from sopilib.generation.record import model_record
+from sopilib.generation.record_file import save_take
+from sopilib.generation.take import Take, TakeRequest, checked_rng_seed
+from sopilib.generation.temperature import check_temperature
+from sopilib.installation.paths import make_folder
+
+MAX_TAKES = 48
+PICTURE_NAME = "sweep.png"
+
+
+def add_arguments(parser):
+    """Add the flags of `samplernn sweep`."""
+    add_model_arguments(parser)
+    add = parser.add_argument
+    add(
+        "--temperature",
+        required=True,
+        metavar="A:B:STEP",
+        help="temperatures from A to B, both included, or a list with commas: 0.7,0.9,1",
+    )
+    add("--dur", type=float, default=4.0, metavar="S", help="seconds of each take (default 4)")
+    add("--rng_seed", type=int, metavar="N", help="the same N gives the same takes")
+    add(
+        "--output_dir",
+        type=Path,
+        default=Path("sweep"),
+        metavar="DIR",
+        help="made where it is missing (default: sweep)",
+    )
+
+
+def run(args):
+    """Runs `samplernn sweep`; returns its exit status.
+
+    Raises:
+      RequestError: the temperatures, the length, the random seed or the folder cannot be.
+      AudioError: a file cannot be written.
+    """
+    temperatures = parse_temperatures(args.temperature)
+    files = find_model(args)
+    rng_seed = checked_rng_seed(args.rng_seed)
+    generator = make_generator(files, num_seqs=1)
+    sounds = []
+    for temperature in temperatures:
+        path = args.output_dir / f"t{temperature:g}.wav"
+        sounds.append(_write_take(files, generator, temperature, args.dur, rng_seed, path))
+        print(f"{path}: {args.dur:g} s at temperature {temperature:g}", flush=True)
+    picture = args.output_dir / PICTURE_NAME
+    title = f"{files.name}, rng_seed {rng_seed}"
+    titles = [f"temperature {temperature:g}" for temperature in temperatures]
+    draw_takes(sounds, files.config.sample_rate, title, titles, picture)
+    print(f"{picture}: {title}")
+    return 0
+
+
+def parse_temperatures(text):
+    """The temperatures that `A:B:STEP`, both ends included, or `T,T,...` stands for.
+
+    Returns:
+      A list of float without repetitions, 1 to `MAX_TAKES` of them. Steps are counted in
+      decimals: 0.6:1.2:0.1 ends with 1.2.
+
+    Raises:
+      RequestError: no such text, or a temperature is out of range.
+    """
+    words = text.split(":") if ":" in text else text.split(",")
+    try:
+        numbers = [Decimal(word.strip()) for word in words]
+        are_finite = all(number.is_finite() for number in numbers)
+    except InvalidOperation:
+        are_finite = False
+    if not are_finite or (":" in text and len(numbers) != 3):
+        raise RequestError(
+            f"--temperature {text!r} (give FIRST:LAST:STEP such as 0.6:1.2:0.1, or a list such "
+            "as 0.7,0.9,1)"
+        )
+    if ":" in text:
+        numbers = _steps(text, *numbers)
+    # as many digits as the files' names have, so that no two have the same
+    temperatures = list(dict.fromkeys(float(f"{float(number):g}") for number in numbers))
+    _check_number(text, len(temperatures))
+    return [check_temperature(temperature) for temperature in temperatures]
+
+
+def _steps(text, first, last, step):
+    if step <= 0 or last < first:
+        raise RequestError(
+            f"--temperature {text!r} (give a last value that is not below the first, and a step "
+            "above 0)"
+        )
+    num_steps = int((last - first) / step)
+    _check_number(text, num_steps + 1)
+    return [first + k * step for k in range(num_steps + 1)]
+
+
+def _check_number(text, number):
+    if number > MAX_TAKES:
+        raise RequestError(f"--temperature {text!r} are {number} takes (give at most {MAX_TAKES})")
+
+
+def _write_take(files, generator, temperature, dur_s, rng_seed, path):
+    """Makes a take and writes it with its record; returns float32 (num_samples,)."""
+    request = TakeRequest(dur_s=dur_s, temperature=(temperature,), rng_seed=rng_seed)
+    take = Take(generator, request)
+    make_folder(path.parent, "--output_dir")
+    audio = np.concatenate(list(take), axis=1)  # (1, num_samples)
+    record_path = path.with_suffix(".json")
+    save_take([path], record_path, audio, model_record(files, generator), take.record)
+    return audio[0]

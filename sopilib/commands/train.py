@@ -1,0 +1,186 @@
+"""`samplernn train`: its flags, PRiSM's and ours, and what they set up."""
+
+import argparse
+import dataclasses
+import math
+import sys
+from pathlib import Path
+
+from sopilib.audio.files import read_seed
+from sopilib.commands import INTERRUPTED
+from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
+from sopilib.errors import RequestError
+from sopilib.generation.temperature import check_temperature
+from sopilib.training.plan import Plan
+from sopilib.training.preview import TEMPERATURES, PreviewRequest
+from sopilib.training.replicas import find_replicas
+from sopilib.training.setup import Sources, prepare
+
+_ENDINGS = {
+    "epochs": "all epochs are done",
+    "patience": "no epoch was better for as many as --early_stopping_patience says",
+    "steps": "--max_steps are done",
+    "minutes": "--max_minutes are over",
+    "interrupted": "stopped; the same command goes on from here",
+}
+
+
+def add_arguments(parser):
+    """Add the flags of `samplernn train`."""
+    add_source_arguments(parser)
+    _add_data_arguments(parser)
+    _add_plan_arguments(parser)
+    _add_checkpoint_arguments(parser)
+    _add_preview_arguments(parser)
+
+
+def _add_data_arguments(parser):
+    add = parser.add_argument
+    add("--val_frac", type=float, default=0.1, help="part that is held out (default 0.1)")
+    add(
+        "--cut_below",
+        type=float,
+        metavar="DBFS",
+        help="leave out what is softer, so that the model does not learn to fall silent",
+    )
+    add(
+        "--chunk_dur",
+        type=float,
+        default=8.0,
+        metavar="S",
+        help="of the pieces that a recording is trained in, at most (default 8)",
+    )
+    add(
+        "--fade_in",
+        type=float,
+        metavar="S",
+        help="let each piece come up from silence, so that takes begin softly",
+    )
+    add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
+
+
+def _add_plan_arguments(parser):
+    add = parser.add_argument
+    add("--num_epochs", type=int, default=100, help="(default 100)")
+    add("--batch_size", type=int, default=64, help="of each GPU or machine (default 64)")
+    add("--num_gpus", type=int, metavar="N", help="to train on (default: all of this machine)")
+    add("--optimizer", default="adam", help="adam, sgd or rmsprop (default adam)")
+    add("--learning_rate", type=float, default=0.001, help="(default 0.001)")
+    add("--lr_schedule", default="constant", help="constant or cosine (default constant)")
+    add("--warmup_steps", type=int, default=0, help="(default 0)")
+    add(
+        "--reduce_learning_rate_after",
+        type=int,
+        metavar="EPOCHS",
+        help="lower it by 10 %% in each epoch after so many",
+    )
+    add("--epsilon", type=float, help="of the optimizer (default: PRiSM's, 1e-4 for adam)")
+    add("--momentum", type=float, default=0.9, help="of sgd and rmsprop (default 0.9)")
+    add("--clip_norm", type=float, default=5.0, help="of the gradients (default 5)")
+    add(
+        "--input_noise",
+        type=float,
+        metavar="PART",
+        help="of the sequences are heard with noise, so that takes find back from it",
+    )
+    add("--mixed_precision", action="store_true", help="products in bfloat16")
+    add("--max_steps", type=int, help="end after so many steps in all")
+    add("--max_minutes", type=float, help="stop after so many minutes")
+    add("--log_every", type=int, default=50, help="steps between two lines of the history (50)")
+    add("--rng_seed", type=int, default=0, help="of weights, order and dropout (default 0)")
+
+
+def _add_checkpoint_arguments(parser):
+    add = parser.add_argument
+    add("--id", default="default", help="name of the training (default 'default')")
+    add("--logdir_root", type=Path, default=Path("logdir"), help="(default ./logdir)")
+    add("--resume", type=boolean, default=True, metavar="BOOL", help="(default True)")
+    add(
+        "--resume_from",
+        type=Path,
+        metavar="PATH",
+        help="a run folder to go on with, or a checkpoint whose weights a new run begins with; "
+        "epochs are counted on, warm-up and cosine begin anew",
+    )
+    add("--checkpoint_every", type=int, default=1, metavar="EPOCHS", help="(default 1)")
+    add("--checkpoint_policy", default="Always", help="Always or Best (default Always)")
+    add(
+        "--max_checkpoints",
+        type=_number_or_none,
+        default=5,
+        help="kept at a time, or None for all (default 5)",
+    )
+    add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
+    add("--monitor", default="val_loss", help="val_loss or loss (default val_loss)")
+    # PRiSM's switch between one line a step and one line in place; ours is a bar
+    add("--verbose", type=boolean, default=True, help=argparse.SUPPRESS)
+
+
+def _add_preview_arguments(parser):
+    add = parser.add_argument
+    add("--generate", type=boolean, default=True, metavar="BOOL", help="previews (default True)")
+    add(
+        "--output_dir",
+        type=Path,
+        metavar="DIR",
+        help="where previews go, in a folder named as the --id (default: the run folder)",
+    )
+    add("--output_file_dur", type=float, default=3.0, metavar="S", help="seconds (default 3)")
+    add("--max_generate_per_epoch", type=int, default=1, help="previews a temperature (default 1)")
+    add("--temperature", type=float, nargs="+", help="of the previews (default 0.85 0.95 1.05)")
+    add("--seed", type=Path, metavar="FILE.wav", help="a sound that previews go on from")
+    add("--seed_offset", type=int, default=0, metavar="N", help="samples of it to skip")
+
+
+def _number_or_none(text):
+    return None if text.upper() == "NONE" else int(text)
+
+
+def run(args):
+    """Runs `samplernn train`; returns its exit status."""
+    if args.resume_from is not None and not args.resume:
+        raise RequestError("--resume_from and --resume False together (give one of them)")
+    plan = _plan(args)
+    config, config_name = chosen_config(args)
+    replicas = find_replicas(args.num_gpus)
+    sources = Sources(
+        data=args.data_dir,
+        logdir=args.logdir_root / args.id,
+        config_name=config_name,
+        resume=args.resume,
+        resume_from=args.resume_from,
+        arguments=["samplernn", *sys.argv[1:]],
+    )
+    preview = _preview_request(args)
+    with replicas.watched():
+        training, run_folder = prepare(config, plan, sources, preview, replicas)
+        reason = training.run()
+    if replicas.is_chief:
+        print(f"{_ENDINGS[reason]}\n{run_folder.path}", flush=True)
+    return INTERRUPTED if reason == "interrupted" else 0
+
+
+def _plan(args):
+    return Plan(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Plan)})
+
+
+def _preview_request(args):
+    """The PreviewRequest, its folder None where that is the run folder; or None for none."""
+    if not args.generate:
+        return None
+    if args.max_generate_per_epoch < 1:
+        raise RequestError(
+            f"--max_generate_per_epoch {args.max_generate_per_epoch} (give 1 or more, or "
+            "--generate False)"
+        )
+    if not 0 < args.output_file_dur < math.inf:
+        raise RequestError(f"--output_file_dur {args.output_file_dur} (give seconds above 0)")
+    seed_audio, seed_rate = read_seed(args.seed, args.seed_offset)
+    return PreviewRequest(
+        temperatures=tuple(map(check_temperature, args.temperature or TEMPERATURES)),
+        num_takes=args.max_generate_per_epoch,
+        dur_s=args.output_file_dur,
+        seed_audio=seed_audio,
+        seed_rate=seed_rate,
+        folder=None if args.output_dir is None else args.output_dir / args.id,
+    )

@@ -1,0 +1,247 @@
+"""`samplernn tune`: many short trainings, to find the settings for a long one.
+
+A flag with one value is fixed, one with several is searched. What is made is described in
+`sopilib.training.search`.
+"""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sopilib.audio.recordings import read_recordings
+from sopilib.commands import INTERRUPTED
+from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
+from sopilib.errors import RequestError
+from sopilib.installation.paths import make_folder
+from sopilib.model.config import read_json_object
+from sopilib.training.chief import await_chief
+from sopilib.training.plan import Plan
+from sopilib.training.ranking import Ranking, table
+from sopilib.training.search import Search, SearchRequest
+from sopilib.training.space import NOT_COMPARABLE, OF_CONFIG, OF_PLAN, make_space
+from sopilib.training.state import replacing
+
+TUNERS = ("random", "bayesian", "hyperband")
+_SETTINGS_NAME = "search.json"
+_MAX_TRIALS = 20
+_ROWS_SHOWN = 5
+_VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+
+
+@dataclass(frozen=True)
+class Role:
+    """What this process is of a search, and where the chief is, `IP:PORT` or None."""
+
+    tuner_id: str = None
+    address: str = None
+
+    @property
+    def is_chief(self):
+        """It gives trials to workers."""
+        return self.address is not None and "chief" in self.tuner_id
+
+    @property
+    def is_worker(self):
+        """It asks a chief for trials."""
+        return self.address is not None and not self.is_chief
+
+
+def read_role(environment):
+    """The Role in Keras Tuner's environment variables; alone without an address.
+
+    Raises:
+      RequestError: some of them are missing.
+    """
+    tuner_id, ip, port = (environment.get(name) for name in _VARIABLES)
+    if ip is None and port is None:
+        return Role()
+    missing = [name for name in _VARIABLES if not environment.get(name)]
+    if missing:
+        raise RequestError(
+            f"{' and '.join(missing)} not set (set all of {', '.join(_VARIABLES)}, or none)"
+        )
+    if not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise RequestError(f"KERASTUNER_ORACLE_PORT {port!r} (set it to a number up to 65535)")
+    return Role(tuner_id, f"{ip}:{port}")
+
+
+def add_arguments(parser):
+    """Add the flags of `samplernn tune`."""
+    add_source_arguments(parser)
+    _add_search_arguments(parser)
+    _add_searched_arguments(parser)
+    _add_fixed_arguments(parser)
+
+
+def _add_search_arguments(parser):
+    add = parser.add_argument
+    add("--id", default="tune", help="name of the search (default 'tune')")
+    add("--logdir_root", type=Path, default=Path("logdir"), help="(default ./logdir)")
+    add("--tuner", default="random", help=f"{', '.join(TUNERS)} (default random)")
+    add(
+        "--max_trials",
+        type=int,
+        metavar="N",
+        help=f"(default {_MAX_TRIALS}; of hyperband, as many as --num_epochs makes)",
+    )
+    add("--num_epochs", type=int, default=10, help="of a trial, at most (default 10)")
+    add("--max_steps", type=int, help="of a trial, at most")
+    add("--max_minutes", type=float, help="of a trial, at most")
+    add(
+        "--chief_timeout",
+        type=float,
+        default=300.0,
+        metavar="S",
+        help="seconds for which a worker looks for its chief (default 300)",
+    )
+
+
+def _add_searched_arguments(parser):
+    group = parser.add_argument_group("searched where several values are given")
+
+    def add(name, kind, text, metavar="X"):
+        group.add_argument(f"--{name}", type=kind, nargs="+", metavar=metavar, help=text)
+
+    add("frame_sizes", _frame_sizes, "lower and upper, such as 4/32 16/64", "A/B")
+    add("dim", int, "width of the layers", "N")
+    add("rnn_type", str, "gru, lstm")
+    add("num_rnn_layers", int, "recurrent layers in a tier", "N")
+    add("q_type", str, "mu-law, linear (their bits do not compare)")
+    add("q_levels", int, "(their bits do not compare)", "N")
+    add("skip_conn", boolean, "True, False", "BOOL")
+    add("rnn_dropout", float, "0 to below 1")
+    add("seq_len", int, "samples of a training segment", "N")
+    add("batch_size", int, "(default 64)", "N")
+    add("optimizer", str, "adam, sgd, rmsprop (default adam)")
+    add("learning_rate", float, "(default 0.001)")
+    add("lr_schedule", str, "constant, cosine (default constant)")
+    add("warmup_steps", int, "(default 0)", "N")
+    add("epsilon", float, "of the optimizer (default: PRiSM's)")
+    add("momentum", float, "of sgd and rmsprop (default 0.9)")
+    add("clip_norm", float, "of the gradients (default 5)")
+
+
+def _add_fixed_arguments(parser):
+    add = parser.add_argument
+    add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
+    add("--val_frac", type=float, default=0.1, help="part that is held out (default 0.1)")
+    add("--cut_below", type=float, metavar="DBFS", help="leave out what is softer")
+    add("--input_noise", type=float, metavar="PART", help="of the sequences are heard with noise")
+    add("--mixed_precision", action="store_true", help="products in bfloat16")
+    add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
+    add("--max_checkpoints", type=int, default=1, help="a trial, beside its best (default 1)")
+    add("--log_every", type=int, default=50, help="steps between two lines of a history (50)")
+    add("--rng_seed", type=int, default=0, help="of the search and of each trial (default 0)")
+
+
+def _frame_sizes(text):
+    return tuple(map(int, text.split("/")))
+
+
+_frame_sizes.__name__ = "A/B"  # in argparse's line on one that is not
+
+
+def run(args):
+    """Runs `samplernn tune`; returns its exit status.
+
+    Raises:
+      SampleRNNError: the search cannot begin or go on, or no trial succeeded.
+    """
+    role = read_role(os.environ)
+    request = _request(args, role)
+    if not role.is_chief:
+        _check_data(args, request.space.config)
+    ranking = Ranking(request.name, request.folder, request.space, request.data)
+    if role.is_worker:
+        await_chief(role.address, args.chief_timeout)
+    _keep_settings(request)
+    search = Search(request, on_end=lambda rows: _tell_best(ranking, rows))
+    return _run(search, ranking, role)
+
+
+def _run(search, ranking, role):
+    try:
+        search.search()
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", flush=True)
+        return INTERRUPTED
+    if role.is_worker:
+        print("no trial is left; the chief has the table", flush=True)
+        return 0
+    rows = search.rows()
+    if not rows:
+        raise RequestError("no trial was made (give another --id)")
+    lines = ranking.write(rows)
+    print("\n".join(["", table(rows), *lines]), flush=True)
+    if rows[0].bits is None:
+        raise RequestError("no trial succeeded (the table has their reasons)")
+    return 0
+
+
+def _tell_best(ranking, rows):
+    ranking.write(rows)
+    left_out = [f"and {len(rows) - _ROWS_SHOWN} more"] * (len(rows) > _ROWS_SHOWN)
+    print("\n".join(["", table(rows[:_ROWS_SHOWN]), *left_out]), flush=True)
+
+
+def _request(args, role):
+    if args.tuner not in TUNERS:
+        raise RequestError(f"--tuner {args.tuner} (give {', '.join(TUNERS)})")
+    if args.max_trials is not None and args.max_trials < 1:
+        raise RequestError(f"--max_trials {args.max_trials} (give 1 or more)")
+    max_trials = args.max_trials
+    if max_trials is None and args.tuner != "hyperband":
+        max_trials = _MAX_TRIALS
+    space = _space(args)
+    return SearchRequest(
+        name=args.id,
+        folder=_folder(args),
+        data=args.data_dir,
+        space=space,
+        tuner=args.tuner,
+        max_trials=max_trials,
+        role=role,
+    )
+
+
+def _space(args):
+    config, _ = chosen_config(args)
+    given = {name: getattr(args, name) for name in (*OF_CONFIG, *OF_PLAN)}
+    names = {field.name for field in dataclasses.fields(Plan)} - set(OF_PLAN)
+    plan = Plan(**{name: value for name, value in vars(args).items() if name in names})
+    space = make_space(config, plan, given)
+    for name in NOT_COMPARABLE:
+        if name in space.choices:
+            print(f"mind: bits per sample of one {name} and another do not compare", flush=True)
+    return space
+
+
+def _folder(args):
+    folder = args.logdir_root / args.id
+    make_folder(folder, "--logdir_root")
+    return folder
+
+
+def _check_data(args, config):
+    """Raise AudioError where no settings could train on the recordings."""
+    read_recordings(args.data_dir, config.sample_rate)
+
+
+def _keep_settings(request):
+    """Note what is searched beside it, or raise RequestError where that was something else."""
+    path = request.folder / _SETTINGS_NAME
+    settings = {"tuner": request.tuner, "data": [str(d) for d in request.data]}
+    settings.update(request.space.to_dict())
+    if path.exists():
+        before = read_json_object(path)
+        other = [name for name in settings if before.get(name) != settings[name]]
+        if other:
+            raise RequestError(
+                f"{request.folder} is a search with another {' and '.join(other)} (give the same "
+                "flags, or another --id)"
+            )
+    elif not request.role.is_worker:
+        with replacing(path) as file:
+            file.write(json.dumps(settings, indent=2).encode() + b"\n")

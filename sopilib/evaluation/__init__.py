@@ -1,0 +1,1 @@
+"""How well a model fits recordings, and how much its takes resemble them."""

@@ -1,0 +1,39 @@
+"""Bits per sample over sound files, whichever generator or network tells them."""
+
+from typing import NamedTuple
+
+from sopilib.audio.files import read_audio
+from sopilib.audio.resample import mix_to_mono, resample
+from sopilib.errors import AudioError
+from sopilib.model.quantize import quantize
+
+
+class Score(NamedTuple):
+    """Mean over all samples of all files: 0 is perfect, log2(q_levels) is guessing."""
+
+    bits_per_sample: float
+    num_samples: int
+
+
+def mean_bits(config, paths, total_bits):
+    """The Score on sound files, each mixed to mono at the model's rate.
+
+    Args:
+      config: ModelConfig.
+      paths: sound files.
+      total_bits: called with the levels int32 (n,) of a file; bits for all of them, from
+        silence.
+
+    Raises:
+      AudioError: a file cannot be read or is empty, or all are too short.
+    """
+    bits, num_samples = 0.0, 0
+    for path in paths:
+        audio, rate = read_audio(path)
+        audio = resample(mix_to_mono(audio), rate, config.sample_rate)
+        levels = quantize(audio, config.q_type, config.q_levels)
+        bits += total_bits(levels)
+        num_samples += len(levels)
+    if not num_samples:
+        raise AudioError("less than one sample to score (give longer files)")
+    return Score(float(bits / num_samples), num_samples)

@@ -1,0 +1,139 @@
+"""Where things lie: the patches, the models, Pure Data.
+
+In a checkout `pd/` and `models/` lie beside the packages. An installation that is
+not editable has them under `share/samplernn` of its environment, where `setup.py`
+puts them as data files.
+"""
+
+import os
+import shutil
+import site
+import sys
+import sysconfig
+from pathlib import Path
+
+from sopilib.errors import RequestError, SampleRNNError
+
+PATCH = "samplernn.pd"
+MACOS_APPLICATIONS = ("/Applications", "~/Applications")
+
+
+class NotInstalledError(SampleRNNError):
+    """Something that the installation should have brought is not there."""
+
+
+def packages_folder():
+    """Returns the folder that holds the packages `sopilib` and `samplernn_pd`."""
+    return Path(__file__).resolve().parents[2]
+
+
+def project_folder():
+    """Returns the folder that holds `pd/` and `models/`: the checkout or `share/samplernn`.
+
+    Raises:
+        NotInstalledError: neither is there.
+    """
+    candidates = [packages_folder(), *_shared_folders()]
+    for folder in candidates:
+        if (folder / "pd" / PATCH).is_file():
+            return folder
+    raise NotInstalledError(
+        f"no pd/{PATCH} in {' or '.join(map(str, candidates))} "
+        "(install again: make install in a checkout, or pip install .)"
+    )
+
+
+def _shared_folders():
+    """Where installers put data files: of the environment, of Debian's Python, of the user."""
+    prefixes = [sys.prefix, sysconfig.get_path("data"), site.getuserbase()]
+    return [Path(prefix) / "share" / "samplernn" for prefix in dict.fromkeys(prefixes)]
+
+
+def patches_folder():
+    """Returns the folder that holds `samplernn.pd` and, in `pyext/`, the loader.
+
+    Raises:
+        NotInstalledError: see `project_folder`.
+    """
+    return project_folder() / "pd"
+
+
+def models_folder():
+    """Returns the folder that holds the bundled models, one folder each. It may be missing.
+
+    Raises:
+        NotInstalledError: see `project_folder`.
+    """
+    return project_folder() / "models"
+
+
+def presets_folder():
+    """Returns the folder of the configurations to train with. It may be missing.
+
+    Raises:
+        NotInstalledError: see `project_folder`.
+    """
+    return models_folder() / "presets"
+
+
+def pd_program():
+    """Returns the path of Pure Data, a str.
+
+    It is the program that the environment variable PD names, else `pd` on the PATH,
+    else the latest of the macOS applications `Pd-*.app`.
+
+    Raises:
+        NotInstalledError: there is none.
+    """
+    named = os.environ.get("PD")
+    if named:
+        found = shutil.which(named)
+        if not found:
+            raise NotInstalledError(f"PD={named} is no program (give the path of Pd, or unset PD)")
+        return found
+    found = shutil.which("pd") or _pd_application()
+    if not found:
+        raise NotInstalledError(f"Pure Data is not installed ({pd_fix()})")
+    return found
+
+
+def _pd_application():
+    programs = [
+        program
+        for folder in MACOS_APPLICATIONS
+        for program in Path(folder).expanduser().glob("Pd-*.app/Contents/Resources/bin/pd")
+    ]
+    return str(max(programs, key=lambda program: program.parts[-5])) if programs else None
+
+
+def pd_fix():
+    """Returns how Pd is installed on this system, one clause."""
+    if sys.platform == "darwin":
+        return "run: brew install --cask pd"
+    if shutil.which("apt-get"):
+        return "run: sudo apt-get install puredata"
+    return "install it from your system's packages or puredata.info"
+
+
+def pd_search_path():
+    """Returns the arguments with which Pd finds the packages, a list of str.
+
+    It is empty in a checkout, where the patches declare the path themselves.
+    """
+    if project_folder() == packages_folder():
+        return []
+    return ["-path", str(packages_folder())]
+
+
+def make_folder(folder, flag):
+    """Makes a folder, a Path that the user named with `flag`, where it is missing.
+
+    Raises:
+        RequestError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"cannot make the folder {folder}: {error.strerror} (choose another {flag})"
+        ) from error

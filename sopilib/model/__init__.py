@@ -1,0 +1,1 @@
+"""SampleRNN: its config, its network in TensorFlow, its checkpoints on disk."""

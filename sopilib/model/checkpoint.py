@@ -1,0 +1,171 @@
+"""TensorFlow checkpoints in PRiSM's layout, read and written.
+
+Variables are read one by one by their key in the file and compared with what the
+config makes of the network, so that a config that does not fit is told by names
+and shapes. Whatever else is in the file, such as an optimizer's state, is left.
+"""
+
+import glob
+import math
+import os
+import re
+
+import numpy as np
+
+from sopilib.errors import CheckpointError
+from sopilib.model.network import SampleRNN, named_variables, variable_shapes
+from sopilib.model.quiet_tensorflow import tf
+
+_KEY_END = "/.ATTRIBUTES/VARIABLE_VALUE"
+_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+# optimizers of older TensorFlow keep their moments below the variable's own name
+_SLOT = "/.OPTIMIZER_SLOT/"
+_TIERS = ("big_frame_rnn/", "frame_rnn/", "sample_mlp/")
+# all that TensorFlow's reader has been seen to raise on damaged files
+_READ_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
+# a line with more variables than this is no longer read
+_MAX_NAMED = 3
+
+
+def load_model(files):
+    """The SampleRNN of a model folder, with its trained weights.
+
+    Args:
+      files: ModelFiles.
+
+    Raises:
+      CheckpointError: the checkpoint is damaged, holds no SampleRNN, or does not
+        fit the config; the message then names variables with both shapes.
+    """
+    reader = _Reader(files.prefix)
+    _check_fit(files, reader.shapes, variable_shapes(files.config))
+    with tf.device("CPU:0"):
+        model = SampleRNN(files.config)
+    for name, variable in named_variables(model).items():
+        values = reader.read(name)
+        if not np.isfinite(values).all():
+            raise CheckpointError(
+                f"{files.prefix}: {name} holds NaN or infinity (take an earlier checkpoint)"
+            )
+        variable.assign(values)
+    return model
+
+
+def save_checkpoint(model, prefix):
+    """Write `prefix`.index and .data-00000-of-00001, and name them in `checkpoint`.
+
+    Args:
+      model: SampleRNN.
+      prefix: path, its folder exists; as PRiSM names them, `.../model.ckpt-STEP`.
+
+    Raises:
+      CheckpointError: the files cannot be written.
+    """
+    folder, name = os.path.split(prefix)
+    try:
+        tf.train.Checkpoint(root=model).write(os.fspath(prefix))
+        with open(os.path.join(folder, "checkpoint"), "w", encoding="utf-8") as file:
+            file.write(f'model_checkpoint_path: "{name}"\n')
+            file.write(f'all_model_checkpoint_paths: "{name}"\n')
+    except (tf.errors.OpError, OSError) as error:
+        raise CheckpointError(
+            f"cannot write the checkpoint {prefix}: {_write_reason(error)} (choose a folder "
+            "that exists, is writable and has room)"
+        ) from error
+
+
+class _Reader:
+    """Reads the SampleRNN in a checkpoint, every failure a CheckpointError.
+
+    Attributes:
+      shapes: dict from names such as 'frame_rnn/upsample' to shapes.
+    """
+
+    def __init__(self, prefix):
+        self._prefix = prefix
+        try:
+            self._reader = tf.train.load_checkpoint(prefix)
+            keys = self._reader.get_variable_to_shape_map()
+        except _READ_ERRORS as error:
+            raise self._damaged(_first_line(error)) from error
+        self._check_size(keys)
+        self._root = self._root_of(keys)
+        names = (
+            key[len(self._root) : -len(_KEY_END)]
+            for key in keys
+            if key.startswith(self._root) and key.endswith(_KEY_END)
+        )
+        self.shapes = {
+            name: tuple(keys[self._root + name + _KEY_END])
+            for name in names
+            if name.startswith(_TIERS) and _SLOT not in name
+        }
+
+    def read(self, name):
+        """The values of a variable, checked against their checksum in the file."""
+        return self._read_key(self._root + name + _KEY_END)
+
+    def _read_key(self, key):
+        try:
+            return self._reader.get_tensor(key)
+        except _READ_ERRORS as error:
+            raise self._damaged(f"{key}: {_first_line(error)}") from error
+
+    def _check_size(self, keys):
+        """Compare the data with the index, before TensorFlow reads beyond its end."""
+        dtypes = self._reader.get_variable_to_dtype_map()
+        expected = sum(
+            math.prod(shape) * dtypes[key].size
+            for key, shape in keys.items()
+            if dtypes[key] != tf.string
+        )
+        pattern = glob.escape(self._prefix) + ".data-?????-of-?????"
+        size = sum(os.path.getsize(path) for path in glob.glob(pattern))
+        if size < expected:
+            raise self._damaged(f"its data is {size} bytes, at least {expected} expected")
+        if _OBJECT_GRAPH in keys:
+            self._read_key(_OBJECT_GRAPH)  # it lies at the end, where truncation shows
+
+    def _root_of(self, keys):
+        """What stands before the names in the keys, such as 'model/'; mostly nothing."""
+        end = "big_frame_rnn/inputs/kernel" + _KEY_END
+        roots = [key[: -len(end)] for key in keys if key.endswith(end)]
+        if len(roots) != 1:
+            raise CheckpointError(
+                f"the checkpoint {self._prefix} holds no SampleRNN: {len(roots)} variables "
+                "named big_frame_rnn/inputs/kernel (give one that PRiSM SampleRNN or this "
+                "project has saved)"
+            )
+        return roots[0]
+
+    def _damaged(self, reason):
+        return CheckpointError(
+            f"the checkpoint {self._prefix} is damaged: {reason} (copy it anew from "
+            "where it was trained)"
+        )
+
+
+def _check_fit(files, found, expected):
+    differences = [
+        f"{name} is {found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+        for name in [*expected, *(name for name in found if name not in expected)]
+        if found.get(name) != expected.get(name)
+    ]
+    if not differences:
+        return
+    listed = "; ".join(differences[:_MAX_NAMED])
+    if len(differences) > _MAX_NAMED:
+        listed += f"; and {len(differences) - _MAX_NAMED} more"
+    raise CheckpointError(
+        f"the checkpoint {files.prefix} does not fit {files.config_path}: {listed} "
+        "(use the config that the model was trained with)"
+    )
+
+
+def _write_reason(error):
+    """What the operating system said, without TensorFlow's name of the operation."""
+    return re.sub(r" *\[Op:.*", "", _first_line(error, None).split("; ")[-1])
+
+
+def _first_line(error, limit=200):
+    return " ".join(str(getattr(error, "message", None) or error).split())[:limit]

@@ -1,0 +1,152 @@
+"""ModelConfig: the `*.config.json` of a model, validated.
+
+The file is the one that PRiSM SampleRNN's training reads and copies into its run
+folder. Defaults are PRiSM's; keys that are not ours are ignored, as users have
+extras there, but a key that is ours must have a value of its type and range.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sopilib.errors import ConfigError
+
+DEFAULT_SAMPLE_RATE = 16000
+RNN_TYPES = ("gru", "lstm")
+Q_TYPES = ("mu-law", "linear")
+
+# inclusive ranges of the integer keys; the upper ends only catch nonsense
+_INTEGER_RANGES = {
+    "dim": (1, 16384),
+    "num_rnn_layers": (1, 64),
+    "q_levels": (2, 65536),
+    "emb_size": (1, 65536),
+    "seq_len": (1, 10_000_000),
+    "sample_rate": (1000, 384_000),
+}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape and quantization of a model; construction validates.
+
+    Attributes:
+      frame_sizes: samples in a frame of the lower and of the upper frame tier,
+        ascending, the second a multiple of the first.
+      dim: width of every hidden layer.
+      rnn_type: 'gru' or 'lstm'.
+      num_rnn_layers: recurrent layers in each frame tier.
+      q_type: 'mu-law' or 'linear'.
+      q_levels: quantization levels.
+      emb_size: kept for PRiSM; its embedding is (q_levels, q_levels) whatever this says.
+      skip_conn: skip connections in the frame tiers.
+      rnn_dropout: dropout between recurrent layers in training, 0 <= x < 1.
+      seq_len: samples in a training segment.
+      sample_rate: in Hz.
+
+    Raises:
+      ConfigError: a value has the wrong type or is out of range.
+    """
+
+    frame_sizes: tuple = (16, 64)
+    dim: int = 1024
+    rnn_type: str = "gru"
+    num_rnn_layers: int = 4
+    q_type: str = "mu-law"
+    q_levels: int = 256
+    emb_size: int = 256
+    skip_conn: bool = False
+    rnn_dropout: float = 0.0
+    seq_len: int = 1024
+    sample_rate: int = DEFAULT_SAMPLE_RATE
+
+    def __post_init__(self):
+        _check_frame_sizes(self.frame_sizes)
+        object.__setattr__(self, "frame_sizes", tuple(self.frame_sizes))
+        for key, (low, high) in _INTEGER_RANGES.items():
+            value = getattr(self, key)
+            if not _is_integer(value) or not low <= value <= high:
+                _fail(key, value, f"an integer from {low} to {high}")
+        for key, allowed in (("rnn_type", RNN_TYPES), ("q_type", Q_TYPES)):
+            if getattr(self, key) not in allowed:
+                _fail(key, getattr(self, key), " or ".join(map(repr, allowed)))
+        if not isinstance(self.skip_conn, bool):
+            _fail("skip_conn", self.skip_conn, "true or false")
+        dropout = self.rnn_dropout
+        is_number = _is_integer(dropout) or isinstance(dropout, float)
+        if not is_number or not 0 <= dropout < 1:
+            _fail("rnn_dropout", dropout, "a number from 0 to below 1")
+
+    @property
+    def big_frame_size(self):
+        """Samples in a frame of the upper frame tier."""
+        return self.frame_sizes[-1]
+
+    @classmethod
+    def from_dict(cls, values):
+        """The config with these values; keys that are not ours are ignored."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in values.items() if key in names})
+
+    def to_dict(self):
+        """Every value, ready for JSON."""
+        return {**dataclasses.asdict(self), "frame_sizes": list(self.frame_sizes)}
+
+
+def read_json_object(path):
+    """The JSON object in the file at `path`, as a dict.
+
+    Raises:
+      ConfigError: the file cannot be read or holds something else.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the config {path}: {error.strerror} (give the path of a "
+            "*.config.json file)"
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"the config {path} is not JSON: {error} (repair the file)") from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"the config {path} holds no JSON object (expected keys such as "
+            '"frame_sizes" and "dim" in braces)'
+        )
+    return values
+
+
+def load_config(path):
+    """The ModelConfig in the JSON file at `path`.
+
+    Raises:
+      ConfigError: the file cannot be read, is not JSON, or holds a bad value.
+    """
+    values = read_json_object(path)
+    try:
+        return ModelConfig.from_dict(values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _is_integer(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_frame_sizes(sizes):
+    expected = (
+        "two ascending integers, samples per frame, the second a multiple of the "
+        "first, such as [16, 64]"
+    )
+    if not isinstance(sizes, (list, tuple)) or len(sizes) != 2:
+        _fail("frame_sizes", sizes, expected)
+    if not all(_is_integer(size) and 1 <= size <= 65536 for size in sizes):
+        _fail("frame_sizes", sizes, expected)
+    if sizes[0] >= sizes[1] or sizes[1] % sizes[0]:
+        _fail("frame_sizes", sizes, expected)
+
+
+def _fail(key, value, expected):
+    shown = json.dumps(value, default=str)
+    raise ConfigError(f'"{key}" is {shown} (set it to {expected})')

@@ -1,0 +1,176 @@
+"""Model folders: which checkpoint and which config a name stands for.
+
+A model folder is what training leaves: checkpoints `NAME-STEP.index` with their
+`.data-*` files, a text file `checkpoint` that names the newest, and one
+`*.config.json`; PRiSM's may also have an `args.txt`, the command line of the
+training. Nothing is read here but those texts, and TensorFlow is not needed.
+"""
+
+import dataclasses
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sopilib.errors import CheckpointError, ConfigError
+from sopilib.model.config import ModelConfig, load_config, read_json_object
+
+_CHECKPOINT_SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5})$")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on disk.
+
+    Attributes:
+      name: of its folder.
+      folder: Path, absolute.
+      prefix: str, absolute path of the checkpoint without `.index`; None for an
+        exported model, which has packed weights instead.
+      config_path: Path.
+      config: ModelConfig, its sample rate resolved.
+    """
+
+    name: str
+    folder: Path
+    prefix: str
+    config_path: Path
+    config: ModelConfig
+
+
+def find_model(path, config_path=None, search=()):
+    """The ModelFiles that `path` stands for.
+
+    Args:
+      path: a model folder, a checkpoint prefix or an `.index` file; absolute, or
+        relative to one of `search`.
+      config_path: a config to use in place of the folder's own; relative paths are
+        tried likewise, then in the model folder.
+      search: folders, tried in this order; default the current folder.
+
+    Raises:
+      CheckpointError: nothing there, no checkpoint in it, or a part of it missing.
+      ConfigError: no config, more than one, or a bad one.
+    """
+    search = [Path(folder) for folder in search] or [Path()]
+    place = _first_existing(path, search)
+    if place is None:
+        looked_in = ", ".join(str(folder.absolute()) for folder in search)
+        raise CheckpointError(
+            f"no model {str(path)!r}, neither a folder nor a checkpoint, in {looked_in} "
+            "(give a model folder, or the path of a checkpoint without its .index)"
+        )
+    if _is_exported(place):
+        folder, prefix = place, None
+    else:
+        checkpoint = _newest_checkpoint(place) if place.is_dir() else _prefix_of(place)
+        _check_data(checkpoint)
+        folder, prefix = checkpoint.parent, str(checkpoint)
+    config_path = find_config(folder, config_path, search)
+    config = _with_sample_rate(load_config(config_path), config_path)
+    return ModelFiles(folder.name, folder, prefix, config_path, config)
+
+
+def _first_existing(path, search):
+    """The absolute path of the folder or checkpoint that `path` names, or None."""
+    path = Path(path).expanduser()
+    for folder in search:
+        place = Path(os.path.abspath(folder / path))
+        if place.is_dir() or _index_of(_prefix_of(place)).is_file():
+            return place
+    return None
+
+
+def _is_exported(place):
+    """True for a folder of packed weights without a checkpoint, see `samplernn export`."""
+    return any(place.glob("*.pack")) and not any(place.glob("*.index"))
+
+
+def _prefix_of(place):
+    return place.with_name(_CHECKPOINT_SUFFIX.sub("", place.name))
+
+
+def _index_of(prefix):
+    return prefix.with_name(prefix.name + ".index")
+
+
+def _newest_checkpoint(folder):
+    """The prefix that the text file `checkpoint` names, else that of the highest step."""
+    named = _named_checkpoint(folder)
+    if named is not None and _index_of(named).is_file():
+        return named
+    prefixes = [_prefix_of(index) for index in folder.glob("*.index")]
+    if not prefixes:
+        raise CheckpointError(
+            f"no checkpoint in {folder}: no *.index file (give the folder that the "
+            "training wrote its checkpoints to)"
+        )
+    return max(prefixes, key=lambda prefix: (_step(prefix), prefix.name))
+
+
+def _named_checkpoint(folder):
+    """The checkpoint named in `folder`/checkpoint, there or moved along with it."""
+    try:
+        text = (folder / "checkpoint").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    match = re.search(r'^model_checkpoint_path: *"(.+)"', text, re.MULTILINE)
+    return folder / Path(match[1]).name if match else None
+
+
+def _step(prefix):
+    match = re.search(r"-(\d+)$", prefix.name)
+    return int(match[1]) if match else -1
+
+
+def _check_data(prefix):
+    """Raise where a `.data-*` file of the checkpoint is missing."""
+    present = {path.name for path in prefix.parent.iterdir()}
+    pattern = re.compile(re.escape(prefix.name) + r"\.data-\d{5}-of-(\d{5})$")
+    totals = [int(match[1]) for match in map(pattern.match, present) if match]
+    for shard in range(max(totals, default=1)):
+        name = f"{prefix.name}.data-{shard:05}-of-{max(totals, default=1):05}"
+        if name not in present:
+            raise CheckpointError(
+                f"the checkpoint {prefix} has no {name} (copy that file too, a "
+                "checkpoint is its .index and its .data files)"
+            )
+
+
+def find_config(folder, config_path=None, search=()):
+    """The Path of a model folder's config, or of `config_path`, see `find_model`.
+
+    Raises:
+      ConfigError: there is none, or more than one.
+    """
+    if config_path is not None:
+        path = Path(config_path).expanduser()
+        places = [base / path for base in (*search, folder)]
+        found = next((place for place in places if place.is_file()), None)
+        if found is None:
+            raise ConfigError(
+                f"no config file {str(config_path)!r} (give the path of a *.config.json)"
+            )
+        return found
+    configs = sorted(folder.glob("*.config.json"))
+    if not configs:
+        raise ConfigError(
+            f"no config in {folder}: no *.config.json file (copy there the one that the "
+            "model was trained with, or name it with --config)"
+        )
+    if len(configs) > 1:
+        names = ", ".join(path.name for path in configs)
+        raise ConfigError(f"{len(configs)} configs in {folder}: {names} (choose one with --config)")
+    return configs[0]
+
+
+def _with_sample_rate(config, config_path):
+    """`config` with the rate of `args.txt` beside it, if it states none itself."""
+    if "sample_rate" in read_json_object(config_path):
+        return config
+    try:
+        text = (config_path.parent / "args.txt").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return config
+    match = re.search(r"--sample_rate\W+(\d+)", text)
+    return dataclasses.replace(config, sample_rate=int(match[1])) if match else config

@@ -1,0 +1,110 @@
+"""The frames in which messages travel between Pd and the worker: to bytes and back.
+
+This module does no I/O: `encode` turns a message into one frame, `Decoder.feed` turns
+whatever bytes arrived into the messages that are complete. PROTOCOL.md has the layout.
+"""
+
+import dataclasses
+import json
+import struct
+
+from sopilib.errors import ProtocolError
+from sopilib.protocol import messages as protocol
+
+MAGIC = b"SRNN"
+MAX_HEADER_BYTES = 1 << 20
+MAX_PAYLOAD_BYTES = 1 << 30
+
+_FIELDS = {
+    message_class: frozenset(field.name for field in dataclasses.fields(message_class))
+    for message_class in protocol.MESSAGES.values()
+}
+_PREFIX = struct.Struct("<4sII")  # magic, header bytes, payload bytes
+
+
+def encode(message):
+    """Returns the frame of `message` as bytes.
+
+    Raises:
+        ProtocolError: the header or the payload is too large for a frame.
+    """
+    fields = dict(vars(message))
+    payload = fields.pop("payload", b"")
+    header = json.dumps({"type": protocol.type_of(message), **fields}).encode()
+    _check_sizes(len(header), len(payload))
+    return _PREFIX.pack(MAGIC, len(header), len(payload)) + header + payload
+
+
+class Decoder:
+    """Collects bytes and returns the messages they complete. One for each direction."""
+
+    def __init__(self):
+        self._buffer = bytearray()
+
+    def feed(self, data):
+        """Returns the list of messages completed by `data`, in order.
+
+        Raises:
+            ProtocolError: the bytes are not frames. Nothing more can be decoded then.
+        """
+        self._buffer += data
+        messages = []
+        while (size := self._frame_bytes()) is not None and len(self._buffer) >= size:
+            messages.append(_decode(bytes(self._buffer[:size])))
+            del self._buffer[:size]
+        return messages
+
+    def _frame_bytes(self):
+        """Size of the frame at the front of the buffer, None while that is unknown."""
+        if not MAGIC.startswith(bytes(self._buffer[: len(MAGIC)])):
+            raise ProtocolError(f"not a frame: {bytes(self._buffer[:40])!r}")
+        if len(self._buffer) < _PREFIX.size:
+            return None
+        _, header_bytes, payload_bytes = _PREFIX.unpack_from(self._buffer)
+        _check_sizes(header_bytes, payload_bytes)
+        return _PREFIX.size + header_bytes + payload_bytes
+
+
+def _check_sizes(header_bytes, payload_bytes):
+    if header_bytes > MAX_HEADER_BYTES or payload_bytes > MAX_PAYLOAD_BYTES:
+        raise ProtocolError(
+            f"a frame of {header_bytes} + {payload_bytes} bytes is too large "
+            f"(at most {MAX_HEADER_BYTES} + {MAX_PAYLOAD_BYTES})"
+        )
+
+
+def _decode(frame):
+    _, header_bytes, _ = _PREFIX.unpack_from(frame)
+    header_end = _PREFIX.size + header_bytes
+    fields = _parse_header(frame[_PREFIX.size : header_end])
+    type_ = fields.pop("type")
+    message_class = protocol.MESSAGES.get(type_)
+    if message_class is None:
+        return protocol.Unknown(type_)
+    return _build(message_class, fields, frame[header_end:])
+
+
+def _parse_header(header):
+    try:
+        fields = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a header is not JSON: {error}") from None
+    if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
+        raise ProtocolError(f"a header has no type: {header[:80]!r}")
+    return fields
+
+
+def _build(message_class, fields, payload):
+    """Fields that this version does not know are left out; missing ones are an error."""
+    known = _FIELDS[message_class]
+    kept = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in fields.items()
+        if name in known
+    }
+    if "payload" in known:
+        kept["payload"] = payload
+    try:
+        return message_class(**kept)
+    except TypeError as error:
+        raise ProtocolError(f"an incomplete message: {error}") from None

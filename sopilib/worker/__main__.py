@@ -1,0 +1,88 @@
+"""The worker process: pipes in, pipes out, and the end when the parent is gone.
+
+`samplernn_pd.client` starts it with two pipes. A reader thread turns standard input into
+messages and ends the process when its parent is gone; the main thread answers them one
+after the other. See PROTOCOL.md.
+"""
+
+import contextlib
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+
+from sopilib.errors import ProtocolError
+from sopilib.protocol import codec as frames
+from sopilib.worker.missing_package import missing_package_text
+
+log = logging.getLogger("samplernn.worker")
+READ_BYTES = 1 << 16
+NICENESS = 5
+
+
+def main():
+    """Runs the worker on the process's own pipes until the parent hangs up."""
+    _give_way()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Pd; its end is ours
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
+    stdin = os.fdopen(os.dup(0), "rb", buffering=0)
+    send = _sender(_private_stdout())
+    worker_class = _import_worker()
+    inbox = queue.Queue()
+    threading.Thread(target=read_requests, args=(stdin, inbox), daemon=True).start()
+    try:
+        worker_class(inbox, send).run()
+    except BrokenPipeError:
+        os._exit(0)
+
+
+def _import_worker():
+    """Return the class Worker; end with one line where this Python lacks a package."""
+    try:
+        from sopilib.worker.session import Worker
+    except ImportError as error:
+        sys.exit(missing_package_text(error))
+    return Worker
+
+
+def read_requests(stream, inbox):
+    """Puts the messages on the raw `stream` into `inbox`; ends the process at its end."""
+    decoder = frames.Decoder()
+    try:
+        while data := stream.read(READ_BYTES):
+            for message in decoder.feed(data):
+                inbox.put(message)
+    except ProtocolError as error:
+        log.error("hanging up: %s", error)
+    finally:
+        os._exit(0)
+
+
+def _give_way():
+    """Puts Pd's audio first: leaves the real-time class that children inherit, and is nice."""
+    os.nice(NICENESS)
+    if hasattr(os, "sched_setscheduler"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+def _private_stdout():
+    """Keeps standard output for the protocol: whatever else prints goes to standard error."""
+    stream = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return stream
+
+
+def _sender(stream):
+    def send(message):
+        view = memoryview(frames.encode(message))
+        while view:
+            view = view[stream.write(view) :]
+
+    return send
+
+
+if __name__ == "__main__":
+    main()

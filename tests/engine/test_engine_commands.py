@@ -1,0 +1,145 @@
+"""Benchmark, export and score through the engine."""
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from engine_models import engine_generator
+from golden import CHECKPOINTS, copy_checkpoint, needs_tensorflow
+
+import sopilib
+from sopilib.audio.files import write_audio
+from sopilib.commands import bench
+from sopilib.engine.export import export_model
+from sopilib.engine.load import load_generator
+from sopilib.errors import CheckpointError, RequestError
+from sopilib.evaluation.engine_score import score_files
+from sopilib.model.folder import find_model
+from sopilib.model.quantize import dequantize
+
+JSON_KEYS = {
+    "samples_per_second",
+    "times_real_time",
+    "first_chunk_ms",
+    "load_s",
+    "resident_mb",
+    "read_floor_times_real_time",
+    "precision",
+    "threads",
+    "isa",
+}
+
+
+@pytest.fixture(autouse=True)
+def user_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def files(tmp_path):
+    """ModelFiles of a copy of a fixture checkpoint."""
+    needs_tensorflow()
+    copy_checkpoint("gru_linear_skip", tmp_path / "model")
+    return find_model(tmp_path / "model")
+
+
+def benched(capsys, *arguments):
+    parser = argparse.ArgumentParser()
+    bench.add_arguments(parser)
+    assert bench.run(parser.parse_args(arguments)) == 0
+    return capsys.readouterr().out
+
+
+def exported(files, *precisions):
+    """ModelFiles of an exported model, as for a machine that has nothing else."""
+    folder = files.folder.parent / "exported"
+    paths = export_model(files, precisions, folder)
+    assert sorted(paths) == sorted(folder.iterdir())
+    return dataclasses.replace(files, folder=folder, prefix=None, config_path=paths[0])
+
+
+SMALL = ("--dim", "32", "--num_rnn_layers", "1", "--frame_sizes", "4", "8", "--precision", "int8")
+
+
+def test_bench_prints_its_keys_as_json(capsys):
+    found = json.loads(benched(capsys, *SMALL, "--num_seqs", "3", "--threads", "1", "--json"))
+    assert set(found) >= JSON_KEYS
+    assert found["precision"] == "int8" and found["threads"] == 1
+    assert found["samples_per_second"] == pytest.approx(3 * 16000 * found["times_real_time"])
+    assert found["read_floor_times_real_time"] > 0
+    assert found["resident_mb"] > 10 and 0 < found["load_s"] < 10
+
+
+def test_bench_of_a_trained_model_makes_as_much_as_asked(capsys, files):
+    output = benched(capsys, "--ckpt_dir", str(files.folder), "--dur", "0.1")
+    lines = dict(line.split(maxsplit=1) for line in output.splitlines())
+    assert set(lines) >= JSON_KEYS and lines["precision"] == "float32"
+
+
+@pytest.mark.parametrize("dur", ["0", "-1", "nan"])
+def test_bench_refuses_a_length_that_is_none(capsys, dur):
+    with pytest.raises(RequestError, match="--dur"):
+        benched(capsys, *SMALL, "--dur", dur)
+
+
+_PLAY = """
+import sys
+sys.modules["tensorflow"] = None  # importing it fails
+from pathlib import Path
+import numpy as np
+from sopilib.model.config import load_config
+from sopilib.engine.load import load_generator
+from sopilib.model.folder import ModelFiles
+
+config_path = Path(sys.argv[1])
+files = ModelFiles("model", config_path.parent, None, config_path, load_config(config_path))
+print(load_generator(files, 1).generate(np.ones((1, 5), np.float32)).tolist())
+"""
+
+
+def test_an_exported_model_plays_the_same_without_tensorflow(files):
+    expected = load_generator(files, 1, "int8").generate(np.ones((1, 5), np.float32))
+    copy = exported(files, "int8")
+    shutil.rmtree(files.folder)
+    result = subprocess.run(
+        [sys.executable, "-c", _PLAY, str(copy.config_path)],
+        env={**os.environ, "PYTHONPATH": os.path.dirname(sopilib.__path__[0])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.splitlines() == [str(expected.tolist())]
+
+
+def test_a_precision_that_was_not_exported_is_told_but_auto_takes_what_there_is(files):
+    copy = exported(files, "int4", "int8")
+    with pytest.raises(CheckpointError, match="holds no float32 weights .export"):
+        load_generator(copy, 1, "float32")
+    audio = load_generator(copy, 1, "auto").generate(np.ones((1, 300), np.float32))
+    expected = load_generator(copy, 1, "int8").generate(np.ones((1, 300), np.float32))
+    np.testing.assert_array_equal(audio, expected)
+
+
+def test_an_export_that_cannot_be_written_is_told(files):
+    with pytest.raises(CheckpointError, match="cannot write .*model.ckpt-2.index: "):
+        export_model(files, ["int8"], files.prefix + ".index")
+
+
+def test_the_score_is_the_likelihood_that_the_golden_logits_give(tmp_path):
+    files = find_model(CHECKPOINTS / "gru_mulaw")
+    with np.load(CHECKPOINTS / "gru_mulaw" / "golden.npz") as golden:
+        levels, logits = golden["samples"][0, 16:], golden["logits"][0].astype(np.float64)
+    path = tmp_path / "sound.wav"
+    write_audio(path, dequantize(levels, "mu-law", 256), 16000)
+    nats = np.log(np.exp(logits).sum(axis=-1)) - logits[np.arange(len(levels)), levels]
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    for _ in range(2):  # it starts anew each time
+        bits, num_samples = score_files(generator, [path, path])
+        assert num_samples == 2 * len(levels) and files.config.sample_rate == 16000
+        assert bits == pytest.approx(nats.mean() / np.log(2), abs=1e-3)

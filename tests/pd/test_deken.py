@@ -1,0 +1,62 @@
+"""The package for Pd's "Find externals", laid out as it would be unpacked, in a real Pd."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from class_in_pd import PROJECT, ClassInPd
+from pd_host import PdHost, write_patch
+
+LOAD_LIMIT_S = 120  # with TensorFlow, as there are no packed weights yet
+SCRIPT = PROJECT / "pd" / "deken" / "package.sh"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """The folder to which Pd's search path is set."""
+    folder = tmp_path_factory.mktemp("externals")
+    subprocess.run(["sh", str(SCRIPT), str(folder)], check=True, timeout=60)
+    return folder / "samplernn"
+
+
+class PackageInPd(PdHost):
+    """A Pd that knows the package alone, on a patch that lies elsewhere."""
+
+    worker_pids = ClassInPd.worker_pids
+
+    def __init__(self, package, folder, *lines):
+        env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}
+        super().__init__(
+            write_patch(folder, *lines), args=("-path", str(package)), env=env, time_limit_s=240
+        )
+
+
+def test_the_bundled_model_loads_from_the_unpacked_package(package, tmp_path):
+    with PackageInPd(
+        package,
+        tmp_path,
+        "#X obj 20 20 samplernn~ preludes",
+        "#X obj 20 60 print status",
+        "#X connect 0 1 1 0",
+    ) as pd:
+        pd.wait_for("^status: loaded preludes 16000 1$", LOAD_LIMIT_S)
+        (worker,) = pd.worker_pids()
+        command = Path(f"/proc/{worker}/cmdline").read_bytes().split(b"\0")
+    assert os.fsencode(package) in command
+
+
+@pytest.mark.parametrize(
+    "patch", ["samplernn", "samplernn-help", "samplernn~-help", "samplernn-meta", "demo"]
+)
+def test_its_patches_open(package, tmp_path, patch):
+    with PdHost(package / f"{patch}.pd") as pd:
+        pd.sync()
+        assert "error" not in pd.console
+
+
+def test_it_holds_nothing_of_the_machine_that_made_it_but_what_is_compiled(package):
+    texts = [path for path in package.rglob("*") if path.suffix in (".pd", ".py", ".txt", ".md")]
+    assert len(texts) > 30
+    assert not any(str(PROJECT).encode() in path.read_bytes() for path in texts)

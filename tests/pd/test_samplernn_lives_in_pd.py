@@ -1,0 +1,156 @@
+"""Lives of the class in a real Pd: detached, stopped, killed, closed, quit."""
+
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+from class_in_pd import GRU, LOAD_LIMIT_S, PATCHES, TAKE_LIMIT_S, ClassInPd
+from processes import wait_until_ended
+
+
+def test_an_array_made_too_short_in_mid_take_stops_the_take():
+    with ClassInPd() as pd:
+        pd.load()
+        pd.begin_long_take()
+        pd.send("sound1", "resize", 100)
+        pd.status("error .*sound1.*")
+        pd.status(r"stopped sound1 16000 \d+")
+
+
+def test_the_older_form_detached_and_without_polls_ends_with_its_generated_messages():
+    with ClassInPd("class-detached.pd") as pd:
+        pd.message(f"load --python {sys.executable} -- --num_seqs 2 --ckpt_dir {GRU}")
+        pd.message(
+            "generate --out_sr 16000 --dur 0.05 --temp 0.8 --out sound1 --temp 1 --out sound2"
+        )
+        pd.status("loaded gru_mulaw 16000 2", LOAD_LIMIT_S)
+        pd.status("generated sound1 16000 800")
+        pd.status("generated sound2 16000 800")
+        for name in ("sound1", "sound2"):
+            assert pd.samples(name).size == 800
+            assert np.ptp(pd.samples(name)) > 0.1
+
+
+@pytest.mark.parametrize("detach", [1, 2])
+def test_a_long_detached_take_tells_its_progress_and_ends(tmp_path, detach):
+    patch = (PATCHES / "class-detached.pd").read_text().replace("@detach 1", f"@detach {detach}")
+    (tmp_path / "class.pd").write_text(patch)
+    with ClassInPd(tmp_path / "class.pd") as pd:
+        pd.load()
+        pd.message("generate --dur 20 --out sound1")
+        for _ in range(10):
+            pd.status("progress .*")
+            if detach == 2:
+                pd.message("temperature 0.9")
+        pd.status("generated sound1 16000 320000", TAKE_LIMIT_S)
+
+
+def test_an_error_that_is_answered_with_a_load_does_not_go_round_in_pd(tmp_path):
+    patch = (PATCHES / "class-polled.pd").read_text()
+    (tmp_path / "class.pd").write_text(
+        patch + "#X obj 130 300 route error;\n#X msg 130 330 load nowhere-else;\n"
+        "#X connect 4 0 10 0;\n#X connect 10 0 11 0;\n#X connect 11 0 4 1;\n"
+    )
+    with ClassInPd(tmp_path / "class.pd") as pd:
+        pd.message("load nowhere")
+        for _ in range(3):
+            pd.status("error no model 'nowhere-else'.*", LOAD_LIMIT_S)
+        assert "Traceback" not in pd.console
+        assert "is being loaded" not in pd.console
+
+
+def test_continue_needs_a_take_that_has_begun():
+    with ClassInPd() as pd:
+        pd.load()
+        pd.message("generate --temp Env(1 --out sound1")
+        pd.status("error .*Env.*")
+        pd.message("continue sound1")
+        pd.status("error continue: there is no take.*")
+
+
+def test_stop_ends_a_take_within_a_fifth_of_a_second():
+    with ClassInPd("class-stopwatch.pd") as pd:
+        pd.load()
+        times_ms = []
+        for _ in range(3):
+            pd.begin_long_take()
+            pd.send("stop-now")
+            times_ms.append(float(pd.wait_for(r"^stopped-after-ms: (\S+)$")[1]))
+        assert max(times_ms) < 200
+
+
+def test_messages_before_a_load_or_during_it_get_an_error():
+    with ClassInPd() as pd:
+        for message in ("generate sound1", "unload", "stop", "continue sound1"):
+            pd.message(message)
+            pd.status("error .*")
+        pd.message("load ../checkpoints/gru_mulaw")  # relative to the patch
+        pd.message(f"load {GRU}")
+        pd.status("error load: a model is being loaded.*")
+        pd.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)
+        pd.message("continue sound1")
+        pd.status("error continue: there is no take.*")
+
+
+def test_a_killed_worker_is_told_and_the_next_load_works():
+    with ClassInPd() as pd:
+        pd.load()
+        pd.begin_long_take()
+        os.kill(pd.worker_pids()[0], signal.SIGKILL)
+        pd.status("error the worker was killed by signal 9 .*")
+        done = int(pd.status(r"stopped sound1 16000 (\d+)")[1])
+        pd.status("worker off")
+        assert np.any(pd.samples("sound1")[:done])
+        pd.load()
+
+
+def test_unload_in_mid_take_keeps_what_is_finished_and_ends_the_worker():
+    with ClassInPd() as pd:
+        pd.load()
+        (worker,) = pd.worker_pids()
+        pd.begin_long_take()
+        pd.message("unload")
+        pd.status("error unload in mid-take.*")
+        pd.status(r"stopped sound1 16000 \d+")
+        pd.status("worker off")
+        wait_until_ended(worker, 2)
+        pd.load()
+
+
+def test_a_wrong_python_is_told_and_the_next_load_works():
+    with ClassInPd() as pd:
+        pd.message(f"load --python /no/such/python -- --num_seqs 1 --ckpt_dir {GRU}")
+        pd.status("error cannot start Python '/no/such/python'.*")
+        pd.status("worker off")
+        pd.load()
+
+
+@pytest.mark.parametrize("state", ["idle", "loading", "generating"])
+@pytest.mark.parametrize("end", ["quit", "kill"])
+def test_no_worker_outlives_pd(state, end):
+    with ClassInPd() as pd:
+        pd.message(f"load {GRU}")
+        pd.status("worker on", LOAD_LIMIT_S)
+        if state != "loading":
+            pd.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)
+        if state == "generating":
+            pd.begin_long_take()
+        (worker,) = pd.worker_pids()
+        if end == "quit":
+            assert pd.quit() == 0
+        else:
+            os.kill(pd.pid, signal.SIGKILL)
+        wait_until_ended(worker, 2)
+
+
+def test_a_closed_patch_ends_its_worker_and_pd_goes_on():
+    with ClassInPd() as pd:
+        pd.load()
+        (worker,) = pd.worker_pids()
+        pd.begin_long_take()
+        pd.send("pd-class-polled.pd", "menuclose", 1)
+        wait_until_ended(worker, 2)
+        pd.sync()
+        assert pd.returncode is None

@@ -1,0 +1,444 @@
+"""Streams in a real Pd with its audio on: what is heard, and what becomes of them."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from class_in_pd import GRU, LOAD_LIMIT_S, TAKE_LIMIT_S, ClassInPd
+from processes import wait_until_ended
+from stream_in_pd import (
+    RATE,
+    Recorder,
+    StreamInPd,
+    assert_is_take,
+    largest_step,
+    stretches,
+    whole_take,
+)
+
+
+@pytest.fixture(scope="module")
+def take():
+    """The beginning of the stream of the GRU fixture with random seed 5."""
+    return whole_take(GRU, 30)
+
+
+@pytest.fixture
+def pd():
+    with StreamInPd() as pd:
+        pd.load_model(GRU)
+        yield pd
+
+
+def test_a_recording_is_the_take_made_in_one_piece(pd, take, tmp_path):
+    recorder = Recorder(pd, tmp_path / "heard.wav")
+    pd.begin()
+    pd.let_play(10)
+    pd.end()
+    num_underruns = pd.count("underrun")
+    recording = recorder.stop()
+    num_stretches, length = assert_is_take(recording, take)
+    assert num_stretches == num_underruns + 1
+    assert length > 8 * RATE
+    assert largest_step(recording) <= largest_step(take[:length]) + 1e-5
+
+
+def test_voices_are_heard_together_and_the_seed_of_a_stream_as_in_a_take(pd, tmp_path):
+    tone = (np.sin(np.arange(8000) * 0.2) * 0.5).astype(np.float32)
+    soundfile.write(tmp_path / "tone.wav", tone, 22050, subtype="FLOAT")
+    pd.load_model(GRU, voices=3)
+    pd.message("temperature 0.5 1 1.2")
+    pd.message(f"seed {tmp_path}/tone.wav")
+    recorder = Recorder(pd, tmp_path / "heard.wav")
+    pd.begin()
+    pd.let_play(2)
+    pd.end()
+    expected = whole_take(
+        GRU, 20, voices=3, temperature=(0.5, 1.0, 1.2), seed_audio=tone, seed_rate=22050
+    )
+    assert assert_is_take(recorder.stop(), expected)[1] > RATE
+
+
+def test_a_worker_that_is_stopped_for_two_seconds_loses_nothing(pd, take, tmp_path):
+    (worker,) = pd.worker_pids()
+    recorder = Recorder(pd, tmp_path / "heard.wav")
+    pd.begin()
+    pd.let_play(2)
+    before = pd.count("underrun")
+    os.kill(worker, signal.SIGSTOP)
+    pd.status(f"underrun {before + 1}")
+    time.sleep(2)
+    os.kill(worker, signal.SIGCONT)
+    pd.let_play(12)  # reports went on in the silence
+    pd.end()
+    num_underruns = pd.count("underrun")
+    recording = recorder.stop()
+    num_stretches, length = assert_is_take(recording, take)
+    assert num_stretches == num_underruns + 1 >= 2
+    assert length > 4 * RATE
+    gaps = np.diff(np.flatnonzero(recording))
+    assert gaps.max() > 1.5 * RATE
+    assert largest_step(recording) <= largest_step(take[:length]) + 2 / 220
+
+
+def test_where_audio_is_switched_off_the_stream_waits(pd, take, tmp_path):
+    recorder = Recorder(pd, tmp_path / "heard.wav")
+    pd.begin()
+    pd.let_play(1)
+    for _ in range(2):
+        pd.send("pd", "dsp", 0)
+        pd.let_play(1)
+        pd.send("pd", "dsp", 1)
+        pd.let_play(1)
+    pd.end()
+    num_stretches, length = assert_is_take(recorder.stop(), take)
+    assert num_stretches == pd.count("underrun") + 1
+    assert length < 5 * RATE
+
+
+def test_a_stream_begun_again_begins_again_and_its_end_is_not_heard_again(pd, take, tmp_path):
+    for _ in range(2):
+        recorder = Recorder(pd, tmp_path / "heard.wav")
+        pd.begin()
+        pd.let_play(1)
+        pd.end()
+        pd.message("info")
+        pd.status("info rng 5")
+        time.sleep(0.2)
+        recording = recorder.stop()
+        assert assert_is_take(recording, take)[1] > RATE // 2
+        assert not np.any(pd.array("ring"))
+        assert largest_step(recording[-RATE // 10 :]) == 0
+        pd.send("pd", "dsp", 1)
+
+
+def test_the_end_and_a_new_beginning_at_once_are_obeyed_in_order(pd):
+    pd.begin()
+    pd.message("stream")
+    pd.message("stream ring 400")
+    pd.status("stream off")
+    pd.status("stream on")
+    pd.message("stop")
+    pd.status("stream off")
+
+
+def test_what_the_ring_held_before_is_not_heard(pd, take, tmp_path):
+    pd.send("ring", "const", 3)
+    pd.begin()
+    recorder = Recorder(pd, tmp_path / "heard.wav")
+    pd.let_play(4)
+    pd.end()
+    assert np.abs(recorder.stop()).max() < 2
+
+
+def test_unload_ends_a_stream_and_leaves_the_ring_silent(pd):
+    (worker,) = pd.worker_pids()
+    pd.begin()
+    pd.let_play(0.4)
+    pd.message("unload")
+    pd.status("stream off")
+    pd.status("worker off")
+    wait_until_ended(worker, 10)
+    time.sleep(0.2)
+    assert not np.any(pd.array("ring"))
+    assert pd.count("error") == 0
+    pd.load_model(GRU)
+    pd.begin()
+
+
+def test_a_killed_worker_ends_the_stream_and_leaves_the_ring_silent(pd):
+    pd.begin()
+    pd.let_play(0.4)
+    os.kill(pd.worker_pids()[0], signal.SIGKILL)
+    pd.status("error the worker was killed by signal 9 .*")
+    pd.status("stream off")
+    pd.status("worker off")
+    time.sleep(0.2)
+    assert not np.any(pd.array("ring"))
+    pd.load_model(GRU)
+    pd.begin()
+
+
+def test_an_object_that_is_deleted_in_mid_stream_leaves_the_ring_silent(pd):
+    (worker,) = pd.worker_pids()
+    pd.begin()
+    pd.let_play(0.4)
+    pd.send("pd-instrument", "clear")
+    pd.sync()
+    assert not np.any(pd.array("ring"))
+    wait_until_ended(worker, 10)
+
+
+BAD_RINGS = [
+    ("stream nowhere", "no array 'nowhere'"),
+    ("stream odd-ring", "131073 samples"),
+    ("stream sound1", "10 samples"),
+    ("stream short-ring 400", "12800 samples .*35280"),
+    ("stream ring 19", "40 to 2000"),
+    ("stream ring 2001", "40 to 2000"),
+    ("stream ring 40 8000", "give 42 to 2000"),
+    ("stream ring 100 10", "sample rate 10"),
+    ("stream ring fast", "fast"),
+]
+
+
+def test_a_stream_that_cannot_be_gets_one_error_and_the_next_one_plays(pd):
+    for message, quoted in BAD_RINGS:
+        pd.message(message)
+        pd.status(f"error .*{quoted}.*")
+    assert pd.count("error") == len(BAD_RINGS)
+    assert pd.count("stream on") == 0
+    pd.begin()
+
+
+def test_a_stream_without_a_model_is_refused():
+    with StreamInPd() as pd:
+        for message in ("stream ring", "save_state 1", "recall_state 1"):
+            pd.message(message)
+            pd.status("error .*: no model is loaded.*")
+        pd.message("freeze 1")
+        pd.status("error freeze: no stream is running.*")
+        pd.message("stream")
+        pd.message("info")
+        pd.status("info model none")
+        assert pd.count("error") == 4
+
+
+@pytest.mark.parametrize("length", [1000, 262144])
+def test_a_ring_that_is_made_anew_in_mid_stream_ends_it_silently(pd, length):
+    pd.begin()
+    pd.let_play(0.4)
+    pd.send("ring", "resize", length)
+    pd.status("error the arrays ring .*")
+    pd.status("stream off")
+    pd.sync()
+    assert not np.any(pd.array("ring"))
+    assert pd.count("error") == 1
+    pd.send("ring", "resize", 131072)
+    pd.begin()
+
+
+def test_polls_that_tell_no_position_get_one_error_and_end_the_stream(pd):
+    pd.send("polls", 0)
+    pd.send("bare-polls", 1)
+    pd.message("stream ring 400")
+    pd.status("error stream: poll tells no position.*")
+    pd.status("stream off")
+    assert not np.any(pd.array("ring"))
+    assert pd.count("error") == 1
+    pd.send("bare-polls", 0)
+    pd.send("polls", 1)
+    pd.begin()
+
+
+def test_what_a_stream_does_not_allow_is_refused_and_it_plays_on(pd):
+    pd.begin()
+    for message, quoted in (
+        ("generate sound1", "a stream is running"),
+        ("continue sound1", "a stream is running"),
+        ("stream ring", "a stream is running"),
+        (f"load {GRU}", "a stream is running"),
+        ("temperature hot", "hot"),
+        ("temperature -1", "-1"),
+        ("temperature 1 1", "2 temperatures for 1 voice"),
+        ("ramp 1", "ramp T S"),
+        ("latency 5", "40 to 2000"),
+        ("freeze -1", "-1"),
+        ("freeze 0.001", "0.02 to 3600"),
+        ("recall_state 8", "no state 8 is saved"),
+        ("envelope nowhere", "nowhere"),
+        ("seed nowhere", "nowhere"),
+        ("rng -1", "-1"),
+        ("poll -1", "-1"),
+        ("poll 0.5", "0.5"),
+    ):
+        pd.message(message)
+        pd.status(f"error .*{quoted}.*")
+    pd.let_play(1)
+    assert pd.count("stream off") == 0
+    pd.end()
+    pd.message("length 0.01")
+    pd.message("generate sound1")
+    pd.status("generated sound1 16000 160")
+
+
+def test_states_are_saved_and_recalled_within_and_before_a_stream(pd, take, tmp_path):
+    pd.begin()
+    pd.message("save_state 2")
+    pd.status("state saved 2")
+    pd.message("recall_state 2")
+    pd.status("state recalled 2")
+    pd.end()
+    pd.message("rng 5")
+    pd.message("save_state 0")
+    pd.status("state saved 0")
+    pd.message("length 0.5")
+    pd.message("generate sound1")
+    pd.status("generated .*")
+    pd.message("save_state 1")  # after half a second of the same random seed
+    pd.status("state saved 1")
+    pd.message("generate sound1")
+    pd.status("generated .*")
+    pd.message("recall_state 1")
+    pd.status("state recalled 1")
+    recorder = Recorder(pd, tmp_path / "heard.wav")
+    pd.begin()
+    pd.let_play(2)
+    pd.end()
+    recording = recorder.stop()
+    expected = take[RATE // 2 :]
+    first = stretches(recording)[0][: RATE // 4]
+    np.testing.assert_allclose(first[300:-300], expected[300 : len(first) - 300], atol=1e-4)
+
+
+def newest(pd):
+    """What stands in the ring, float32 without the silence."""
+    ring = pd.samples("ring")
+    return ring[ring != 0]
+
+
+def wait_until_without_chance(pd):
+    """A random network without chance falls into a short loop: few levels are left."""
+    deadline = time.monotonic() + TAKE_LIMIT_S
+    while np.unique(newest(pd)).size >= 40:
+        assert time.monotonic() < deadline, "the sound is still left to chance"
+        pd.let_play(0.2)
+
+
+def wait_until_with_chance(pd):
+    deadline = time.monotonic() + TAKE_LIMIT_S
+    while np.unique(newest(pd)).size < 80:
+        assert time.monotonic() < deadline, "nothing is left to chance"
+        pd.let_play(0.2)
+
+
+def test_every_way_to_turn_the_temperature_is_heard(pd):
+    pd.begin("stream ring 400 16000")
+    wait_until_with_chance(pd)
+    pd.send("curve", "const", 0)
+    for cold, warm in (
+        ("temperature 0", "temperature 1"),
+        ("ramp 0 0.1", "ramp 1 0.1"),
+        ("envelope curve 0.5", "envelope"),
+    ):
+        pd.message(cold)
+        wait_until_without_chance(pd)
+        pd.message(warm)
+        wait_until_with_chance(pd)
+    assert pd.count("error") == 0
+
+
+def test_a_curve_drawn_anew_in_mid_stream_is_heard_until_the_temperature_is_turned(pd):
+    pd.send("curve", "const", 0)
+    pd.message("envelope curve")
+    pd.begin("stream ring 400 16000")
+    wait_until_without_chance(pd)
+    pd.send("curve", "const", 1)
+    wait_until_with_chance(pd)
+    pd.send("curve", "const", 0)
+    wait_until_without_chance(pd)
+    pd.message("temperature 1")
+    wait_until_with_chance(pd)
+    pd.send("curve", "const", 0.01)
+    pd.let_play(1)
+    wait_until_with_chance(pd)
+    assert pd.count("error") == 0
+
+
+def test_a_curve_that_is_no_temperature_is_refused_and_the_old_one_stays(pd):
+    pd.send("curve", "const", 0)
+    pd.message("envelope curve")
+    pd.begin("stream ring 400 16000")
+    wait_until_without_chance(pd)
+    pd.send("curve", "const", -1)
+    pd.status("error .*-1.*")
+    wait_until_without_chance(pd)
+    assert pd.count("stream off") == 0
+
+
+def test_a_seed_in_mid_stream_changes_what_follows(pd, tmp_path):
+    """At temperature 0 nothing but the seed can."""
+    tone = (np.sin(np.arange(1000) * 0.7) * 0.9).astype(np.float32)
+    soundfile.write(tmp_path / "tone.wav", tone, 16000, subtype="FLOAT")
+    pd.send("pd-host-soundfiler", "read", str(tmp_path / "tone.wav"), "source")
+    expected = whole_take(GRU, 60, out_rate=16000, temperature=(0.0,))
+    for number, seed in enumerate((None, f"seed {tmp_path}/tone.wav", "seed source 16000")):
+        pd.message("temperature 0")
+        pd.message("seed")
+        recorder = Recorder(pd, tmp_path / f"{number}.wav")
+        pd.begin("stream ring 400 16000")
+        pd.let_play(0.4)
+        if seed:
+            pd.message(seed)
+        pd.let_play(2)
+        pd.end()
+        recording = recorder.stop()
+        if seed is None:
+            assert_is_take(recording, expected)
+        else:
+            with pytest.raises(AssertionError):
+                assert_is_take(recording, expected)
+        pd.send("pd", "dsp", 1)
+
+
+def test_a_silent_seed_and_random_seeds_in_mid_stream(pd):
+    pd.begin()
+    pd.message("seed source")
+    pd.status("error .*ends in silence.*")
+    pd.message("rng 3")
+    pd.message("rng")
+    pd.message("freeze 1")
+    pd.message("freeze 0.1")
+    pd.message("freeze 0")
+    pd.message("latency 500")
+    pd.message("latency 50")
+    pd.let_play(1)
+    assert pd.count("stream off") == 0
+    assert pd.count("error") == 1
+
+
+@pytest.mark.parametrize("end", ["quit", "kill"])
+def test_no_worker_outlives_a_pd_that_streams(pd, end):
+    (worker,) = pd.worker_pids()
+    pd.begin()
+    pd.let_play(0.4)
+    if end == "quit":
+        assert pd.quit() == 0
+    else:
+        os.kill(pd.pid, signal.SIGKILL)
+    wait_until_ended(worker, 10)
+
+
+def wait_for_all(pd, names, status):
+    """Waits for a status of each, in whatever order."""
+    for _ in names:
+        pd.wait_for(rf"^\w+: {status}$", LOAD_LIMIT_S)
+
+
+def test_four_streams_sound_at_once_and_closing_one_leaves_the_others(take, tmp_path):
+    names = ("one", "two", "three", "four")
+    with ClassInPd("four-streams.pd") as pd:
+        for name in names:
+            for atoms in (("latency", 800), ("load", GRU, "precision", "float32"), ("rng", 5)):
+                pd.send(f"to-{name}", *atoms)
+        wait_for_all(pd, names, "loaded gru_mulaw 16000 1")
+        recorders = {
+            name: Recorder(pd, tmp_path / f"{name}.wav", f"to-{name}-file") for name in names
+        }
+        pd.send("pd", "dsp", 1)
+        for name in names:
+            pd.send(f"to-{name}", 1)
+        wait_for_all(pd, names, "stream on")
+        workers = pd.worker_pids()
+        assert len(workers) == 4
+        pd.wait_for(r"^four: streaming [1-9].*$", TAKE_LIMIT_S)
+        pd.send("pd-two", "clear")
+        for _ in range(10):
+            pd.wait_for(r"^four: streaming [1-9].*$", TAKE_LIMIT_S)
+        assert len(pd.worker_pids()) == 3
+        for name in ("one", "three", "four"):
+            assert f"{name}: stream off" not in pd.console
+            assert assert_is_take(recorders[name].stop(), take)[1] > RATE

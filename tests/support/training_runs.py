@@ -1,0 +1,62 @@
+"""Tiny trainings for the tests: a corpus, a config, and a run of them."""
+
+import dataclasses
+import json
+
+import numpy as np
+import soundfile
+
+from sopilib.model.config import ModelConfig
+from sopilib.training.plan import Plan
+from sopilib.training.setup import Sources, prepare
+
+CONFIG = ModelConfig(
+    frame_sizes=(2, 4),
+    dim=8,
+    num_rnn_layers=1,
+    q_levels=16,
+    q_type="linear",
+    seq_len=32,
+    rnn_dropout=0.2,
+    sample_rate=1000,
+)
+PLAN = Plan(
+    num_epochs=3,
+    batch_size=4,
+    warmup_steps=5,
+    lr_schedule="cosine",
+    learning_rate=0.01,
+    log_every=1,
+)
+# dropout draws other masks for each replica
+STEADY = dataclasses.replace(CONFIG, rnn_dropout=0.0)
+# --max_steps changes no learning rate of it
+EVEN = dataclasses.replace(PLAN, lr_schedule="constant")
+
+
+def write_sounds(folder, durs_s=(1.1, 0.9), sample_rate=1000):
+    """Writes noisy sines as 0.wav, 1.wav, ... into a new folder; returns it."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for k, dur_s in enumerate(durs_s):
+        t = np.arange(round(dur_s * sample_rate)) / sample_rate
+        sound = 0.4 * np.sin(2 * np.pi * (50 + 20 * k) * t) + rng.normal(0, 0.05, len(t))
+        soundfile.write(folder / f"{k}.wav", sound, sample_rate)
+    return folder
+
+
+def prepared(data, logdir, plan=PLAN, config=CONFIG, resume=True, resume_from=None):
+    """A Training and its RunFolder, every step in its history."""
+    sources = Sources([data], logdir, "tiny.config.json", resume, resume_from, ["samplernn"])
+    return prepare(config, plan, sources, preview=None)
+
+
+def history(run_folder, kind="steps"):
+    """The lines of a kind in a run's history, as a list of dict."""
+    text = (run_folder.path / "history.jsonl").read_text()
+    return [line for line in map(json.loads, text.splitlines()) if line["kind"] == kind]
+
+
+def losses(run_folder):
+    """dict from step to bits per sample."""
+    return {line["step"]: line["bits_per_sample"] for line in history(run_folder)}

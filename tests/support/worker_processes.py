@@ -1,0 +1,73 @@
+"""`samplernn train` as several processes on this machine, which TF_CONFIG makes one training."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from places import PROJECT
+
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import sys; from sopilib.commands.main import main; sys.exit(main())",
+]
+
+
+def free_ports(count):
+    """Ports of localhost on which nothing listens.
+
+    They lie below those that the system gives to outgoing connections, so that none is
+    taken before its process listens.
+    """
+    ports = set()
+    while len(ports) < count:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("localhost", port))
+            ports.add(port)
+    return list(ports)
+
+
+def start_workers(*flags_of_each):
+    """The processes, one for each list of flags, the chief first."""
+    hosts = [f"localhost:{port}" for port in free_ports(len(flags_of_each))]
+    return [
+        start_worker(flags, {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": k}})
+        for k, flags in enumerate(flags_of_each)
+    ]
+
+
+def start_worker(flags, tf_config):
+    """One process with such a TF_CONFIG."""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TF_CONFIG": json.dumps(tf_config)}
+    environment.pop(
+        "TF_CPP_MIN_LOG_LEVEL", None
+    )  # a test's own, which would show TensorFlow's notes
+    return subprocess.Popen(
+        [*COMMAND, "train", *map(str, flags)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a test run in the background ignores Ctrl-C, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def end_of(processes, timeout_s=120):
+    """(exit status, stdout, stderr) of each; those that do not end are killed, and it fails."""
+    deadline = time.monotonic() + timeout_s
+    while any(p.poll() is None for p in processes) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    late = [process for process in processes if process.poll() is None]
+    for process in late:
+        process.kill()
+    ends = [(p.returncode, *p.communicate()) for p in processes]
+    assert not late, f"did not end in {timeout_s} s: {ends}"
+    return ends

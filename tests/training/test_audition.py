@@ -1,0 +1,150 @@
+"""`samplernn audition`: in which order checkpoints come, and what is told of them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+from golden import copy_checkpoint, needs_tensorflow
+from training_runs import PLAN, history, prepared, write_sounds
+
+from sopilib.commands.audition import Audition, ranked, table
+from sopilib.commands.main import main
+from sopilib.evaluation.likeness import LEAST, Likeness
+
+
+def likeness(**measures):
+    """A Likeness of eight octaves, all 0 but what is given."""
+    values = {**dict.fromkeys(LEAST, 0.0), **measures}
+    octave_db = np.zeros(8)
+    octave_db[3] = values["spectrum"]
+    return Likeness(values, octave_db, 62.5 * 2.0 ** np.arange(8), LEAST)
+
+
+def test_what_holds_comes_first_whatever_its_bits():
+    holds = Audition("holds", 3.0, {1.0: likeness(level=-3.0)})
+    buzzes = Audition("buzzes", 2.0, {1.0: likeness(spectrum=30.0)})
+    assert [a.name for a in ranked([buzzes, holds])] == ["holds", "buzzes"]
+
+
+def test_places_by_bits_and_by_the_best_take_are_added():
+    auditions = [
+        Audition("last in both", 2.9, {1.0: likeness(level=5.0)}),
+        Audition("second in both", 2.5, {1.0: likeness(level=2.0), 0.9: likeness(level=50.0)}),
+        Audition("first by bits", 2.4, {1.0: likeness(level=3.0)}),
+        Audition("first by take", 2.6, {1.0: likeness(level=1.0)}),
+    ]
+    names = [a.name for a in ranked(auditions)]
+    # 0 + 2, 1 + 1 and 2 + 0 places: the fewer bits first
+    assert names == ["first by bits", "second in both", "first by take", "last in both"]
+
+
+def test_the_table_tells_reasons_and_the_best():
+    good = Audition("model.ckpt-2", 2.5, {0.9: likeness(silence=0.4), 1.0: likeness(level=1.5)})
+    bad = Audition("model.ckpt-1", 2.75, {1.0: likeness(noise=0.25, spectrum=-9.0)})
+    lines = table([good, bad]).splitlines()
+    assert lines[1] == "1. model.ckpt-2: 2.5000 bits per sample held out"
+    assert lines[2].endswith("silence for 40 % of the time (limit 10)")
+    assert lines[2].split()[:2] == ["0.9", "4.00"]
+    assert lines[3].endswith("holds")
+    assert lines[5].endswith(
+        "-9.0 dB in the octave up to 500 Hz (limit 6.0); "
+        "noise bursts for 25 % of the time (limit 0.5)"
+    )
+    assert lines[-1] == "best: model.ckpt-2 at temperature 1"
+
+
+def test_the_table_says_when_no_take_holds():
+    bad = Audition("model.ckpt-1", 2.75, {0.9: likeness(stuck=1.0), 1.0: likeness(stuck=0.5)})
+    last = table([bad]).splitlines()[-1]
+    assert last.startswith("no take holds (") and last.endswith("model.ckpt-1 at temperature 1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Sounds, and a RunFolder of three epochs trained on them."""
+    needs_tensorflow()
+    folder = tmp_path_factory.mktemp("audition")
+    sounds = write_sounds(folder / "sounds", durs_s=(2.0, 1.0))
+    training, run_folder = prepared(sounds, folder / "logdir", PLAN)
+    training.run()
+    return sounds, run_folder
+
+
+def audition(path, sounds, out, *flags):
+    flags = ["--dur", "0.5", "--temperature", "0.8", "1", "--output_dir", str(out), *flags]
+    return main(["audition", str(path), "--data_dir", str(sounds), *flags])
+
+
+def test_each_checkpoint_of_a_run_stands_in_the_table_with_its_held_out_bits(
+    trained, tmp_path, capsys
+):
+    sounds, run_folder = trained
+    assert audition(run_folder.path.parent, sounds, tmp_path / "new" / "takes") == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = {line.split(": ")[0][3:]: line for line in lines if "bits per sample" in line}
+    known = history(run_folder, "epoch")
+    assert set(found) == {f"model.ckpt-{line['epoch']}" for line in known}
+    for line in known:
+        bits = f"{line['val_bits_per_sample']:.4f} bits"
+        assert bits in found[f"model.ckpt-{line['epoch']}"]
+    assert lines[-1].startswith(("best: model.ckpt-", "no take holds ("))
+    names = {path.name for path in (tmp_path / "new" / "takes").iterdir()}
+    stems = {f"model.ckpt-{n}_t{t}" for n in (1, 2, 3) for t in ("0.8", "1")}
+    assert names == {f"{stem}.{suffix}" for stem in stems for suffix in ("wav", "png")}
+    assert soundfile.info(tmp_path / "new" / "takes" / "model.ckpt-3_t1.wav").frames == 500
+
+
+def test_a_take_is_the_one_that_generate_makes(trained, tmp_path):
+    sounds, run_folder = trained
+    assert audition(run_folder.path, sounds, tmp_path, "--rng_seed", "5") == 0
+    flags = ["--ckpt_dir", str(run_folder.checkpoint_path(2)), "--rng_seed", "5", "--dur", "0.5"]
+    flags += ["--temperature", "0.8", "--output_path", str(tmp_path / "alone.wav")]
+    assert main(["generate", *flags, "--precision", "float32"]) == 0
+    take = (tmp_path / "model.ckpt-2_t0.8.wav").read_bytes()
+    assert (tmp_path / "alone.wav").read_bytes() == take
+
+
+def test_a_model_without_a_history_is_scored(trained, tmp_path, capsys):
+    sounds, _ = trained
+    model = copy_checkpoint("gru_mulaw", tmp_path / "model")
+    assert audition(model, sounds, tmp_path / "takes") == 0
+    captured = capsys.readouterr()
+    assert "which it may have been trained on" in captured.err
+    line = next(line for line in captured.out.splitlines() if "bits per sample" in line)
+    # an untrained model knows nothing: about log2(256) bits
+    assert float(line.split()[2]) == pytest.approx(8.0, abs=0.2)
+    assert "no take holds" in captured.out
+
+
+def test_a_checkpoint_that_the_history_lacks_has_all_scored_alike(trained, tmp_path, capsys):
+    sounds, run_folder = trained
+    run = shutil.copytree(run_folder.path, tmp_path / "run")
+    lines = [line for line in history(run_folder, "epoch") if line["epoch"] != 2]
+    (run / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (run / "args.txt").write_text("samplernn train --val_frac 0.25 --id x")
+    assert audition(run, sounds, tmp_path / "takes") == 0
+    assert "scored on 1.0 s (1 of 2 files, 1.0 s)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--dur", "0.1"], "--dur 0.1 (give 0.5 seconds or more)"),
+        (["--temperature", "-1"], "the temperature -1 is out of range"),
+        (["--rng_seed", "-1"], "the random seed -1"),
+        (["--data_dir", "/no/such/folder"], "no file or folder /no/such/folder"),
+        (["--output_dir", __file__], "cannot write"),
+    ],
+)
+def test_what_cannot_be_is_one_line(flags, told, trained, tmp_path, capsys):
+    sounds, run_folder = trained
+    assert audition(run_folder.path, sounds, tmp_path / "takes", *flags) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("samplernn: ") and told in error
+
+
+def test_a_folder_without_checkpoints_is_told(tmp_path, capsys):
+    assert audition(tmp_path, tmp_path, tmp_path) == 1
+    assert "no checkpoint in" in capsys.readouterr().err

@@ -1,0 +1,129 @@
+"""`samplernn chunk`: any recordings in, equal chunks at one level out."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from sopilib.commands.chunk import chunk_starts
+from sopilib.commands.main import main
+
+
+def sine(num_samples, sample_rate, amplitude=0.5, frequency=200.0):
+    return amplitude * np.sin(2 * np.pi * frequency * np.arange(num_samples) / sample_rate)
+
+
+def run(output_dir, *flags):
+    return main(["chunk", "--output_dir", str(output_dir), *map(str, flags)])
+
+
+def chunks_in(folder):
+    return [soundfile.read(path) for path in sorted(folder.glob("*.wav"))]
+
+
+@pytest.mark.parametrize(
+    "num_samples, length, hop, starts",
+    [
+        (99, 100, 80, []),
+        (100, 100, 80, [0]),
+        (180, 100, 80, [0, 80]),
+        (181, 100, 80, [0, 80, 81]),
+        (250, 100, 100, [0, 100, 150]),
+    ],
+)
+def test_chunks_overlap_and_the_last_ends_with_the_recording(num_samples, length, hop, starts):
+    assert chunk_starts(num_samples, length, hop) == starts
+
+
+def test_formats_rates_and_channels_become_16_bit_mono_chunks_of_one_length(tmp_path, capsys):
+    folder = tmp_path / "sounds"
+    (folder / "more").mkdir(parents=True)
+    stereo = np.stack([sine(44100, 44100), sine(44100, 44100)], axis=1)
+    soundfile.write(folder / "stereo.flac", stereo, 44100)
+    soundfile.write(folder / "more" / "mono.ogg", sine(48000, 48000), 48000)
+    soundfile.write(folder / "more" / "slow.aiff", sine(8000, 8000), 8000)
+    (folder / "notes.txt").write_text("no sound")
+    out = tmp_path / "new" / "chunks"
+    assert run(out, "--input", folder, "--chunk_length", 400, "--overlap", 100) == 0
+    chunks = chunks_in(out)
+    # a second is 0 to 400, 300 to 700, 600 to 1000 ms
+    assert [(len(audio), rate, audio.ndim) for audio, rate in chunks] == [(6400, 16000, 1)] * 9
+    assert soundfile.info(next(out.glob("*.wav"))).subtype == "PCM_16"
+    assert "3 files, 3.0 s at 16000 Hz" in capsys.readouterr().out
+
+
+def test_one_gain_brings_the_loudest_of_all_to_minus_1_dbfs(tmp_path):
+    soundfile.write(tmp_path / "loud.wav", sine(8000, 16000, 0.5), 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "soft.wav", sine(8000, 16000, 0.05), 16000, subtype="FLOAT")
+    out = tmp_path / "chunks"
+    assert (
+        run(out, "--input", tmp_path / "loud.wav", tmp_path / "soft.wav", "--chunk_length", 500)
+        == 1
+    )
+    assert run(out, "--input", tmp_path, "--chunk_length", 500, "--overlap", 0) == 0
+    peaks = [np.abs(audio).max() for audio, _ in chunks_in(out)]
+    assert peaks == pytest.approx([0.8913, 0.08913], abs=1e-3)
+
+
+def test_silent_chunks_are_left_out_and_all_is_reported(tmp_path, capsys):
+    sound = np.concatenate([sine(16000, 16000), np.zeros(16000), sine(16000, 16000)])
+    soundfile.write(tmp_path / "a.wav", sound, 16000)
+    soundfile.write(tmp_path / "b.wav", sine(1600, 16000), 16000)
+    (tmp_path / "c.wav").write_bytes(b"RIFF")
+    out = tmp_path / "chunks"
+    assert run(out, "--input", tmp_path, "--chunk_length", 1000, "--overlap", 0) == 0
+    report = capsys.readouterr().out
+    assert "2 chunks of 1.000 s kept, 1 silent ones left out" in report
+    assert f"silent: {tmp_path / 'a.wav'} at 1.000 s" in report
+    assert "0.10 s is shorter than a chunk" in report
+    assert f"cannot read {tmp_path / 'c.wav'}" in report
+    assert (out / "chunks.txt").read_text() == report
+    assert (out / "levels.png").read_bytes().startswith(b"\x89PNG")
+    assert len(chunks_in(out)) == 2
+
+
+def test_the_old_form_with_one_input_file_works(tmp_path):
+    soundfile.write(tmp_path / "in.wav", sine(16000 * 9, 16000), 16000)
+    out = tmp_path / "chunks"
+    flags = ["--input_file", tmp_path / "in.wav", "--chunk_length", 8000, "--overlap", 1000]
+    assert run(out, *flags) == 0
+    assert [len(audio) for audio, _ in chunks_in(out)] == [128000, 128000]
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--chunk_length", 0], "--chunk_length 0"),
+        (["--overlap", 8000], "--overlap 8000"),
+        (["--sample_rate", 7], "--sample_rate 7"),
+        (["--chunk_length", 9000], "no chunk was written"),
+    ],
+)
+def test_what_cannot_be_is_one_line(flags, told, tmp_path, capsys):
+    soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
+    assert run(tmp_path / "chunks", "--input", tmp_path / "in.wav", *flags) == 1
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
+def test_a_missing_input_is_told(tmp_path, capsys):
+    assert run(tmp_path / "chunks", "--input", tmp_path / "none") == 1
+    assert "no file or folder" in capsys.readouterr().err
+
+
+def test_chunks_are_not_mixed_with_those_of_another_time(tmp_path, capsys):
+    soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
+    flags = ["--input", tmp_path, "--chunk_length", 500, "--overlap", 0]
+    assert run(tmp_path / "chunks", *flags) == 0
+    capsys.readouterr()
+    assert run(tmp_path / "chunks", *flags) == 1
+    assert "has chunks in it" in capsys.readouterr().err
+    assert len(chunks_in(tmp_path / "chunks")) == 2
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
+    (tmp_path / "chunks" / "levels.png").mkdir(parents=True)
+    flags = ["--input", tmp_path / "in.wav", "--chunk_length", 500, "--overlap", 0]
+    assert run(tmp_path / "chunks", *flags) == 1
+    error = capsys.readouterr().err
+    assert "cannot write the report" in error and error.count("\n") == 1

@@ -1,0 +1,87 @@
+"""Noise on what is heard in training."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from training_runs import CONFIG, PLAN, losses, prepared, write_sounds
+
+from sopilib.errors import CheckpointError
+from sopilib.model.network import SampleRNN, named_variables
+from sopilib.training.network import Network
+from sopilib.training.noise import with_noise
+from sopilib.training.optimizer import Optimizer
+from sopilib.training.step import Trainer
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    return write_sounds(tmp_path_factory.mktemp("data") / "sounds")
+
+
+def heard(part, seed=0, num_seqs=400, q_levels=256):
+    samples = tf.fill([num_seqs, 500], q_levels // 2)
+    noisy = with_noise(samples, q_levels, part, tf.constant([seed, 0]))
+    return noisy.numpy() - q_levels // 2
+
+
+def test_a_part_of_the_sequences_is_heard_with_noise_of_all_loudnesses():
+    deviations = heard(0.5).std(axis=1)
+    assert 0.4 < np.mean(deviations == 0) < 0.6
+    noisy = deviations[deviations > 0]
+    assert 0.4 < noisy.min() < 1.0 and 40 < noisy.max() < 70
+    assert 3.5 < np.median(noisy) < 9  # half a level to 64 levels, evenly in octaves
+
+
+def test_noise_stays_within_the_levels_and_follows_its_seed():
+    few = heard(1.0, q_levels=16)
+    assert few.min() >= -8 and few.max() <= 7
+    np.testing.assert_array_equal(heard(0.5), heard(0.5))
+    assert (heard(0.5) != heard(0.5, seed=1)).any()
+
+
+def test_what_is_to_be_predicted_stays_clean():
+    model = SampleRNN(CONFIG)
+    samples = tf.random.stateless_uniform([4, 36], [1, 2], 0, 16, tf.int32)
+    state, network = model.zero_state(4), Network(model)
+    expected = network.loss(samples, state).nats
+    np.testing.assert_array_equal(network.loss(samples, state, heard=samples).nats, expected)
+    targets = tf.concat([samples[:, :4], (samples[:, 4:] + 1) % 16], axis=1)
+    others = network.loss(targets, state, heard=samples).nats
+    assert not np.allclose(others, expected)
+
+
+def test_noise_changes_the_training_and_not_the_validation():
+    samples = tf.random.stateless_uniform([4, 36], [1, 2], 0, 16, tf.int32)
+    nats = []
+    for part in (None, 1.0):
+        model = SampleRNN(dataclasses.replace(CONFIG, rnn_dropout=0.0))
+        trainer = Trainer(Network(model), Optimizer(named_variables(model)), input_noise=part)
+        state, no = model.zero_state(4), tf.constant(False)
+        validated = float(tf.reduce_sum(trainer.validate(samples, state, no)[0]))
+        trained = trainer.train(samples, state, no, 0.0, [0, 0])[0].nats
+        nats.append((validated / 4 / 32, float(trained)))
+    (clean_validated, clean_trained), (noisy_validated, noisy_trained) = nats
+    np.testing.assert_allclose(clean_trained, clean_validated, rtol=1e-5)
+    assert noisy_validated == clean_validated
+    assert abs(noisy_trained - clean_trained) > 1e-4
+
+
+def test_a_run_with_noise_is_gone_on_with_exactly(sounds, tmp_path):
+    plan = dataclasses.replace(PLAN, input_noise=0.5, num_epochs=1, lr_schedule="constant")
+    whole, whole_folder = prepared(sounds, tmp_path / "whole", plan)
+    whole.run()
+    for max_steps in (3, None):
+        part, part_folder = prepared(
+            sounds, tmp_path / "part", dataclasses.replace(plan, max_steps=max_steps)
+        )
+        part.run()
+    assert len(losses(whole_folder)) > 4
+    assert losses(part_folder) == losses(whole_folder)
+
+
+def test_a_run_goes_on_with_the_noise_that_it_began_with(sounds, tmp_path):
+    prepared(sounds, tmp_path, dataclasses.replace(PLAN, input_noise=0.5))[0].run()
+    with pytest.raises(CheckpointError, match="another input_noise, 0.5, not None"):
+        prepared(sounds, tmp_path)

@@ -1,0 +1,163 @@
+"""`samplernn doctor`: each failing case is made for real and looked for in the table."""
+
+import importlib.metadata
+import re
+import shutil
+import stat
+import sys
+
+import pytest
+
+from sopilib.commands import doctor
+from sopilib.installation import paths
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A copy of what doctor looks at, the loader and one model included."""
+    checkout = paths.packages_folder()
+    shutil.copytree(checkout / "pd", tmp_path / "pd")
+    shutil.copytree(checkout / "models" / "preludes", tmp_path / "models" / "preludes")
+    monkeypatch.setattr(paths, "project_folder", lambda: tmp_path)
+    monkeypatch.setenv("SAMPLERNN_PYTHON", sys.executable)
+    return tmp_path
+
+
+@pytest.fixture
+def no_worker(monkeypatch):
+    """No Python for the worker: its check fails at once, where it is not what is tested."""
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "/no/such/python")
+
+
+def write_program(path, text):
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def run_doctor(capsys):
+    """Returns the exit status and the table: name -> (word, text)."""
+    status = doctor.run(None)
+    lines = re.findall(
+        r"^(ok|warning|FAILED) +(.*?)  +(.*)$", capsys.readouterr().out, re.MULTILINE
+    )
+    return status, {name: (word, text) for word, name, text in lines}
+
+
+def failed(table):
+    return {name for name, (word, _) in table.items() if word == "FAILED"}
+
+
+def test_where_all_is_there_the_status_is_0_even_beside_a_broken_model(project, capsys):
+    broken = project / "models" / "broken"
+    broken.mkdir()
+    (broken / "broken.config.json").write_text("{")
+    status, table = run_doctor(capsys)
+    assert failed(table) == set()
+    assert status == 0
+    assert table["Python"] == ("ok", f"{sys.version.split()[0]}, {sys.executable}")
+    assert table["TensorFlow"] == ("ok", f"tensorflow {importlib.metadata.version('tensorflow')}")
+    assert table["loader"][1].startswith("[pyext samplernn_pd samplernn] answers, ")
+    assert f"TensorFlow {importlib.metadata.version('tensorflow')}" in table["worker"][1]
+    assert table["models/broken"][0] == "warning"
+    assert str(broken) in table["models/broken"][1]
+    assert table["models/preludes"][0] == "ok"
+    assert table["models"] == ("ok", "preludes can be loaded")
+
+
+def test_every_line_that_is_not_ok_ends_with_its_fix(project, no_worker, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(project))
+    monkeypatch.delenv("DISPLAY", raising=False)
+    status, table = run_doctor(capsys)
+    lines = [text for word, text in table.values() if word != "ok"]
+    assert status == 1
+    assert len(lines) >= 5
+    assert all(re.search(r" \(.+\)$", line) for line in lines)
+
+
+def test_without_pd_what_needs_it_fails(project, no_worker, monkeypatch, capsys):
+    monkeypatch.delenv("PD", raising=False)
+    monkeypatch.setenv("PATH", str(project))
+    monkeypatch.setattr(paths, "MACOS_APPLICATIONS", ())
+    status, table = run_doctor(capsys)
+    assert status == 1
+    assert failed(table) == {"Pd", "loader", "worker"}
+    assert table["Pd"][1].startswith("Pure Data is not installed (")
+
+
+def test_a_missing_loader_fails(project):
+    doctor.loader_path().unlink()
+    with pytest.raises(doctor.CheckError, match=r"^no .*pyext\.pd_.* \(it needs a C compiler"):
+        doctor.check_loader()
+
+
+def test_a_loader_that_is_no_library_fails(project):
+    doctor.loader_path().write_bytes(b"no library")
+    with pytest.raises(doctor.CheckError, match="pyext.pd_.* does not start: .*pyext"):
+        doctor.check_loader()
+
+
+def test_without_a_model_that_can_be_loaded_the_models_fail(project, no_worker, capsys):
+    for data in (project / "models" / "preludes").glob("model.ckpt-*"):
+        data.unlink()
+    status, table = run_doctor(capsys)
+    assert status == 1
+    assert "models" in failed(table)
+    assert table["models/preludes"][0] == "warning"
+
+
+def test_a_worker_python_that_is_gone_fails(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "/no/such/python")
+    with pytest.raises(doctor.CheckError, match="^/no/such/python: No such file or directory"):
+        doctor.check_worker()
+
+
+def test_a_worker_python_without_tensorflow_fails(tmp_path, monkeypatch):
+    bare = write_program(tmp_path / "python", f'#!/bin/sh\nexec "{sys.executable}" -S -I "$@"\n')
+    monkeypatch.setenv("SAMPLERNN_PYTHON", str(bare))
+    with pytest.raises(
+        doctor.CheckError, match="ModuleNotFoundError: No module named 'tensorflow'"
+    ):
+        doctor.check_worker()
+
+
+def test_a_package_that_is_not_installed_fails(monkeypatch):
+    monkeypatch.setattr(doctor, "PACKAGES", ("numpy", "no-such-package-of-ours"))
+    with pytest.raises(doctor.CheckError, match="no-such-package-of-ours is not installed"):
+        doctor.check_packages()
+
+
+def test_a_program_named_pd_that_is_not_pure_data_fails(tmp_path, monkeypatch):
+    monkeypatch.setenv("PD", str(write_program(tmp_path / "pd", "#!/bin/sh\necho hello\n")))
+    with pytest.raises(doctor.CheckError, match="does not answer as Pd does: hello"):
+        doctor.check_pd()
+
+
+def test_a_pd_that_hangs_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "PD_LIMIT_S", 0.3)
+    monkeypatch.setenv("PD", str(write_program(tmp_path / "pd", "#!/bin/sh\nexec sleep 60\n")))
+    with pytest.raises(doctor.CheckError, match="has not ended within 0.3 s"):
+        doctor.check_pd()
+
+
+def test_an_audio_output_that_pd_lists_is_named(tmp_path, monkeypatch):
+    listing = "#!/bin/sh\nprintf 'audio output devices:\\n1. Built-in (hardware)\\n'\n"
+    monkeypatch.setenv("PD", str(write_program(tmp_path / "pd", listing)))
+    assert doctor.check_audio() == "1. Built-in (hardware)"
+
+
+def test_the_compiler_is_the_one_that_cc_names(monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler -O2")
+    with pytest.raises(doctor.CheckError, match="no C compiler no-such-compiler"):
+        doctor.check_compiler()
+
+
+def test_an_installation_without_patches_fails_with_the_fix(
+    no_worker, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(paths, "packages_folder", lambda: tmp_path)
+    monkeypatch.setattr(paths, "_shared_folders", list)
+    status, table = run_doctor(capsys)
+    assert status == 1
+    assert {"loader", "models"} <= failed(table)
+    assert "install again" in table["models"][1]

@@ -1,0 +1,189 @@
+"""Pd messages, as a performer writes them, and what each is understood as."""
+
+import math
+
+import pytest
+
+from samplernn_pd.grammar import parse
+from samplernn_pd.messages import (
+    Envelope,
+    Freeze,
+    Generate,
+    Info,
+    Latency,
+    Length,
+    Load,
+    Poll,
+    Ramp,
+    RecallState,
+    RngSeed,
+    Save,
+    SaveState,
+    Seed,
+    Stop,
+    Stream,
+    Temperature,
+    Unload,
+)
+from sopilib.errors import RequestError
+
+
+def words(text):
+    """Atoms as Pd makes them: numbers where a word is one, else symbols."""
+
+    def atom(word):
+        try:
+            number = float(word)
+        except ValueError:
+            return word
+        return int(number) if number == int(number) else number
+
+    return [atom(word) for word in text.split()]
+
+
+CASES = [
+    ("load preludes", Load("preludes")),
+    ("load preludes voices 3", Load("preludes", 3)),
+    (
+        "load my model threads 1 voices 2 precision int8 engine native",
+        Load("my model", 2, engine="native", precision="int8", threads=1),
+    ),
+    (
+        "load --ckpt_dir D --precision int4 --threads 3 --engine native",
+        Load("D", engine="native", precision="int4", threads=3),
+    ),
+    ("load precision voices 2", Load("precision", 2)),
+    ("load /home/my music/model", Load("/home/my music/model")),
+    (
+        "load --python /opt/py/bin/python -- --num_seqs 2 --ckpt_dir D",
+        Load("D", 2, None, "/opt/py/bin/python"),
+    ),
+    ("load --python P -- --num_seqs 1 --ckpt_dir D --config C", Load("D", 1, "C", "P")),
+    ("unload", Unload()),
+    ("info", Info()),
+    ("poll", Poll()),
+    ("stop", Stop()),
+    ("save take", Save("take.wav")),
+    ("save takes/my take 2", Save("takes/my take 2.wav")),
+    ("save /tmp/bell.WAV", Save("/tmp/bell.WAV")),
+    ("save 3.5", Save("3.5.wav")),
+    ("length 2.5", Length(2.5)),
+    ("temperature 0.9", Temperature((0.9,))),
+    ("temperature 0 1.5", Temperature((0.0, 1.5))),
+    ("ramp 0.5 3", Ramp(0.5, 3.0)),
+    ("envelope curve", Envelope("curve")),
+    ("envelope", Envelope(None)),
+    ("seed voice", Seed("voice")),
+    ("seed voice 48000", Seed("voice", 48000)),
+    ("seed bell.wav", Seed("bell.wav")),
+    ("seed", Seed(None)),
+    ("seed 7", RngSeed(7)),
+    ("rng 7", RngSeed(7)),
+    ("rng", RngSeed(None)),
+    ("generate a b", Generate(("a", "b"))),
+    ("continue a", Generate(("a",), resume=True)),
+    (
+        "generate --out_sr 16000 --dur 4 --temp 0.8 --out sound1 --temp 1 --out sound2",
+        Generate(("sound1", "sound2"), 4.0, (0.8, 1.0), out_rate=16000),
+    ),
+    (
+        "generate --out_sr 44100 --seed_sr 48000 --dur 0.5 --seed src --temp 1 --out a",
+        Generate(("a",), 0.5, (1.0,), Seed("src"), 48000, 44100),
+    ),
+    (
+        "generate --temp Env([0.7,1.05],[4],[0]) --out a --temp 0.9 --out b",
+        Generate(("a", "b"), temperature=("Env([0.7,1.05],[4],[0])", 0.9)),
+    ),
+    (
+        "generate --temp Env([0.7, 1.05], [4]) --out a",
+        Generate(("a",), temperature=("Env([0.7, 1.05], [4])",)),
+    ),
+    ("generate --out a", Generate(("a",))),
+    ("poll 1024", Poll(1024)),
+    ("stream ring", Stream("ring")),
+    ("stream ring 50 48000", Stream("ring", 0.05, 48000)),
+    ("stream", Stream(None)),
+    ("latency 40", Latency(0.04)),
+    ("latency 2000", Latency(2.0)),
+    ("envelope curve 2.5", Envelope("curve", 2.5)),
+    ("freeze 0", Freeze(0.0)),
+    ("freeze 0.25", Freeze(0.25)),
+    ("save_state 0", SaveState(0)),
+    ("recall_state 12", RecallState(12)),
+]
+
+
+@pytest.mark.parametrize("text, message", CASES, ids=[case[0] for case in CASES])
+def test_a_message_is_understood(text, message):
+    selector, *rest = text.split(maxsplit=1)
+    assert parse(selector, words(" ".join(rest))) == message
+
+
+BAD = [
+    ("dance", [], "dance"),
+    ("load", [], "DIR"),
+    ("load", ["--num_seqs", 2], "--ckpt_dir"),
+    ("load", ["--ckpt_dir", "D", "--mood", "good"], "--mood"),
+    ("load", ["--ckpt_dir", "D", "--num_seqs", 0], "0"),
+    ("load", ["D", "voices", 1.5], "1.5"),
+    ("load", ["D", "threads", 0], "threads: 0"),
+    ("load", ["D", "precision", ""], "precision"),
+    ("load", ["D", "voices", "two"], "two"),
+    ("load", ["D", "voices", 65], "64"),
+    ("load", [""], "DIR"),
+    ("length", ["1_0"], "1_0"),
+    ("seed", [""], "empty"),
+    ("generate", [""], "empty"),
+    ("unload", [1], "unload"),
+    ("save", [], "save FILE"),
+    ("save", [""], "save FILE"),
+    ("length", [], "length S"),
+    ("length", [0], "0"),
+    ("length", [-1], "-1"),
+    ("length", [math.nan], "nan"),
+    ("length", [math.inf], "inf"),
+    ("length", ["long"], "long"),
+    ("temperature", [], "temperature"),
+    ("temperature", [-0.5], "-0.5"),
+    ("temperature", [math.nan], "nan"),
+    ("temperature", ["hot"], "hot"),
+    ("temperature", [1, "nan"], "nan"),
+    ("ramp", [1], "ramp T S"),
+    ("ramp", [1, -2], "-2"),
+    ("rng", [1.5], "1.5"),
+    ("rng", [-1], "-1"),
+    ("seed", ["a", "b", "c"], "seed"),
+    ("seed", ["a", 0], "0"),
+    ("generate", [], "ARRAY"),
+    ("generate", ["a", "a"], "twice"),
+    ("generate", ["--dur", 0, "--out", "a"], "0"),
+    ("generate", ["--dur", "--out", "a"], "--dur"),
+    ("generate", ["--dur", 4], "ARRAY"),
+    ("generate", ["--out", "a", "--temp"], "--temp"),
+    ("generate", ["--out", "a", "b"], "b"),
+    ("continue", [], "ARRAY"),
+    ("stream", ["ring", 10], "10 ms"),
+    ("stream", ["ring", 100, 44100.5], "44100.5"),
+    ("stream", ["ring", 100, 44100, 1], "stream"),
+    ("latency", [], "latency MS"),
+    ("latency", [39], "40 to 2000"),
+    ("latency", [2001], "2001 ms"),
+    ("latency", [math.nan], "nan"),
+    ("freeze", [-1], "-1"),
+    ("freeze", ["on"], "on"),
+    ("save_state", [], "save_state N"),
+    ("save_state", [-1], "-1"),
+    ("recall_state", [1.5], "1.5"),
+    ("poll", [-1], "-1"),
+    ("poll", [0.5], "0.5"),
+    ("envelope", ["curve", 0], "0"),
+    ("envelope", ["curve", 1, 2], "envelope ARRAY"),
+]
+
+
+@pytest.mark.parametrize("selector, atoms, quoted", BAD)
+def test_a_wrong_message_is_refused_in_one_line_that_quotes_it(selector, atoms, quoted):
+    with pytest.raises(RequestError) as caught:
+        parse(selector, atoms)
+    assert quoted in str(caught.value)
+    assert "\n" not in str(caught.value)

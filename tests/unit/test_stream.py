@@ -1,0 +1,514 @@
+"""Streams against takes and against generators that go the same way by themselves."""
+
+import dataclasses
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from engine_models import engine_generator, packed_model
+from golden import NAMES, golden_generator, golden_model
+
+from sopilib.audio.resample import resample
+from sopilib.engine.engine import EngineGenerator
+from sopilib.errors import AudioError, RequestError
+from sopilib.generation.stream import Stream, settle
+from sopilib.generation.take import Take, TakeRequest
+from sopilib.generation.temperature import Curve
+from sopilib.generation.tensorflow_generator import Generator
+
+RATES = (16000, 44100, 48000, 8000)
+CROSSFADE = 80  # samples, 5 ms at 16 kHz
+
+
+def make_generator(kind, num_seqs=1, rng_seed=0):
+    """A generator of the GRU fixture: `kind` is native or tensorflow."""
+    if kind == "native":
+        return engine_generator("gru_mulaw", num_seqs, threads=1, rng_seed=rng_seed)
+    generator = golden_generator("gru_mulaw", num_seqs)
+    generator.reset(rng_seed)
+    return generator
+
+
+def begun(generator, latency_s=0.1, **fields):
+    stream = Stream(generator, TakeRequest(**{"dur_s": None, "rng_seed": 5, **fields}), latency_s)
+    stream.begin()
+    return stream
+
+
+def sound(stream, num_samples):
+    """At least so many samples."""
+    chunks = [np.zeros(0, np.float32)]
+    while sum(map(len, chunks)) < num_samples:
+        chunks.append(stream.next_chunk())
+    return np.concatenate(chunks)
+
+
+def take_of(generator, dur_s, **fields):
+    """The samples of a take, its voices summed."""
+    take = Take(generator, TakeRequest(dur_s=dur_s, **{"rng_seed": 5, **fields}))
+    return np.concatenate(list(take), axis=1).sum(axis=0)
+
+
+def free_run(generator, num_samples, temperature=1.0):
+    """What the generator makes by itself, its voices summed."""
+    shape = (generator.num_seqs, num_samples)
+    return generator.generate(np.full(shape, temperature, np.float32)).sum(axis=0)
+
+
+def mixed(old, new):
+    """`new` with `old` (80,) fading out over its beginning in a straight line."""
+    share = np.arange(1, 81) / 81
+    return np.concatenate([(1 - share) * old + share * new[:80], new[80:]])
+
+
+def state_at(generator):
+    """Where the generator stands, for a twin of it."""
+    twin = engine_generator("gru_mulaw", generator.num_seqs, threads=1)
+    twin.restore_state(generator.save_state())
+    return twin
+
+
+@pytest.mark.parametrize("out_rate", RATES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stream_is_the_take_without_an_end(name, out_rate):
+    generator = engine_generator(name, num_seqs=1, threads=1)
+    streamed = sound(begun(generator, out_rate=out_rate), out_rate)
+    taken = take_of(generator, 1.5, out_rate=out_rate)[: len(streamed)]
+    np.testing.assert_allclose(streamed, taken, atol=2e-6 if out_rate != 16000 else 0)
+
+
+@pytest.mark.parametrize("out_rate", RATES)
+def test_the_voices_are_summed(out_rate):
+    generator = engine_generator("gru_mulaw", num_seqs=3, threads=2)
+    fields = dict(out_rate=out_rate, temperature=(0.5, 1.0, 1.2))
+    streamed = sound(begun(generator, **fields), 5000)
+    taken = take_of(generator, 1.0, **fields)[: len(streamed)]
+    np.testing.assert_allclose(streamed, taken, atol=5e-6)
+    assert np.ptp(streamed) > 1  # louder than one voice alone may be
+
+
+def test_the_latency_decides_on_the_chunks_and_not_on_the_sound():
+    generator = engine_generator("gru_mulaw", num_seqs=1, threads=1)
+    expected = take_of(generator, 0.6, out_rate=44100)
+    for latency_s in (0.04, 0.4, 2.0):
+        streamed = sound(begun(generator, latency_s, out_rate=44100), 22050)
+        np.testing.assert_allclose(streamed, expected[: len(streamed)], atol=2e-6)
+
+
+def test_a_seed_a_ramp_and_a_curve_are_those_of_a_take():
+    generator = engine_generator("gru_mulaw", num_seqs=2, threads=1)
+    seed = np.sin(np.arange(3000) * 0.3).astype(np.float32) * 0.5
+    curve = Curve([0.0, 1.5, 0.5], 0.1)
+    for fields in (
+        dict(seed_audio=seed, seed_rate=16000),
+        dict(seed_audio=np.stack([seed, seed], axis=1), seed_rate=22050, out_rate=44100),
+        dict(temperature=(curve,)),
+        dict(ramp=(0.2, 0.05)),
+    ):
+        streamed = sound(begun(generator, **fields), 3000)
+        taken = take_of(generator, 0.5, **fields)[: len(streamed)]
+        np.testing.assert_allclose(streamed, taken, atol=2e-6)
+
+
+def test_a_seed_is_heard_from_its_end_for_two_seconds():
+    generator = engine_generator("gru_mulaw", num_seqs=1, threads=1)
+    seed = np.random.default_rng(0).uniform(-0.5, 0.5, 40000).astype(np.float32)
+    streamed = sound(begun(generator, seed_audio=seed), 1000)
+    np.testing.assert_array_equal(
+        streamed, take_of(generator, 0.1, seed_audio=seed[-32000:])[: len(streamed)]
+    )
+
+
+def test_a_take_goes_on_from_where_a_stream_was():
+    generator = engine_generator("gru_mulaw", num_seqs=1, threads=1)
+    streamed = sound(begun(generator), 1000)
+    rest = take_of(generator, 0.05, resume=True)
+    whole = take_of(generator, 0.2)
+    np.testing.assert_array_equal(rest, whole[len(streamed) :][:800])
+
+
+# Latency
+
+
+@pytest.mark.parametrize("out_rate", RATES)
+@pytest.mark.parametrize("latency_s", [0.05, 0.1, 0.4, 2.0])
+def test_what_is_made_is_never_further_ahead_than_the_latency_and_never_runs_out(
+    latency_s, out_rate
+):
+    stream = begun(
+        engine_generator("gru_mulaw", num_seqs=1, threads=1), latency_s, out_rate=out_rate
+    )
+    num_played, poll = 0, round(0.005 * out_rate)
+    for _ in range(200):
+        while stream.is_due(num_played):
+            stream.next_chunk()
+        assert stream.front <= num_played + latency_s * out_rate + 1e-6
+        assert stream.num_made - num_played > latency_s * out_rate / 2
+        num_played += poll
+
+
+@pytest.mark.parametrize("out_rate", RATES)
+@pytest.mark.parametrize("latency_s", [0.05, 0.1, 0.4])
+def test_a_turn_of_the_temperature_is_heard_within_the_latency(latency_s, out_rate):
+    generator = engine_generator("gru_mulaw", num_seqs=1, threads=1)
+    plain = sound(begun(generator, out_rate=out_rate), 2 * out_rate)
+    for turned_at in (0, 777, 5000):
+        stream = begun(generator, latency_s, out_rate=out_rate)
+        chunks, num_played, is_turned = [], 0, False
+        while num_played < 5000 + latency_s * out_rate:
+            if num_played >= turned_at and not is_turned:
+                heard_at, is_turned = num_played, True
+                stream.temperature.set([0.0])
+            while stream.is_due(num_played):
+                chunks.append(stream.next_chunk())
+            num_played += round(0.005 * out_rate)
+        turned = np.concatenate(chunks)
+        changed = np.abs(turned - plain[: len(turned)]) > 1e-4
+        assert 0 <= np.argmax(changed) - heard_at <= latency_s * out_rate
+        assert changed.any()
+
+
+def test_a_latency_changed_in_mid_stream_holds_from_then_on():
+    stream = begun(engine_generator("gru_mulaw", num_seqs=1, threads=1), 0.4)
+    while stream.is_due(0):
+        stream.next_chunk()
+    assert 6400 - 320 < stream.front <= 6400
+    stream.set_latency(0.1)
+    assert not stream.is_due(0)
+    assert not stream.is_due(4800)
+    assert stream.is_due(6400)
+    stream.set_latency(0.8)
+    assert stream.is_due(0)
+    with pytest.raises(RequestError):
+        stream.set_latency(5)
+    while stream.is_due(0):
+        stream.next_chunk()
+    assert 12800 - 320 < stream.front <= 12800
+
+
+@pytest.mark.parametrize("latency_s", [0.029, 0.0, -1.0, 2.001, math.nan, math.inf])
+def test_a_latency_out_of_range_is_refused_with_the_range(latency_s):
+    with pytest.raises(RequestError, match=r"ms \(give 30 to 2000\)"):
+        begun(engine_generator("gru_mulaw", num_seqs=1), latency_s)
+
+
+def test_a_resampled_stream_needs_the_time_of_the_filter_besides():
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    begun(generator, 0.036, out_rate=44100)
+    with pytest.raises(RequestError, match=r"a latency of 35 ms \(give 36 to 2000\)"):
+        begun(generator, 0.035, out_rate=44100)
+    with pytest.raises(RequestError, match=r"give 42 to 2000"):
+        begun(generator, 0.036, out_rate=8000)
+
+
+# Going on from elsewhere
+
+
+@pytest.mark.parametrize("kind", ["native", "tensorflow"])
+def test_a_recalled_state_goes_on_as_then_after_five_milliseconds_of_crossfade(kind):
+    generator = make_generator(kind, num_seqs=2)
+    stream = begun(generator)
+    sound(stream, 500)
+    state = generator.save_state()
+    then = sound(stream, 1500)
+    left_off = generator.save_state()
+    old = free_run(generator, CROSSFADE)
+    generator.restore_state(left_off)
+    stream.recall(state)
+    again = sound(stream, 1000)
+    np.testing.assert_allclose(again, mixed(old, then)[: len(again)], atol=1e-6)
+
+
+def test_a_state_recalled_twice_at_once_is_that_state():
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator)
+    sound(stream, 500)
+    state = generator.save_state()
+    then = sound(stream, 1000)
+    stream.recall(state)
+    stream.recall(state)
+    np.testing.assert_array_equal(sound(stream, 1000)[80:1000], then[80:1000])
+
+
+def test_a_recall_within_the_crossfade_of_another_begins_where_that_one_was():
+    """Chunks of 4 ms end within the crossfade."""
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator, 0.032)
+    sound(stream, 500)
+    state = generator.save_state()
+    then = sound(stream, 1000)
+    elsewhere = state_at(generator)
+    old = free_run(elsewhere, CROSSFADE)
+    stream.recall(state)
+    first = stream.next_chunk()
+    assert len(first) == 64
+    stream.recall(state)
+    np.testing.assert_allclose(first, mixed(old, then)[:64], atol=1e-6)
+    fading = mixed(old, then)[64:144]
+    np.testing.assert_allclose(sound(stream, 500)[:500], mixed(fading, then[:500]), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["native", "tensorflow"])
+def test_a_held_state_starts_again_and_again_with_fresh_random_numbers(kind):
+    generator = make_generator(kind)
+    stream = begun(generator)
+    sound(stream, 480)
+    held = generator.save_state()
+    stream.hold(0.05)
+    streamed = sound(stream, 2400)[:2400]
+    generator.restore_state(held)
+    expected = [free_run(generator, 800)]
+    for _ in range(2):
+        old = free_run(generator, CROSSFADE)
+        generator.restore_state(held, random=False)
+        expected.append(mixed(old, free_run(generator, 800)))
+    np.testing.assert_allclose(streamed, np.concatenate(expected), atol=1e-6)
+    assert not np.array_equal(streamed[900:1600], streamed[1700:])
+
+
+def test_a_recall_and_a_seed_in_a_held_stream_are_what_is_held_from_then_on():
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator, temperature=(0.0,))
+    sound(stream, 480)
+    state = generator.save_state()
+    then = free_run(generator, 800, temperature=0.0)
+    sound(stream, 3000)
+    stream.hold(0.05)
+    sound(stream, 1000)
+    stream.recall(state)
+    streamed = sound(stream, 2400)[:2400].reshape(3, 800)
+    np.testing.assert_array_equal(streamed[:, CROSSFADE:], [then[CROSSFADE:]] * 3)
+    seed = np.random.default_rng(1).uniform(-0.5, 0.5, 300).astype(np.float32)
+    stream.prime(seed, 16000)
+    twin = state_at(generator)
+    twin.prime(seed)
+    then = free_run(twin, 800, temperature=0.0)
+    stream.listen()
+    streamed = sound(stream, 2400)[:2400].reshape(3, 800)
+    np.testing.assert_array_equal(streamed[:, CROSSFADE:], [then[CROSSFADE:]] * 3)
+
+
+def test_a_state_that_is_let_go_goes_on_from_where_it_is():
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator)
+    stream.hold(0.05)
+    sound(stream, 2400)
+    sound(stream, 200)
+    stream.hold(0)
+    twin = state_at(generator)
+    streamed = sound(stream, 3000)
+    np.testing.assert_array_equal(streamed, free_run(twin, len(streamed)))
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.019, 3601.0, 1e308, math.nan, math.inf])
+def test_a_time_to_hold_out_of_range_is_refused_and_the_stream_goes_on(seconds):
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator)
+    with pytest.raises(RequestError, match="freeze: .* 0.02 to 3600"):
+        stream.hold(seconds)
+    streamed = sound(stream, 1000)
+    np.testing.assert_array_equal(streamed, take_of(generator, 0.2)[: len(streamed)])
+
+
+@pytest.mark.parametrize("kind", ["native", "tensorflow"])
+def test_while_a_seed_is_being_heard_it_plays_on_and_then_from_the_seed(kind):
+    generator = make_generator(kind, num_seqs=2)
+    plain = take_of(generator, 0.4)
+    stream = begun(generator)
+    played = [sound(stream, 640)]
+    seed = np.random.default_rng(1).uniform(-0.5, 0.5, 1000).astype(np.float32)
+    state = generator.save_state()
+    stream.prime(seed, 16000)
+    for _ in range(3):
+        stream.listen()
+        played.append(stream.next_chunk())
+    assert stream.is_listening
+    played = np.concatenate(played)
+    np.testing.assert_array_equal(played, plain[: len(played)])
+    left_off = generator.save_state()
+    stream.listen()
+    assert not stream.is_listening
+    logits = generator.next_logits()
+    streamed = sound(stream, 500)
+    generator.restore_state(state)
+    generator.prime(seed)
+    np.testing.assert_allclose(generator.next_logits(), logits, atol=1e-5)
+    seeded = generator.save_state()
+    generator.restore_state(left_off)
+    old = free_run(generator, CROSSFADE)
+    generator.restore_state(seeded, random=False)
+    new = free_run(generator, len(streamed))
+    np.testing.assert_allclose(streamed, mixed(old, new), atol=1e-6)
+
+
+@pytest.mark.parametrize("seed_rate", [8000, 16000, 44100])
+def test_the_end_of_a_long_seed_is_heard_at_any_rate(seed_rate):
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator)
+    sound(stream, 640)
+    twin = state_at(generator)
+    seed = np.random.default_rng(1).uniform(-0.5, 0.5, (3 * seed_rate, 2)).astype(np.float32)
+    stream.prime(seed, seed_rate)
+    num_listens = 0
+    while stream.is_listening:
+        stream.listen()
+        num_listens += 1
+    assert num_listens == 100  # 20 ms each of two seconds
+    twin.prime(resample(seed[-2 * seed_rate :].mean(axis=1), seed_rate, 16000))
+    np.testing.assert_allclose(generator.next_logits(), twin.next_logits(), atol=1e-5)
+
+
+def test_what_is_said_last_holds_a_second_seed_or_a_recall():
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator)
+    sound(stream, 640)
+    state = generator.save_state()
+    then = sound(stream, 640)
+    seed = np.random.default_rng(1).uniform(-0.5, 0.5, 1000).astype(np.float32)
+    stream.prime(seed, 16000)
+    stream.listen()
+    stream.recall(state)
+    assert not stream.is_listening
+    np.testing.assert_array_equal(sound(stream, 640)[80:640], then[80:640])
+    stream.prime(seed, 16000)
+    stream.listen()
+    twin = state_at(generator)
+    stream.prime(seed[:500], 16000)
+    while stream.is_listening:
+        stream.listen()
+    twin.prime(seed[:500])
+    np.testing.assert_allclose(generator.next_logits(), twin.next_logits(), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["native", "tensorflow"])
+def test_a_random_seed_in_mid_stream_starts_the_random_numbers_anew(kind):
+    generator = make_generator(kind)
+    stream = begun(generator)
+    sound(stream, 640)
+    state = generator.save_state()
+    stream.reseed(9)
+    first = sound(stream, 640)
+    generator.restore_state(state)
+    generator.reseed(9)
+    np.testing.assert_array_equal(free_run(generator, len(first)), first)
+    generator.restore_state(state)
+    stream.reseed(None)
+    assert not np.array_equal(sound(stream, 640), first)
+    with pytest.raises(RequestError, match="-1"):
+        stream.reseed(-1)
+
+
+@pytest.mark.parametrize("kind", ["native", "tensorflow"])
+def test_a_state_without_its_random_numbers_goes_on_with_those_of_now(kind):
+    generator = make_generator(kind, num_seqs=2, rng_seed=3)
+    state = generator.save_state()
+    first = free_run(generator, 500)
+    generator.restore_state(state)
+    np.testing.assert_array_equal(free_run(generator, 500), first)
+    generator.restore_state(state, random=False)
+    assert not np.array_equal(free_run(generator, 500), first)
+    generator.reset(3)
+    np.testing.assert_array_equal(free_run(generator, 500), first)
+
+
+def test_all_that_is_turned_at_a_rate_of_pd_makes_no_click():
+    """At temperature 0 the fixture hums: its largest step is known."""
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator, temperature=(0.0,), out_rate=44100)
+    hum = np.abs(np.diff(sound(stream, 20000)[2000:])).max()
+    state = generator.save_state()
+    pieces = [sound(stream, 3000)]
+    for turn in (
+        lambda: stream.recall(state),
+        lambda: stream.hold(0.02),
+        lambda: stream.reseed(4),
+        lambda: stream.hold(0),
+        lambda: stream.recall(state),
+    ):
+        turn()
+        pieces.append(sound(stream, 3000))
+    # beside the material's own step, that of the fade from one extreme to the other
+    assert np.abs(np.diff(np.concatenate(pieces))).max() < 1.1 * hum + 2 / 220
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    "fields, error, quoted",
+    [
+        (dict(out_rate=10), RequestError, "10"),
+        (dict(temperature=(1.0, 1.0, 1.0)), RequestError, "3 temperatures"),
+        (dict(temperature=(-1.0,)), RequestError, "-1"),
+        (dict(temperature=(Curve([1.0, 0.5]),)), RequestError, "seconds"),
+        (dict(rng_seed=-1), RequestError, "-1"),
+        (dict(ramp=(1.0, -1.0)), RequestError, "-1"),
+        (dict(seed_audio=np.zeros(0)), AudioError, "empty"),
+        (dict(seed_audio=np.array([0.1, math.nan])), AudioError, "NaN"),
+        (dict(seed_audio=np.zeros(100), seed_rate=0), RequestError, "seed sample rate 0"),
+    ],
+)
+def test_what_cannot_be_streamed_is_refused(fields, error, quoted):
+    with pytest.raises(error, match=quoted):
+        begun(engine_generator("gru_mulaw", num_seqs=1), **fields)
+
+
+def test_a_seed_that_cannot_be_heard_is_refused_and_the_stream_goes_on():
+    generator = engine_generator("gru_mulaw", num_seqs=1)
+    stream = begun(generator)
+    for audio, rate in (([], 16000), ([math.inf], 16000), ([0.1], 0), ([0.1], 1e9)):
+        with pytest.raises((RequestError, AudioError)):
+            stream.prime(np.array(audio, np.float32), rate)
+    assert not stream.is_listening
+    streamed = sound(stream, 1000)
+    np.testing.assert_array_equal(streamed, take_of(generator, 0.2)[: len(streamed)])
+
+
+# The speed that it takes
+
+
+def config_at_rate(sample_rate):
+    config = golden_model("gru_mulaw").config
+    fields = {**dataclasses.asdict(config), "sample_rate": sample_rate}
+    return SimpleNamespace(**fields, big_frame_size=config.big_frame_size)
+
+
+def at_rate(sample_rate, num_seqs=1, precision="float32"):
+    """A generator of a model that says it is made for another rate, however high."""
+    config = config_at_rate(sample_rate)
+    packed = packed_model("gru_mulaw", precision)
+    return EngineGenerator(config, packed, num_seqs, threads=2)
+
+
+def test_a_model_that_is_fast_enough_settles_and_its_state_stays():
+    generator = at_rate(1000)
+    assert settle(generator) > 1.05
+    other = engine_generator("gru_mulaw", num_seqs=1)
+    np.testing.assert_array_equal(free_run(generator, 500), free_run(other, 500))
+
+
+@pytest.mark.parametrize(
+    "precision, num_seqs, help_",
+    [
+        ("float32", 1, "load it with precision int4, a smaller model"),
+        ("float32", 64, "load it with precision int4, fewer voices, a smaller model"),
+        ("int4", 1, "a smaller model"),
+    ],
+)
+def test_a_model_too_slow_is_refused_with_its_speed_and_what_would_help(precision, num_seqs, help_):
+    generator = at_rate(100_000_000, num_seqs, precision)
+    with pytest.raises(RequestError) as caught:
+        settle(generator)
+    start, end = str(caught.value).split(" is made at ")
+    assert start == f"24 x 2 gru with {num_seqs} voice(s)"
+    speed, rest = end.split(maxsplit=1)
+    assert 0 < float(speed) < 1
+    assert rest == f"times real time here, too slow to stream ({help_})"
+
+
+def test_tensorflow_too_slow_is_told_that_the_engine_would_help():
+    generator = Generator(golden_model("gru_mulaw"), 1)
+    generator.config = config_at_rate(100_000_000)
+    with pytest.raises(RequestError, match=r"\(install a C\+\+ compiler, then make, a smaller"):
+        settle(generator)
