@@ -1,4 +1,4 @@
-# SampleRNN for Pure Data. `make` alone lists what there is to make.
+# SampleRNN for Pure Data. `make` alone lists the targets.
 # PYTHON=/path/to/python3 chooses the Python (3.10 to 3.13), TESTS=tests/unit/test_x.py the tests.
 
 SAMPLERNN := .venv/bin/samplernn
@@ -6,10 +6,10 @@ TESTS ?= tests
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo play test deken clean
+.PHONY: help install demo play test test-fast lint format deken clean
 
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 install: ## install what is missing: Pd, .venv and the project in it
 	@sh install.sh
@@ -20,14 +20,26 @@ demo: install ## 4 seconds from the bundled model, in a real Pd: demo.wav and de
 play: install ## open the patch
 	@$(SAMPLERNN) play
 
-test: ## all tests, those in a real Pd included
+test: ## run all tests, those in a real Pd included
 	@sh install.sh test
 	@.venv/bin/python -m pytest $(TESTS)
 
-deken: install ## a package for Pd's "Find externals", in dist/
+test-fast: ## run the tests that need neither Pd nor TensorFlow
+	@sh install.sh test
+	@.venv/bin/python -m pytest -q -m "not pd and not tensorflow and not slow" $(TESTS)
+
+lint: ## check style, types, C++ format and workflows
+	@sh install.sh test
+	@sh lint.sh
+
+format: ## format Python, C and C++
+	@sh install.sh test
+	@sh lint.sh format
+
+deken: install ## build a package for Pd's "Find externals", in dist/
 	@sh pd/deken/package.sh
 
-clean: ## remove everything that was made
+clean: ## remove everything that these targets made
 	rm -rf .venv build dist *.egg-info demo.json demo.wav demo.png pd/pyext/pyext.pd_* samplernn_pd/worker_python.txt
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	rm -rf .pytest_cache
+	rm -rf .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,39 @@
+"""Markers, by folder and by module: `make test-fast` leaves out what they name."""
+
+from pathlib import Path
+
+import pytest
+
+_TESTS = Path(__file__).resolve().parent
+_MARKERS = {
+    "pd": ("pd/*",),
+    "tensorflow": (
+        "training/*",
+        "engine/test_engine_commands.py",
+        "engine/test_engine_endurance.py",
+        "engine/test_engine_generator.py",
+        "engine/test_engine_weights.py",
+        "engine/test_model.py",
+        "engine/test_models.py",
+        "engine/test_score.py",
+        "engine/test_tensorflow_generator.py",
+        "unit/test_checkpoint.py",
+        "unit/test_cli.py",
+        "unit/test_doctor.py",
+        "unit/test_generate.py",
+        "unit/test_record.py",
+        "unit/test_stream.py",
+        "unit/test_sweep.py",
+        "unit/test_worker.py",
+    ),
+    "slow": ("unit/test_live.py",),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the place of its module."""
+    for item in items:
+        place = item.path.relative_to(_TESTS)
+        for marker, patterns in _MARKERS.items():
+            if any(place.match(pattern) for pattern in patterns):
+                item.add_marker(getattr(pytest.mark, marker))
