@@ -12,6 +12,7 @@ int array_count_views(int change)
 
 int array_raise_missing(const char *name)
 {
+    stand_in_crash("a Buffer without an array is used");
     PyErr_Format(PyExc_LookupError, "there is no array '%s' (create it in the patch, or "
         "check the name)", name);
     return -1;

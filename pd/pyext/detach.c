@@ -6,7 +6,7 @@
 
 #define MAX_QUEUED 262144
 #define MAX_THREADS 512
-#define CLOSE_S 1.0
+#define CLOSE_S (IS_STAND_IN ? 3600.0 : 1.0)
 
 typedef struct message {
     struct message *next;
@@ -63,6 +63,7 @@ static t_message *take_first(void)
 
 static void call(const t_message *message)
 {
+    is_handler_thread = 1;
     if (!message->host->should_exit)
         dispatch_call(message->host, message->inlet, message->selector, message->argc,
             message->argv);

@@ -91,7 +91,7 @@ static int add_module(void)
     PyObject *modules = PyImport_GetModuleDict();
     int is_added = module && symbol_add(module) && buffer_add(module)
         && python_class_add(module)
-        && PyModule_AddObjectRef(module, "thread_safe", Py_True) == 0
+        && (IS_STAND_IN || PyModule_AddObjectRef(module, "thread_safe", Py_True) == 0)
         && PyDict_SetItemString(modules, "pyext", module) == 0;
     Py_XDECREF(module);
     return is_added;
@@ -119,7 +119,7 @@ static void ignore_broken_pipes(void)
 static int prepare(void)
 {
     int is_prepared = add_module() && console_install() && shorten_switch_interval()
-        && append_path(PYEXT_SITE);
+        && (IS_STAND_IN || append_path(PYEXT_SITE));
     if (!is_prepared)
         report_failure("Python", "does not start");
     return is_prepared;
@@ -147,7 +147,8 @@ int interpreter_start(void)
         PyEval_SaveThread();
     ignore_broken_pipes();
     queue_start();
-    exit_prepare();
+    if (!IS_STAND_IN)
+        exit_prepare();
     return is_running;
 }
 
@@ -161,34 +162,22 @@ static int visit_path(const char *path, void *unused)
     return 1;
 }
 
-/* The two folders around that of the loader: classes that came with it lie in one. */
-static void visit_surroundings(void)
-{
-    Dl_info info;
-    char path[MAXPDSTRING];
-    if (!dladdr((void *)interpreter_add_paths, &info) || !info.dli_fname)
-        return;
-    const char *slash = strrchr(info.dli_fname, '/');
-    int length = slash ? (int)(slash - info.dli_fname) : 0;
-    for (const char *up = "/../.."; slash && *up; up += 3) {
-        snprintf(path, sizeof(path), "%.*s%s", length, info.dli_fname, up);
-        visit_path(path, NULL);
-    }
-}
-
 /* Appends the patch's folder, its `declare -path`, Pd's search path and the folders
-   around the loader to sys.path; the GIL is held. */
+   around the loader to sys.path; the GIL is held. The original external knows the
+   first and the third of these. */
 void interpreter_add_paths(t_canvas *canvas, t_symbol *canvas_dir)
 {
     visit_path(canvas_dir->s_name, NULL);
-    canvas_path_iterate(canvas, visit_path, NULL);
-    visit_surroundings();
+    canvas_path_iterate(IS_STAND_IN ? NULL : canvas, visit_path, NULL);
+    if (!IS_STAND_IN)
+        precedence_visit_surroundings(visit_path, NULL);
 }
 
 /* Returns a class that derives from pyext._class, or NULL with an error set. */
-PyObject *interpreter_find_class(const char *module_name, const char *class_name)
+PyObject *interpreter_find_class(const char *module_name, const char *class_name,
+    const char *canvas_dir)
 {
-    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *module = precedence_import(module_name, canvas_dir);
     PyObject *class = module ? PyObject_GetAttrString(module, class_name) : NULL;
     Py_XDECREF(module);
     if (class && !python_class_is_base_of(class)) {
@@ -200,11 +189,9 @@ PyObject *interpreter_find_class(const char *module_name, const char *class_name
 }
 
 /* Imports a module anew; returns 0 with an error set. */
-int interpreter_reload(const char *module_name)
+int interpreter_reload(const char *module_name, const char *canvas_dir)
 {
-    PyObject *module = PyImport_ImportModule(module_name);
-    PyObject *again = module ? PyImport_ReloadModule(module) : NULL;
+    PyObject *module = precedence_reload(module_name, canvas_dir);
     Py_XDECREF(module);
-    Py_XDECREF(again);
-    return again != NULL;
+    return module != NULL;
 }

@@ -203,6 +203,8 @@ PyObject *outlets_send(t_host *host, PyObject *args)
     t_message *message = message_from(host, args);
     if (!message)
         return NULL;
+    if (!on_pd_thread && !is_handler_thread)
+        stand_in_crash("_outlet from a thread of the class's own");
     if (host->should_exit) {
         message_release(&message->job);
         Py_RETURN_NONE;

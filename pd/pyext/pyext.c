@@ -1,4 +1,7 @@
-/* The Pd object [pyext module Class arguments @detach N]. */
+/* The Pd object [pyext module Class arguments @detach N].
+
+   [pyext. package.module Class arguments] is the original external's form for modules
+   in packages. Here both forms take dots, so that it is only another name. */
 
 #include "pyext.h"
 
@@ -87,7 +90,8 @@ static PyObject *find_dotted(t_pyext *x, t_symbol *name)
     snprintf(module, sizeof(module), "%.*s", (int)(dot - name->s_name), name->s_name);
     x->module = gensym(module);
     x->class_name = gensym(dot + 1);
-    return interpreter_find_class(x->module->s_name, x->class_name->s_name);
+    return interpreter_find_class(x->module->s_name, x->class_name->s_name,
+        x->canvas_dir->s_name);
 }
 
 /* Finds the class that the arguments name and keeps those that are left. Returns
@@ -113,7 +117,8 @@ static PyObject *find_class(t_pyext *x, int argc, const t_atom *argv)
     x->module = argv[0].a_w.w_symbol;
     x->class_name = argv[1].a_w.w_symbol;
     set_arguments(x, argc - 2, argv + 2);
-    return interpreter_find_class(x->module->s_name, x->class_name->s_name);
+    return interpreter_find_class(x->module->s_name, x->class_name->s_name,
+        x->canvas_dir->s_name);
 }
 
 static void add_inlet(t_pyext *x, int number)
@@ -207,8 +212,9 @@ static void check_ports(t_pyext *x)
    cannot be made, the object waits for another reload. */
 static void reload_instance(t_pyext *x)
 {
-    PyObject *class = interpreter_reload(x->module->s_name)
-        ? interpreter_find_class(x->module->s_name, x->class_name->s_name) : NULL;
+    const char *module = x->module->s_name, *canvas_dir = x->canvas_dir->s_name;
+    PyObject *class = interpreter_reload(module, canvas_dir)
+        ? interpreter_find_class(module, x->class_name->s_name, canvas_dir) : NULL;
     if (class) {
         if (x->host)
             host_close(x->host);
@@ -255,6 +261,7 @@ void pyext_setup(void)
     class_addanything(proxy_class, proxy_anything);
     pyext_class = class_new(gensym("pyext"), (t_newmethod)(t_method)pyext_new,
         (t_method)pyext_free, sizeof(t_pyext), CLASS_DEFAULT, A_GIMME, A_NULL);
+    class_addcreator((t_newmethod)(t_method)pyext_new, gensym("pyext."), A_GIMME, A_NULL);
     class_addmethod(pyext_class, (t_method)pyext_detach, gensym("detach"), A_FLOAT,
         A_NULL);
     class_addmethod(pyext_class, (t_method)pyext_reload, gensym("reload"), A_GIMME,

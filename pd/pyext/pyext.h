@@ -14,6 +14,14 @@
 #include <Python.h>
 #include <m_pd.h>
 
+/* For tests only, never in what is installed: with PYEXT_STAND_IN defined this loader
+   behaves as the original external does where a Python class can tell. */
+#ifdef PYEXT_STAND_IN
+enum { IS_STAND_IN = 1 };
+#else
+enum { IS_STAND_IN = 0 };
+#endif
+
 struct pyext;
 
 /* A Python instance as Pd sees it. Counted, since a handler or a queued message
@@ -57,8 +65,15 @@ typedef struct pyext {
 /* interpreter.c: the embedded Python, its paths, classes by name */
 int interpreter_start(void);
 void interpreter_add_paths(t_canvas *canvas, t_symbol *canvas_dir);
-PyObject *interpreter_find_class(const char *module_name, const char *class_name);
-int interpreter_reload(const char *module_name);
+PyObject *interpreter_find_class(const char *module_name, const char *class_name,
+    const char *canvas_dir);
+int interpreter_reload(const char *module_name, const char *canvas_dir);
+
+/* precedence.c: which of several modules of one name */
+typedef int (*t_folder_visitor)(const char *folder, void *data);
+int precedence_visit_surroundings(t_folder_visitor visit, void *data);
+PyObject *precedence_import(const char *module_name, const char *canvas_dir);
+PyObject *precedence_reload(const char *module_name, const char *canvas_dir);
 
 /* errors.c: exceptions on the console */
 void report_exception(void);
@@ -132,5 +147,9 @@ int buffer_add(PyObject *module);
 
 /* buffer_view.c: memoryviews of pyext.Buffer */
 void buffer_check_views(void);
+
+/* stand_in.c: where the original external crashes */
+extern __thread int is_handler_thread;  /* of a detached handler */
+void stand_in_crash(const char *why);
 
 #endif

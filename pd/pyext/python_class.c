@@ -57,7 +57,7 @@ static PyObject *get_is_threaded(PyObject *self, void *unused)
 {
     (void)self;
     (void)unused;
-    return PyLong_FromLong(on_pd_thread == 0);
+    return PyLong_FromLong(IS_STAND_IN || on_pd_thread == 0);
 }
 
 static PyObject *get_canvas_dir(PyObject *self, void *unused)
