@@ -10,4 +10,7 @@ try:
 except ModuleNotFoundError:
     pass
 else:
+    from samplernn_pd.library import import_sopilib
+
+    import_sopilib()
     from samplernn_pd.external import samplernn  # noqa: F401

@@ -1,11 +1,14 @@
 """The class `samplernn` as pyext sees it: Pd's side of the instrument.
 
 Messages to inlet 1 go to `Instrument`; status messages leave by outlet 0 (Python's
-outlet 1). The instrument's worker is never waited for on Pd's thread: a metro sends
-`poll`. In a detached object without polls the handler itself delivers what arrives
-until its load or take is done.
+outlet 1). Whether a handler runs on Pd's own thread is decided by the thread itself:
+the original pyext sets `_isthreaded` in every handler. On Pd's thread no handler waits
+for anything: what arrives from the worker is delivered by the `poll` of a metro. On a
+thread of a detached object without polls the handler itself delivers what arrives until
+its load or take is done.
 """
 
+import collections
 import sys
 import threading
 import time
@@ -18,8 +21,13 @@ from samplernn_pd.instrument import Instrument
 
 _DEFAULT_SAMPLE_RATE = 44100
 _POLLS_WITHIN_S = 1.0
+_FIRST_POLL_WITHIN_S = 2.0
 _PUMP_WAIT_S = 0.02
 _PUMP_LIMIT_S = 0.05
+_NO_POLLS = (
+    "nothing is delivered without polls (connect [metro 20] to a message poll to this inlet, "
+    "or create the object with @detach 1)"
+)
 
 
 class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
@@ -29,25 +37,64 @@ class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
     _outlets = 1
 
     def __init__(self, *args):
-        self._last_poll = 0.0
+        self._pd_thread = threading.get_ident()
+        self._made_at = time.monotonic()
+        self._last_poll = -_POLLS_WITHIN_S
+        self._has_asked_for_polls = False
+        self._messages = collections.deque()  # (selector, atoms) that no thread has handled yet
+        self._handling = threading.RLock()  # of the thread that uses the instrument
         self._pumping = threading.Lock()
         self._instrument = Instrument(self, Path(__file__).resolve().parent.parent)
         if args:
             self.print(f"samplernn: creation arguments {args} are not used")
 
     def _anything_1(self, selector, *atoms):
-        selector = str(selector)
-        if selector == "poll":
+        if str(selector) == "poll":
             self._last_poll = time.monotonic()
-        self._instrument.receive(selector, [_plain(atom) for atom in atoms])
-        if self._isthreaded and not self._has_polls():
+            self._has_asked_for_polls = False
+        self._messages.append((str(selector), [_plain(atom) for atom in atoms]))
+        self._handle_messages()
+        if not self._on_pd_thread and not self._has_polls:
             self._pump()
 
     def _del(self):
         self._instrument.close()
 
+    @property
+    def _on_pd_thread(self):
+        return threading.get_ident() == self._pd_thread
+
+    def _handle_messages(self):
+        """Has the instrument handle what waits, in order.
+
+        Pd's thread leaves its message to the thread that uses the instrument, if there
+        is one: that may itself be waiting for Pd.
+        """
+        while self._messages and self._handling.acquire(blocking=not self._on_pd_thread):
+            try:
+                while self._messages:
+                    self._handle(*self._messages.popleft())
+            finally:
+                self._handling.release()
+
+    def _handle(self, selector, atoms):
+        if not self._lacks_polls:
+            self._instrument.receive(selector, atoms)
+            return
+        self._instrument.poll()  # what has arrived so far
+        self._instrument.receive(selector, atoms)
+        if self._instrument.busy and not self._has_asked_for_polls:
+            self._instrument.error(self.missing_polls())
+
+    @property
     def _has_polls(self):
         return time.monotonic() - self._last_poll < _POLLS_WITHIN_S
+
+    @property
+    def _lacks_polls(self):
+        """True on Pd's thread where no polls come, once a metro would have begun."""
+        is_new = time.monotonic() - self._made_at < _FIRST_POLL_WITHIN_S
+        return self._on_pd_thread and not self._has_polls and not is_new
 
     def _pump(self):
         """Delivers until nothing is going on. One handler at a time does it for all."""
@@ -56,13 +103,22 @@ class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
         try:
             while self._instrument.busy and not self._shouldexit:
                 self._instrument.wait(_PUMP_WAIT_S)
-                self._instrument.poll(_PUMP_LIMIT_S)
+                with self._handling:
+                    self._instrument.poll(_PUMP_LIMIT_S)
+                self._handle_messages()
         finally:
             self._pumping.release()
 
     # What the instrument asks of its host
 
     arrays = PdArrays()
+
+    def missing_polls(self) -> str | None:
+        """Returns what is wrong where nothing is delivered for want of polls, else None."""
+        if not self._lacks_polls:
+            return None
+        self._has_asked_for_polls = True
+        return _NO_POLLS
 
     @property
     def patch_folder(self):

@@ -7,6 +7,7 @@ Knows nothing of Pd but its host, the object that it is given:
     host.arrays                   as `samplernn_pd.arrays.PdArrays`
     host.patch_folder             where relative paths begin
     host.sample_rate              Pd's, in Hz
+    host.missing_polls()          why nothing is delivered, a str, or None
 
 Every method returns at once. What the worker sends is delivered by `poll`. What the
 host is told goes through an outbox, see there why.
@@ -110,6 +111,12 @@ class Instrument:
                 self._outbox.send()
             finally:
                 self._polling = False
+
+    def error(self, text: str) -> None:
+        """Sends a line as `error`, and to the console."""
+        with self._lock:
+            self._outbox.error(text)
+            self._outbox.send()
 
     def wait(self, timeout_s):
         """Waits for something to deliver. Not for Pd's thread."""
@@ -300,6 +307,8 @@ class Instrument:
         return [take for take in takes if isinstance(take, StreamInPd)]
 
     def _require_model(self, name):
+        if self._load_began is not None and (reason := self._host.missing_polls()):
+            raise RequestError(f"{name}: {reason}")
         if not self._model or self._load_began is not None:
             raise RequestError(f"{name}: no model is loaded (load one, wait for `loaded`)")
 

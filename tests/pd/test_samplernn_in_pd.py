@@ -22,6 +22,19 @@ def pd():
         yield pd
 
 
+@pytest.fixture(scope="module")
+def original_pd(stand_in):
+    """The same in a Pd whose pyext behaves as the original does."""
+    with ClassInPd(loader=stand_in) as pd:
+        pd.load(voices=2)
+        yield pd
+
+
+@pytest.fixture(params=["pd", "original_pd"])
+def each_pd(request):
+    return request.getfixturevalue(request.param)
+
+
 def begin_long_take(pd):
     pd.message("length 120")
     pd.message("generate sound1 sound2")
@@ -35,17 +48,17 @@ def end_take(pd):
     return pd.samples("sound1")[:done]
 
 
-def test_idiomatic_messages_with_polls_fill_the_arrays_with_the_exact_length(pd):
-    pd.message("length 0.0333")
-    pd.message("temperature 0.9 1")
-    pd.message("rng 5")
+def test_idiomatic_messages_with_polls_fill_the_arrays_with_the_exact_length(each_pd):
+    each_pd.message("length 0.0333")
+    each_pd.message("temperature 0.9 1")
+    each_pd.message("rng 5")
     takes = []
     for _ in range(2):
-        pd.message("generate sound1 sound2")
-        pd.status(r"progress 1 0\.0333125 \S+")
-        pd.status("generated sound1 16000 533")
-        pd.status("generated sound2 16000 533")
-        takes.append([pd.samples("sound1"), pd.samples("sound2")])
+        each_pd.message("generate sound1 sound2")
+        each_pd.status(r"progress 1 0\.0333125 \S+")
+        each_pd.status("generated sound1 16000 533")
+        each_pd.status("generated sound2 16000 533")
+        takes.append([each_pd.samples("sound1"), each_pd.samples("sound2")])
     for voice in range(2):
         assert takes[0][voice].size == 533
         assert np.ptp(takes[0][voice]) > 0.1
@@ -53,46 +66,46 @@ def test_idiomatic_messages_with_polls_fill_the_arrays_with_the_exact_length(pd)
     assert not np.array_equal(takes[0][0], takes[0][1])
 
 
-def test_continue_goes_on_from_the_last_take(pd):
-    pd.message("rng 5")
-    pd.message("length 0.02")
-    pd.message("generate sound1 sound2")
-    pd.status("generated sound2 16000 320")
-    first = pd.samples("sound1")
-    pd.message("continue sound1 sound2")
-    pd.status("generated sound2 16000 320")
-    second = pd.samples("sound1")
-    pd.message("length 0.04")
-    pd.message("generate sound1 sound2")
-    pd.status("generated sound2 16000 640")
-    assert np.array_equal(np.concatenate([first, second]), pd.samples("sound1"))
+def test_continue_goes_on_from_the_last_take(each_pd):
+    each_pd.message("rng 5")
+    each_pd.message("length 0.02")
+    each_pd.message("generate sound1 sound2")
+    each_pd.status("generated sound2 16000 320")
+    first = each_pd.samples("sound1")
+    each_pd.message("continue sound1 sound2")
+    each_pd.status("generated sound2 16000 320")
+    second = each_pd.samples("sound1")
+    each_pd.message("length 0.04")
+    each_pd.message("generate sound1 sound2")
+    each_pd.status("generated sound2 16000 640")
+    assert np.array_equal(np.concatenate([first, second]), each_pd.samples("sound1"))
 
 
-def test_the_flag_form_works_in_a_polled_object_too(pd):
-    pd.message(
+def test_the_flag_form_works_in_a_polled_object_too(each_pd):
+    each_pd.message(
         "generate --out_sr 8000 --dur 0.1 --temp Env([0.7,1.05],[0.1],[0]) --out sound1 "
         "--temp 0.9 --out sound2"
     )
-    pd.status("generated sound1 8000 800")
-    assert pd.samples("sound1").size == 800
+    each_pd.status("generated sound1 8000 800")
+    assert each_pd.samples("sound1").size == 800
 
 
-def test_the_array_fills_while_the_take_is_being_made(pd):
-    begin_long_take(pd)
-    samples = pd.samples("sound1")
+def test_the_array_fills_while_the_take_is_being_made(each_pd):
+    begin_long_take(each_pd)
+    samples = each_pd.samples("sound1")
     assert samples.size == 120 * 16000
     assert np.any(samples[:64]) and not np.any(samples[-1000:])
-    end_take(pd)
+    end_take(each_pd)
 
 
-def test_stop_keeps_what_is_finished_and_a_take_asked_for_at_once_follows(pd):
-    begin_long_take(pd)
-    pd.message("stop")
-    pd.message("length 0.01")
-    pd.message("generate sound1 sound2")
-    done = int(pd.status(r"stopped sound1 16000 (\d+)")[1])
+def test_stop_keeps_what_is_finished_and_a_take_asked_for_at_once_follows(each_pd):
+    begin_long_take(each_pd)
+    each_pd.message("stop")
+    each_pd.message("length 0.01")
+    each_pd.message("generate sound1 sound2")
+    done = int(each_pd.status(r"stopped sound1 16000 (\d+)")[1])
     assert 0 < done < 120 * 16000
-    pd.status("generated sound2 16000 160")
+    each_pd.status("generated sound2 16000 160")
 
 
 def test_the_last_stop_is_the_last_word(pd):
@@ -115,17 +128,17 @@ def test_what_is_set_behind_a_waiting_take_is_for_that_take(pd):
     pd.status("generated sound2 16000 320")
 
 
-def test_what_an_array_held_before_is_silent_behind_a_stopped_take(pd):
-    pd.message("length 20")
-    pd.message("generate sound1 sound2")
-    pd.sync()
+def test_what_an_array_held_before_is_silent_behind_a_stopped_take(each_pd):
+    each_pd.message("length 20")
+    each_pd.message("generate sound1 sound2")
+    each_pd.sync()
     for name in ("sound1", "sound2"):
-        pd.send(name, "const", 0.5)
-    pd.status("progress .*")
-    pd.message("stop")
-    done = int(pd.status(r"stopped sound2 16000 (\d+)")[1])
+        each_pd.send(name, "const", 0.5)
+    each_pd.status("progress .*")
+    each_pd.message("stop")
+    done = int(each_pd.status(r"stopped sound2 16000 (\d+)")[1])
     time.sleep(1.5)
-    assert not np.any(pd.samples("sound2")[done:])
+    assert not np.any(each_pd.samples("sound2")[done:])
 
 
 def test_temperature_in_mid_take_changes_what_follows_and_nothing_before(pd):
@@ -154,18 +167,18 @@ def test_a_ramp_in_mid_take_arrives_at_its_target(pd):
     pd.message("temperature 1")
 
 
-def test_an_envelope_array_is_the_temperature_over_the_take(pd):
-    pd.send("curve", "const", 0)
-    pd.message("rng 5")
-    pd.message("length 0.05")
-    pd.message("envelope curve")
-    pd.message("generate sound1 sound2")
-    pd.status("generated sound2 16000 800")
-    assert np.array_equal(pd.samples("sound1"), pd.samples("sound2"))
-    pd.message("envelope")
-    pd.message("generate sound1 sound2")
-    pd.status("generated sound2 16000 800")
-    assert not np.array_equal(pd.samples("sound1"), pd.samples("sound2"))
+def test_an_envelope_array_is_the_temperature_over_the_take(each_pd):
+    each_pd.send("curve", "const", 0)
+    each_pd.message("rng 5")
+    each_pd.message("length 0.05")
+    each_pd.message("envelope curve")
+    each_pd.message("generate sound1 sound2")
+    each_pd.status("generated sound2 16000 800")
+    assert np.array_equal(each_pd.samples("sound1"), each_pd.samples("sound2"))
+    each_pd.message("envelope")
+    each_pd.message("generate sound1 sound2")
+    each_pd.status("generated sound2 16000 800")
+    assert not np.array_equal(each_pd.samples("sound1"), each_pd.samples("sound2"))
 
 
 def test_info_tells_the_model_and_the_settings(pd):
@@ -202,13 +215,13 @@ BAD_MESSAGES = [
 
 
 @pytest.mark.parametrize("message, quoted", BAD_MESSAGES, ids=[m for m, _ in BAD_MESSAGES])
-def test_a_bad_message_gets_one_line_and_one_error_and_the_next_one_works(pd, message, quoted):
-    pd.message("length 0.01")
-    pd.message(message)
-    pd.wait_for(rf"^samplernn: .*{quoted}.*$")
-    pd.status(rf"error .*{quoted}.*")
-    pd.message("generate sound1 sound2")
-    pd.status("generated sound2 16000 160")
+def test_a_bad_message_gets_one_line_and_one_error_and_the_next_one_works(each_pd, message, quoted):
+    each_pd.message("length 0.01")
+    each_pd.message(message)
+    each_pd.wait_for(rf"^samplernn: .*{quoted}.*$")
+    each_pd.status(rf"error .*{quoted}.*")
+    each_pd.message("generate sound1 sound2")
+    each_pd.status("generated sound2 16000 160")
 
 
 def test_a_bad_seed_file_gets_one_line_and_the_next_take_works(pd, tmp_path):
@@ -242,7 +255,7 @@ def model_copy(folder, *, dim=24, cut_bytes=0):
     return folder
 
 
-def test_a_model_that_cannot_be_loaded_gets_one_line_and_the_old_one_stays(pd, tmp_path):
+def test_a_model_that_cannot_be_loaded_gets_one_line_and_the_old_one_stays(each_pd, tmp_path):
     twice = model_copy(tmp_path / "twice")
     shutil.copy(twice / "gru-mulaw.config.json", twice / "other.config.json")
     (tmp_path / "empty").mkdir()
@@ -252,13 +265,13 @@ def test_a_model_that_cannot_be_loaded_gets_one_line_and_the_old_one_stays(pd, t
         model_copy(tmp_path / "misfit", dim=32): r"\(24, 72\).* expected \(32, 96\)",
         model_copy(tmp_path / "cut", cut_bytes=1000): "damaged",
     }
-    pd.message("length 0.01")
+    each_pd.message("length 0.01")
     for folder, quoted in broken.items():
-        pd.message(f"load {folder}")
-        pd.wait_for(rf"^samplernn: .*{quoted}.*$")
-        pd.status("error .*")
-        pd.message("generate sound1 sound2")
-        pd.status("generated sound2 16000 160")
+        each_pd.message(f"load {folder}")
+        each_pd.wait_for(rf"^samplernn: .*{quoted}.*$")
+        each_pd.status("error .*")
+        each_pd.message("generate sound1 sound2")
+        each_pd.status("generated sound2 16000 160")
 
 
 def test_the_index_file_of_a_checkpoint_is_as_good_as_its_folder(pd):

@@ -19,8 +19,8 @@ def test_an_array_made_too_short_in_mid_take_stops_the_take():
         pd.status(r"stopped sound1 16000 \d+")
 
 
-def test_the_older_form_detached_and_without_polls_ends_with_its_generated_messages():
-    with ClassInPd("class-detached.pd") as pd:
+def test_the_older_form_detached_and_without_polls_ends_with_its_generated_messages(loader):
+    with ClassInPd("class-detached.pd", loader) as pd:
         pd.message(f"load --python {sys.executable} -- --num_seqs 2 --ckpt_dir {GRU}")
         pd.message(
             "generate --out_sr 16000 --dur 0.05 --temp 0.8 --out sound1 --temp 1 --out sound2"
@@ -34,10 +34,10 @@ def test_the_older_form_detached_and_without_polls_ends_with_its_generated_messa
 
 
 @pytest.mark.parametrize("detach", [1, 2])
-def test_a_long_detached_take_tells_its_progress_and_ends(tmp_path, detach):
+def test_a_long_detached_take_tells_its_progress_and_ends(tmp_path, loader, detach):
     patch = (PATCHES / "class-detached.pd").read_text().replace("@detach 1", f"@detach {detach}")
     (tmp_path / "class.pd").write_text(patch)
-    with ClassInPd(tmp_path / "class.pd") as pd:
+    with ClassInPd(tmp_path / "class.pd", loader) as pd:
         pd.load()
         pd.message("generate --dur 20 --out sound1")
         for _ in range(10):
@@ -70,8 +70,8 @@ def test_continue_needs_a_take_that_has_begun():
         pd.status("error continue: there is no take.*")
 
 
-def test_stop_ends_a_take_within_a_fifth_of_a_second():
-    with ClassInPd("class-stopwatch.pd") as pd:
+def test_stop_ends_a_take_within_a_fifth_of_a_second(loader):
+    with ClassInPd("class-stopwatch.pd", loader) as pd:
         pd.load()
         times_ms = []
         for _ in range(3):
@@ -94,8 +94,8 @@ def test_messages_before_a_load_or_during_it_get_an_error():
         pd.status("error continue: there is no take.*")
 
 
-def test_a_killed_worker_is_told_and_the_next_load_works():
-    with ClassInPd() as pd:
+def test_a_killed_worker_is_told_and_the_next_load_works(loader):
+    with ClassInPd(loader=loader) as pd:
         pd.load()
         pd.begin_long_take()
         os.kill(pd.worker_pids()[0], signal.SIGKILL)
@@ -129,8 +129,8 @@ def test_a_wrong_python_is_told_and_the_next_load_works():
 
 @pytest.mark.parametrize("state", ["idle", "loading", "generating"])
 @pytest.mark.parametrize("end", ["quit", "kill"])
-def test_no_worker_outlives_pd(state, end):
-    with ClassInPd() as pd:
+def test_no_worker_outlives_pd(loader, state, end):
+    with ClassInPd(loader=loader) as pd:
         pd.message(f"load {GRU}")
         pd.status("worker on", LOAD_LIMIT_S)
         if state != "loading":
@@ -145,8 +145,8 @@ def test_no_worker_outlives_pd(state, end):
         wait_until_ended(worker, 2)
 
 
-def test_a_closed_patch_ends_its_worker_and_pd_goes_on():
-    with ClassInPd() as pd:
+def test_a_closed_patch_ends_its_worker_and_pd_goes_on(loader):
+    with ClassInPd(loader=loader) as pd:
         pd.load()
         (worker,) = pd.worker_pids()
         pd.begin_long_take()

@@ -33,6 +33,13 @@ def pd():
         yield pd
 
 
+@pytest.fixture
+def each_pd(loader):
+    with StreamInPd(loader=loader) as pd:
+        pd.load_model(GRU)
+        yield pd
+
+
 def test_a_recording_is_the_take_made_in_one_piece(pd, take, tmp_path):
     recorder = Recorder(pd, tmp_path / "heard.wav")
     pd.begin()
@@ -99,30 +106,30 @@ def test_where_audio_is_switched_off_the_stream_waits(pd, take, tmp_path):
     assert length < 5 * RATE
 
 
-def test_a_stream_begun_again_begins_again_and_its_end_is_not_heard_again(pd, take, tmp_path):
+def test_a_stream_begun_again_begins_again_and_its_end_is_not_heard_again(each_pd, take, tmp_path):
     for _ in range(2):
-        recorder = Recorder(pd, tmp_path / "heard.wav")
-        pd.begin()
-        pd.let_play(1)
-        pd.end()
-        pd.message("info")
-        pd.status("info rng 5")
+        recorder = Recorder(each_pd, tmp_path / "heard.wav")
+        each_pd.begin()
+        each_pd.let_play(1)
+        each_pd.end()
+        each_pd.message("info")
+        each_pd.status("info rng 5")
         time.sleep(0.2)
         recording = recorder.stop()
         assert assert_is_take(recording, take)[1] > RATE // 2
-        assert not np.any(pd.array("ring"))
+        assert not np.any(each_pd.array("ring"))
         assert largest_step(recording[-RATE // 10 :]) == 0
-        pd.send("pd", "dsp", 1)
+        each_pd.send("pd", "dsp", 1)
 
 
-def test_the_end_and_a_new_beginning_at_once_are_obeyed_in_order(pd):
-    pd.begin()
-    pd.message("stream")
-    pd.message("stream ring 400")
-    pd.status("stream off")
-    pd.status("stream on")
-    pd.message("stop")
-    pd.status("stream off")
+def test_the_end_and_a_new_beginning_at_once_are_obeyed_in_order(each_pd):
+    each_pd.begin()
+    each_pd.message("stream")
+    each_pd.message("stream ring 400")
+    each_pd.status("stream off")
+    each_pd.status("stream on")
+    each_pd.message("stop")
+    each_pd.status("stream off")
 
 
 def test_what_the_ring_held_before_is_not_heard(pd, take, tmp_path):
@@ -149,26 +156,26 @@ def test_unload_ends_a_stream_and_leaves_the_ring_silent(pd):
     pd.begin()
 
 
-def test_a_killed_worker_ends_the_stream_and_leaves_the_ring_silent(pd):
-    pd.begin()
-    pd.let_play(0.4)
-    os.kill(pd.worker_pids()[0], signal.SIGKILL)
-    pd.status("error the worker was killed by signal 9 .*")
-    pd.status("stream off")
-    pd.status("worker off")
+def test_a_killed_worker_ends_the_stream_and_leaves_the_ring_silent(each_pd):
+    each_pd.begin()
+    each_pd.let_play(0.4)
+    os.kill(each_pd.worker_pids()[0], signal.SIGKILL)
+    each_pd.status("error the worker was killed by signal 9 .*")
+    each_pd.status("stream off")
+    each_pd.status("worker off")
     time.sleep(0.2)
-    assert not np.any(pd.array("ring"))
-    pd.load_model(GRU)
-    pd.begin()
+    assert not np.any(each_pd.array("ring"))
+    each_pd.load_model(GRU)
+    each_pd.begin()
 
 
-def test_an_object_that_is_deleted_in_mid_stream_leaves_the_ring_silent(pd):
-    (worker,) = pd.worker_pids()
-    pd.begin()
-    pd.let_play(0.4)
-    pd.send("pd-instrument", "clear")
-    pd.sync()
-    assert not np.any(pd.array("ring"))
+def test_an_object_that_is_deleted_in_mid_stream_leaves_the_ring_silent(each_pd):
+    (worker,) = each_pd.worker_pids()
+    each_pd.begin()
+    each_pd.let_play(0.4)
+    each_pd.send("pd-instrument", "clear")
+    each_pd.sync()
+    assert not np.any(each_pd.array("ring"))
     wait_until_ended(worker, 10)
 
 
@@ -265,29 +272,29 @@ def test_what_a_stream_does_not_allow_is_refused_and_it_plays_on(pd):
     pd.status("generated sound1 16000 160")
 
 
-def test_states_are_saved_and_recalled_within_and_before_a_stream(pd, take, tmp_path):
-    pd.begin()
-    pd.message("save_state 2")
-    pd.status("state saved 2")
-    pd.message("recall_state 2")
-    pd.status("state recalled 2")
-    pd.end()
-    pd.message("rng 5")
-    pd.message("save_state 0")
-    pd.status("state saved 0")
-    pd.message("length 0.5")
-    pd.message("generate sound1")
-    pd.status("generated .*")
-    pd.message("save_state 1")  # after half a second of the same random seed
-    pd.status("state saved 1")
-    pd.message("generate sound1")
-    pd.status("generated .*")
-    pd.message("recall_state 1")
-    pd.status("state recalled 1")
-    recorder = Recorder(pd, tmp_path / "heard.wav")
-    pd.begin()
-    pd.let_play(2)
-    pd.end()
+def test_states_are_saved_and_recalled_within_and_before_a_stream(each_pd, take, tmp_path):
+    each_pd.begin()
+    each_pd.message("save_state 2")
+    each_pd.status("state saved 2")
+    each_pd.message("recall_state 2")
+    each_pd.status("state recalled 2")
+    each_pd.end()
+    each_pd.message("rng 5")
+    each_pd.message("save_state 0")
+    each_pd.status("state saved 0")
+    each_pd.message("length 0.5")
+    each_pd.message("generate sound1")
+    each_pd.status("generated .*")
+    each_pd.message("save_state 1")  # after half a second of the same random seed
+    each_pd.status("state saved 1")
+    each_pd.message("generate sound1")
+    each_pd.status("generated .*")
+    each_pd.message("recall_state 1")
+    each_pd.status("state recalled 1")
+    recorder = Recorder(each_pd, tmp_path / "heard.wav")
+    each_pd.begin()
+    each_pd.let_play(2)
+    each_pd.end()
     recording = recorder.stop()
     expected = take[RATE // 2 :]
     first = stretches(recording)[0][: RATE // 4]
@@ -401,14 +408,14 @@ def test_a_silent_seed_and_random_seeds_in_mid_stream(pd):
 
 
 @pytest.mark.parametrize("end", ["quit", "kill"])
-def test_no_worker_outlives_a_pd_that_streams(pd, end):
-    (worker,) = pd.worker_pids()
-    pd.begin()
-    pd.let_play(0.4)
+def test_no_worker_outlives_a_pd_that_streams(each_pd, end):
+    (worker,) = each_pd.worker_pids()
+    each_pd.begin()
+    each_pd.let_play(0.4)
     if end == "quit":
-        assert pd.quit() == 0
+        assert each_pd.quit() == 0
     else:
-        os.kill(pd.pid, signal.SIGKILL)
+        os.kill(each_pd.pid, signal.SIGKILL)
     wait_until_ended(worker, 10)
 
 

@@ -18,11 +18,12 @@ PD_PATHS = ("-path", str(PROJECT), "-path", str(PROJECT / "pd"))
 
 
 class ClassInPd(PdHost):
-    """A Pd that has the class in it."""
+    """A Pd that has the class in it; `loader` is as the fixture of that name."""
 
-    def __init__(self, patch="class-polled.pd", **options):
+    def __init__(self, patch="class-polled.pd", loader=(), **options):
         env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}
-        super().__init__(PATCHES / patch, args=PD_PATHS, env=env, time_limit_s=240, **options)
+        super().__init__(PATCHES / patch, args=(*loader, *PD_PATHS), env=env, time_limit_s=240,
+                         **options)
 
     def message(self, text):
         """Sends a message, typed as one would in a message box."""

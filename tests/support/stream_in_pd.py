@@ -46,8 +46,8 @@ class Recorder:
 class StreamInPd(ClassInPd):
     """A Pd with the class in it and a ring that is played and recorded; DSP is on."""
 
-    def __init__(self, patch="stream.pd"):
-        super().__init__(patch)
+    def __init__(self, patch="stream.pd", loader=()):
+        super().__init__(patch, loader)
         self.send("pd", "dsp", 1)
 
     def load_model(self, folder, voices=1):

@@ -1,0 +1,80 @@
+"""Leads from the patches in this folder to the package `samplernn_pd`.
+
+The original pyext looks for a class beside the patch and on Pd's search path, but not
+where a patch declares paths, nor in the environment that the project was installed in.
+It finds this module beside the patches. The module puts the package in its own place:
+the one on Python's path, else the one of the checkout or installation around it. Where
+there is none it has a class that says so. It runs in any Python 3, to say which is too
+old.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+NAME = "samplernn_pd"
+PATCHES = Path(__file__).resolve().parent
+OLDEST_PYTHON = (3, 10)
+
+
+def nearby_folders():
+    """Returns where the package lies in a checkout or under an environment, newest first."""
+    environment = Path(*PATCHES.parts[:-3])  # of share/samplernn/pd
+    installed = list(environment.glob("lib*/python*/*-packages/" + NAME))
+    newest_first = sorted(installed, key=lambda path: path.stat().st_mtime, reverse=True)
+    return [PATCHES.parent, *(path.parent for path in newest_first), environment]
+
+
+def find_package():
+    """Returns the folder of the package; raises ImportError if there is none."""
+    for folder in [*map(Path, sys.path), *nearby_folders()]:
+        if (folder / NAME / "__init__.py").is_file():
+            return folder / NAME
+    raise ImportError(
+        "no package " + NAME + " near " + str(PATCHES) + " (run make install in a checkout, "
+        "or pip install ., or add the folder that holds it to Pd's search path)"
+    )
+
+
+def import_package():
+    """Puts the package in the place of this module; raises ImportError if it cannot."""
+    if sys.version_info < OLDEST_PYTHON:
+        raise ImportError(
+            "the Python in Pd is %d.%d (the class needs %d.%d: use a pyext built with it, or "
+            "the one of this project)" % (*sys.version_info[:2], *OLDEST_PYTHON)
+        )
+    package = find_package()
+    spec = importlib.util.spec_from_file_location(
+        NAME, str(package / "__init__.py"), submodule_search_locations=[str(package)]
+    )
+    this_module = sys.modules[NAME]
+    sys.modules[NAME] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(sys.modules[NAME])
+    except ImportError:
+        sys.modules[NAME] = this_module
+        raise
+
+
+def class_that_says(reason):
+    """Returns a class `samplernn` that answers every message with an error."""
+    import pyext
+
+    class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
+        _inlets = 1
+        _outlets = 1
+
+        def __init__(self, *args):
+            print("samplernn: " + reason, file=sys.stderr)
+
+        def _anything_1(self, selector, *atoms):
+            if str(selector) != "poll":
+                self._outlet(1, "error", reason.split())
+
+    return samplernn
+
+
+try:
+    import_package()
+except ImportError as error:
+    samplernn = class_that_says(str(error).replace("%", " percent"))

@@ -1,0 +1,52 @@
+"""Which `sopilib` the class imports inside Pd: the one that lies beside it.
+
+Other Python classes in the same Pd may use another package of that name, which stands
+before ours in their `sys.path`. Both then share the name: what one does not have is
+looked for in the other.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+NAME = "sopilib"
+OWN = Path(__file__).resolve().parent.parent / NAME
+
+
+def import_sopilib() -> None:
+    """Imports our `sopilib`, or joins it to another one that Pd's Python has imported.
+
+    The class then finds its own modules under that name, and so do the other classes.
+    """
+    loaded = sys.modules.get(NAME)
+    if loaded is None:
+        _import_own(others=_other_folders())
+    elif str(OWN) not in map(str, loaded.__path__):
+        loaded.__path__ = [str(OWN), *loaded.__path__]
+        _add_missing_names(loaded)
+
+
+def _other_folders() -> list[str]:
+    folders = [Path(entry) / NAME for entry in sys.path]
+    return [str(folder) for folder in folders if folder.is_dir() and not folder.samefile(OWN)]
+
+
+def _import_own(others: list[str]) -> None:
+    module = _own_module(others)
+    sys.modules[NAME] = module
+    module.__spec__.loader.exec_module(module)
+
+
+def _own_module(others: list[str]) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        NAME, OWN / "__init__.py", submodule_search_locations=[str(OWN), *others]
+    )
+    return importlib.util.module_from_spec(spec)
+
+
+def _add_missing_names(loaded: ModuleType) -> None:
+    own = _own_module([])
+    own.__spec__.loader.exec_module(own)
+    for name, value in vars(own).items():
+        vars(loaded).setdefault(name, value)
