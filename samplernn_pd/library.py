@@ -22,8 +22,10 @@ def import_sopilib() -> None:
     loaded = sys.modules.get(NAME)
     if loaded is None:
         _import_own(others=_other_folders())
-    elif str(OWN) not in map(str, loaded.__path__):
-        loaded.__path__ = [str(OWN), *loaded.__path__]
+        return
+    folders = [str(folder) for folder in getattr(loaded, "__path__", [])]
+    if str(OWN) not in folders:
+        loaded.__path__ = [str(OWN), *folders]
         _add_missing_names(loaded)
 
 

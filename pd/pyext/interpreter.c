@@ -155,6 +155,8 @@ int interpreter_start(void)
 static int visit_path(const char *path, void *unused)
 {
     (void)unused;
+    if (IS_STAND_IN && path[0] != '/')  /* Pd's current folder, for want of a canvas */
+        return 1;
     char *resolved = realpath(path, NULL);
     if (resolved && !append_path(resolved))
         report_exception();

@@ -22,8 +22,9 @@ class ClassInPd(PdHost):
 
     def __init__(self, patch="class-polled.pd", loader=(), **options):
         env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}
-        super().__init__(PATCHES / patch, args=(*loader, *PD_PATHS), env=env, time_limit_s=240,
-                         **options)
+        super().__init__(
+            PATCHES / patch, args=(*loader, *PD_PATHS), env=env, time_limit_s=240, **options
+        )
 
     def message(self, text):
         """Sends a message, typed as one would in a message box."""

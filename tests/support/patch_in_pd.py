@@ -15,9 +15,14 @@ TAKE_LIMIT_S = 60
 
 
 class PatchInPd(PdHost):
-    """A Pd with `[samplernn]`; what it gives is printed as `status: ...`."""
+    """A Pd with `[samplernn]`; what it gives is printed as `status: ...`.
 
-    def __init__(self, folder):
+    Args:
+        folder: in which the patch is written.
+        loader: as the fixture of that name.
+    """
+
+    def __init__(self, folder, loader=()):
         patch = write_patch(
             folder,
             "#X obj 20 20 receive to-samplernn",
@@ -34,7 +39,7 @@ class PatchInPd(PdHost):
             name="probe.pd",
         )
         env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}
-        paths = ("-path", str(PROJECT / "pd"), "-path", str(folder))
+        paths = (*loader, "-path", str(PROJECT / "pd"), "-path", str(folder))
         super().__init__(patch, args=paths, env=env, time_limit_s=240)
 
     def message(self, text):

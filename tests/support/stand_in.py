@@ -11,7 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-BUILD = Path(__file__).resolve().parent.parent / "pd" / "pyext" / "build_loader.py"
+from places import PROJECT
+
+BUILD = PROJECT / "pd" / "pyext" / "build_loader.py"
 
 
 def build_stand_in(folder: Path, name: str = "pyext") -> tuple[str, str]:
