@@ -39,9 +39,10 @@ def find_package():
 def import_package():
     """Puts the package in the place of this module; raises ImportError if it cannot."""
     if sys.version_info < OLDEST_PYTHON:
+        running, needed = sys.version_info, OLDEST_PYTHON
         raise ImportError(
-            "the Python in Pd is %d.%d (the class needs %d.%d: use a pyext built with it, or "
-            "the one of this project)" % (*sys.version_info[:2], *OLDEST_PYTHON)
+            f"the Python in Pd is {running[0]}.{running[1]} (the class needs {needed[0]}."
+            f"{needed[1]}: use a pyext built with it, or the one of this project)"
         )
     package = find_package()
     spec = importlib.util.spec_from_file_location(
@@ -60,7 +61,7 @@ def class_that_says(reason):
     """Returns a class `samplernn` that answers every message with an error."""
     import pyext
 
-    class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
+    class samplernn(pyext._class):
         _inlets = 1
         _outlets = 1
 

@@ -30,7 +30,7 @@ _NO_POLLS = (
 )
 
 
-class samplernn(pyext._class):  # noqa: N801  (the name that patches use)
+class samplernn(pyext._class):
     """`[pyext samplernn_pd samplernn]`: SampleRNN in Pd. Messages: see the help patch."""
 
     _inlets = 1

@@ -18,6 +18,7 @@ from pathlib import Path
 from sopilib import engine
 from sopilib.errors import SampleRNNError
 from sopilib.installation import paths
+from sopilib.installation.original_pyext import find_original_pyext
 from sopilib.installation.worker_python import worker_python
 from sopilib.model.folder import find_model
 
@@ -156,8 +157,11 @@ def check_pd():
     return f"{version.split()[0]}, {program}"
 
 
-def _run_pd(*arguments):
-    """Returns all that Pd writes on its console before it ends."""
+def _run_pd(*arguments, must_end=True):
+    """Returns all that Pd writes on its console before it ends.
+
+    Without `must_end` a Pd that hangs at its end, as the original pyext lets it, is no failure.
+    """
     program = paths.pd_program()
     try:
         return subprocess.run(
@@ -169,7 +173,9 @@ def _run_pd(*arguments):
             errors="replace",
             timeout=PD_LIMIT_S,
         ).stdout
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as error:
+        if not must_end:
+            return (error.stdout or b"").decode(errors="replace")
         raise CheckError(
             f"{program} has not ended within {PD_LIMIT_S} s (try it by hand; {paths.pd_fix()})"
         ) from None
@@ -179,7 +185,7 @@ def _run_pd(*arguments):
 
 def check_loader():
     """Returns the path of the loader, after the class has answered through it in a real Pd."""
-    console = _probe_loader()
+    console = _probe_class("-path", str(paths.packages_folder()))
     loader = loader_path()
     if "doctor: info" in console:
         return f"[pyext samplernn_pd samplernn] answers, {loader}"
@@ -188,25 +194,36 @@ def check_loader():
     raise CheckError(f"{loader} does not start: {_complaint(console)} ({_INSTALL})")
 
 
-def _probe_loader():
+def check_original_pyext():
+    """Returns whether the class answers in the user's own pyext, where there is one."""
+    library = find_original_pyext()
+    if library is None:
+        return "neither py nor pyext among Pd's externals, so the loader above is used"
+    name = library.name.partition(".")[0]
+    console = _probe_class("-lib", str(library.with_name(name)), must_end=False)
+    if "doctor: info" in console:
+        return f"the class answers under -lib {name}, {library}"
+    raise CheckError(
+        f"the class does not answer under -lib {name}, {library}: {_complaint(console)} "
+        f"(leave out -lib {name} to use the loader above)"
+    )
+
+
+def _probe_class(*arguments, must_end=True):
+    """Returns the console of a Pd in which a patch outside the project asks for `info`."""
     with tempfile.TemporaryDirectory(prefix="samplernn-doctor-") as folder:
         patch = Path(folder) / "probe.pd"
         patch.write_text(_PROBE_PATCH)
-        return _run_pd(
-            "-nosound",
-            "-path",
-            str(paths.patches_folder()),
-            "-path",
-            str(paths.packages_folder()),
-            str(patch),
-        )
+        patches = ("-path", str(paths.patches_folder()))
+        return _run_pd("-nosound", *arguments, *patches, str(patch), must_end=must_end)
 
 
 def _complaint(console):
     """Returns the line of Pd's console that tells most of why the loader does not start."""
     lines = [line.strip() for line in console.splitlines() if line.strip()]
+    own = [line for line in lines if line.startswith("samplernn: ")]
     telling = [line for line in lines if "Error" in line or ".so" in line]
-    return (telling or lines or ["Pd says nothing"])[0]
+    return (own or telling or lines or ["Pd says nothing"])[0]
 
 
 def loader_path():
@@ -315,6 +332,7 @@ CHECKS = (
     ("packages", check_packages, True),
     ("Pd", check_pd, True),
     ("loader", check_loader, True),
+    ("original pyext", check_original_pyext, False),
     ("compiler", check_compiler, False),
     ("engine", check_engine, False),
     ("Pd header", check_header, False),

@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-
 from class_in_pd import LOAD_LIMIT_S, ClassInPd
 from pd_host import PdHost, write_patch
 from places import GRU, PATCHES, PROJECT

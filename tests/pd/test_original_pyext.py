@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from class_in_pd import LOAD_LIMIT_S, ClassInPd
 from live_patch import LivePatch
 from patch_in_pd import PatchInPd
@@ -39,9 +38,9 @@ class Unpolled(ClassInPd):
         return time.monotonic() - start_s
 
 
-def test_the_bundled_model_sounds_from_the_argument(tmp_path, loader):
-    with LivePatch(tmp_path, "preludes 1 300", loader=loader) as pd:
-        pd.status("loaded preludes 16000 1", LOAD_LIMIT_S)
+def test_the_model_of_the_argument_sounds(tmp_path, loader):
+    with LivePatch(tmp_path, f"{GRU} 1 300", loader=loader) as pd:
+        pd.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)
         pd.start_recording()
         pd.message(1)
         pd.status("streaming [1-9].*")  # ms of sound ahead

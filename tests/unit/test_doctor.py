@@ -7,6 +7,7 @@ import stat
 import sys
 
 import pytest
+from stand_in import build_stand_in
 
 from sopilib.commands import doctor
 from sopilib.installation import paths
@@ -95,6 +96,41 @@ def test_a_loader_that_is_no_library_fails(project):
     doctor.loader_path().write_bytes(b"no library")
     with pytest.raises(doctor.CheckError, match="pyext.pd_.* does not start: .*pyext"):
         doctor.check_loader()
+
+
+@pytest.mark.parametrize(
+    "name, place", [("py", "pd-externals/py"), ("pyext", ".local/lib/pd/extra")]
+)
+def test_an_original_pyext_among_pds_externals_is_tried(tmp_path, monkeypatch, name, place):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / place
+    build_stand_in(folder, name)
+    text = doctor.check_original_pyext()
+    assert text.startswith(f"the class answers under -lib {name}, {folder}/{name}.pd_")
+
+
+def test_an_original_pyext_that_does_not_find_the_class_is_one_line(project, monkeypatch):
+    monkeypatch.setenv("HOME", str(project))
+    build_stand_in(project / "pd-externals", "py")
+    with pytest.raises(
+        doctor.CheckError, match=r"-lib py, \S+: samplernn: no package samplernn_pd near .*\)$"
+    ):
+        doctor.check_original_pyext()
+
+
+def test_an_original_pyext_that_hangs_at_the_end_of_pd_still_counts(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "pd-externals").mkdir()
+    (tmp_path / "pd-externals" / "py.pd_linux").write_text("")
+    monkeypatch.setattr(doctor, "PD_LIMIT_S", 0.5)
+    script = "#!/bin/sh\necho doctor: info model none\nexec sleep 60\n"
+    monkeypatch.setenv("PD", str(write_program(tmp_path / "pd", script)))
+    assert doctor.check_original_pyext().startswith("the class answers under -lib py")
+
+
+def test_without_an_original_pyext_ours_is_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert doctor.check_original_pyext().startswith("neither py nor pyext ")
 
 
 def test_without_a_model_that_can_be_loaded_the_models_fail(project, no_worker, capsys):
