@@ -65,22 +65,26 @@ class BuildNative(Command):
             if self.editable_mode
             else pathlib.Path(self.build_base) / "pyext"
         )
-        self._share(loader_build.build(folder))
+        loader = loader_build.build(folder)
+        self._share(loader, loader and loader_build.dotted_paths(loader)[0])
         record = (ROOT if self.editable_mode else pathlib.Path(self.build_lib)) / WORKER_RECORD
         record.parent.mkdir(parents=True, exist_ok=True)
         record.write_text(sys.executable + "\n", encoding="utf-8")
 
-    def _share(self, loader: pathlib.Path | None):
-        """Install the loader beside the patches; an editable install has both already."""
+    def _share(self, loader: pathlib.Path | None, dotted: pathlib.Path | None):
+        """Install both libraries beside the patches; an editable install has them already."""
         if self.editable_mode:
             self.distribution.data_files = []
         elif loader:
-            self.distribution.data_files.append((str(SHARED / "pd" / "pyext"), [str(loader)]))
+            self.distribution.data_files += [
+                (str(SHARED / "pd" / "pyext"), [str(loader), str(dotted)]),
+                (str(SHARED / "pd"), [str(dotted)]),
+            ]
 
     def get_source_files(self):
         return [
             str(path.relative_to(ROOT))
-            for path in sorted((ROOT / "pd" / "pyext").iterdir())
+            for path in sorted((ROOT / "pd" / "pyext").rglob("*"))
             if path.suffix in (".c", ".h", ".py")
         ]
 

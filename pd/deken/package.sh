@@ -24,6 +24,8 @@ copy() {
 lay_out() {
     loader=$(find pd/pyext -name 'pyext.pd_*')
     copy "$1" pd/*.pd pd/deken/README.txt LICENSE
+    dotted=$(find pd/pyext -name 'pyext..pd_*')
+    copy "$1" "${dotted:-pd/pyext/pyext..pd_linux}"
     copy "$1/pyext" "${loader:-pd/pyext/pyext.pd_linux}" pd/pyext/pyext-help.pd
     copy "$1/samplernn_pd" samplernn_pd/*.py
     for package in sopilib sopilib/*/; do

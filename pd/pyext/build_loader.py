@@ -18,6 +18,8 @@ import sysconfig
 
 SOURCE_FOLDER = pathlib.Path(__file__).resolve().parent
 LOADER_NAME = "pyext.pd_darwin" if sys.platform == "darwin" else "pyext.pd_linux"
+DOTTED_NAME = LOADER_NAME.replace(".", "..")  # what Pd looks for where a patch has [pyext. ...]
+DOTTED_SOURCE = SOURCE_FOLDER / "dotted" / "pyext_dot.c"
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 HEADER_FOLDERS = (
     "/usr/include/pd",
@@ -167,11 +169,30 @@ def compile_command(output, site_packages):
         "PYEXT_PROGRAM": python.program,
         "PYEXT_SITE": site_packages,
     }
-    shared = (
-        ["-bundle", "-undefined", "dynamic_lookup"]
-        if sys.platform == "darwin"
-        else ["-shared", "-lpthread", "-ldl"]
-    )
+    return [
+        *_compile_flags(),
+        *(f"-D{name}={json.dumps(text)}" for name, text in texts.items()),
+        f"-I{python.include}",
+        *map(str, sorted(SOURCE_FOLDER.glob("*.c"))),
+        "-o",
+        str(output),
+        python.library,
+        f"-Wl,-rpath,{os.path.dirname(python.library)}",
+        *_link_flags(),
+    ]
+
+
+def compile_dotted_command(output):
+    """Returns the command that compiles what has Pd load the loader for `[pyext. ...]`.
+
+    Raises:
+        MissingPart: see `find_compiler` and `find_header`.
+    """
+    return [*_compile_flags(), str(DOTTED_SOURCE), "-o", str(output), *_link_flags()]
+
+
+def _compile_flags():
+    """Returns the compiler and the flags that both libraries have."""
     return [
         *find_compiler(),
         "-std=c99",
@@ -181,16 +202,14 @@ def compile_command(output, site_packages):
         "-fPIC",
         "-fvisibility=hidden",
         *os.environ.get("CFLAGS", "").split(),
-        *(f"-D{name}={json.dumps(text)}" for name, text in texts.items()),
-        f"-I{python.include}",
         f"-I{find_header()}",
-        *map(str, sorted(SOURCE_FOLDER.glob("*.c"))),
-        "-o",
-        str(output),
-        python.library,
-        f"-Wl,-rpath,{os.path.dirname(python.library)}",
-        *shared,
     ]
+
+
+def _link_flags():
+    if sys.platform == "darwin":
+        return ["-bundle", "-undefined", "dynamic_lookup"]
+    return ["-shared", "-lpthread", "-ldl"]
 
 
 def is_current(output, site_packages):
@@ -210,6 +229,9 @@ def is_current(output, site_packages):
 def build(output_folder=SOURCE_FOLDER, site_packages=None):
     """Builds the loader unless it is current, and returns its path.
 
+    Beside it comes the small library for `[pyext. ...]`; in a checkout another one beside the
+    patches, as either folder may be the one on Pd's search path.
+
     Args:
         output_folder: where to put it; made if need be.
         site_packages: folder whose packages Python in Pd can import, default that of
@@ -224,17 +246,28 @@ def build(output_folder=SOURCE_FOLDER, site_packages=None):
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         if not is_current(output, site_packages):
-            _compile(output, site_packages)
+            _compile(output, lambda new: compile_command(new, site_packages))
+        for dotted in dotted_paths(output):
+            if not dotted.exists() or dotted.stat().st_mtime < DOTTED_SOURCE.stat().st_mtime:
+                _compile(dotted, compile_dotted_command)
     except MissingPart as missing:
         print(f"samplernn: the pyext loader for Pd is not built: {missing}", file=sys.stderr)
         return None
     return output
 
 
-def _compile(output, site_packages):
-    """Compiles beside the loader and then moves it there: Pd may have the old one open."""
+def dotted_paths(loader):
+    """Returns where the libraries for `[pyext. ...]` go that belong to a loader."""
+    folders = [loader.parent]
+    if loader.parent == SOURCE_FOLDER:
+        folders.append(SOURCE_FOLDER.parent)
+    return [folder / DOTTED_NAME for folder in folders]
+
+
+def _compile(output, make_command):
+    """Compiles beside the library and then moves it there: Pd may have the old one open."""
     new = output.with_name(f"{output.name}.{os.getpid()}.new")
-    command = compile_command(new, site_packages)
+    command = make_command(new)
     result = subprocess.run(command, capture_output=True, text=True)
     if result.stderr:
         print(result.stderr, file=sys.stderr)

@@ -44,6 +44,15 @@ def test_a_loader_older_than_its_sources_is_built_again(loader_build, tmp_path):
     assert loader.stat().st_mtime > 0
 
 
+def test_the_library_for_the_form_with_a_dot_lies_beside_the_loader(loader_build, tmp_path):
+    loader = loader_build.build(tmp_path, "/some/site-packages")
+    dotted = tmp_path / loader.name.replace(".", "..")
+    assert sorted(tmp_path.iterdir()) == [dotted, loader]
+    built_at = dotted.stat().st_mtime_ns
+    loader_build.build(tmp_path, "/some/site-packages")
+    assert dotted.stat().st_mtime_ns == built_at
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the ELF symbol table")
 def test_the_loader_shows_other_libraries_only_its_setup(loader_build, tmp_path):
     loader = loader_build.build(tmp_path, "/some/site-packages")

@@ -56,6 +56,13 @@ def test_its_patches_open(package, tmp_path, patch):
         assert "error" not in pd.console
 
 
+def test_both_forms_of_pyext_are_found_in_it(package, tmp_path):
+    creation = "pyext. samplernn_pd.external samplernn"
+    with PackageInPd(package, tmp_path, f"#X obj 20 20 {creation}") as pd:
+        pd.sync()
+        assert pd.console == ""
+
+
 def test_it_holds_nothing_of_the_machine_that_made_it_but_what_is_compiled(package):
     texts = [path for path in package.rglob("*") if path.suffix in (".pd", ".py", ".txt", ".md")]
     assert len(texts) > 30

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from pd_host import PdHost
+from pd_host import PdHost, write_patch
 from pyext_host import LOADER_FOLDER, object_lines, open_object, open_pyext
 
 # (methods of the class, message, the call that it leads to)
@@ -100,6 +100,55 @@ def test_creation_arguments_arrive_as_in_a_message(tmp_path):
     for form in ("dispatch_classes Arguments", "dispatch_classes.Arguments"):
         with open_object(tmp_path, f"pyext {form} 1 0.5 word @detach 0", num_outlets=0) as pd:
             pd.wait_for(re.escape("created [('int', '1'), ('float', '0.5'), ('Symbol', 'word')]"))
+
+
+@pytest.fixture
+def class_in_package(tmp_path):
+    """A folder with a package `chapter` whose module `tools` has a class."""
+    (tmp_path / "chapter").mkdir()
+    (tmp_path / "chapter" / "__init__.py").write_text("")
+    (tmp_path / "chapter" / "tools.py").write_text(
+        "import pyext\nclass Tool(pyext._class):\n    _inlets = 1\n"
+        "    def __init__(self, *args): print('made', *args)\n"
+        "    def bang_1(self): print('called')\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("search_path", [LOADER_FOLDER, LOADER_FOLDER.parent])
+@pytest.mark.parametrize(
+    "creation",
+    ["pyext. chapter.tools Tool", "pyext chapter.tools Tool", "pyext. chapter.tools.Tool"],
+)
+def test_a_class_in_a_package_is_made_by_both_forms(class_in_package, search_path, creation):
+    lines = object_lines(f"{creation} 1 word @detach 1", num_outlets=0)
+    patch = write_patch(class_in_package, *lines)
+    with PdHost(patch, args=("-path", str(search_path))) as pd:
+        pd.wait_for("^made 1 word$")
+        pd.send("in")
+        pd.wait_for("^called$")
+        assert pd.console.count("\n") == 2
+        assert pd.quit() == 0
+
+
+def test_the_form_for_packages_is_there_where_pd_has_loaded_the_loader(class_in_package):
+    patch = write_patch(
+        class_in_package,
+        "#X obj 10 10 pyext chapter.tools Tool first",
+        "#X obj 10 40 pyext. chapter.tools Tool second",
+    )
+    with PdHost(patch, args=("-lib", str(LOADER_FOLDER / "pyext"))) as pd:
+        pd.wait_for("^made first$")
+        pd.wait_for("^made second$")
+
+
+def test_what_the_form_for_packages_cannot_make_is_one_clear_line(class_in_package):
+    lines = ["#X obj 10 10 pyext. chapter.tools Missing", "#X obj 10 40 pyext. chapter.no Tool"]
+    patch = write_patch(class_in_package, *lines)
+    args = ("-path", str(LOADER_FOLDER))
+    with PdHost(patch, args=args, may_fail_to_create=True) as pd:
+        pd.wait_for(r"pyext: chapter\.tools\.Missing not created: AttributeError: .*'Missing'")
+        pd.wait_for(r"pyext: chapter\.no\.Tool not created: .*No module named 'chapter\.no'")
 
 
 def test_a_symbol_is_equal_to_its_like_and_no_str(tmp_path):
