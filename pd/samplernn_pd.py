@@ -17,16 +17,16 @@ PATCHES = Path(__file__).resolve().parent
 OLDEST_PYTHON = (3, 10)
 
 
-def nearby_folders():
-    """Returns where the package lies in a checkout or under an environment, newest first."""
+def nearby_folders() -> "list[Path]":
+    """Return where the package lies in a checkout or under an environment, newest first."""
     environment = Path(*PATCHES.parts[:-3])  # of share/samplernn/pd
     installed = list(environment.glob("lib*/python*/*-packages/" + NAME))
     newest_first = sorted(installed, key=lambda path: path.stat().st_mtime, reverse=True)
     return [PATCHES.parent, *(path.parent for path in newest_first), environment]
 
 
-def find_package():
-    """Returns the folder of the package; raises ImportError if there is none."""
+def find_package() -> Path:
+    """Return the folder of the package; raise ImportError if there is none."""
     for folder in [*map(Path, sys.path), *nearby_folders()]:
         if (folder / NAME / "__init__.py").is_file():
             return folder / NAME
@@ -36,8 +36,8 @@ def find_package():
     )
 
 
-def import_package():
-    """Puts the package in the place of this module; raises ImportError if it cannot."""
+def import_package() -> None:
+    """Put the package in the place of this module; raise ImportError if it cannot."""
     if sys.version_info < OLDEST_PYTHON:
         running, needed = sys.version_info, OLDEST_PYTHON
         raise ImportError(
@@ -57,8 +57,8 @@ def import_package():
         raise
 
 
-def class_that_says(reason):
-    """Returns a class `samplernn` that answers every message with an error."""
+def class_that_says(reason: str) -> type:
+    """Return a class `samplernn` that answers every message with an error."""
     import pyext
 
     class samplernn(pyext._class):

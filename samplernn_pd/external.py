@@ -19,9 +19,11 @@ import pyext
 from samplernn_pd.arrays import PdArrays
 from samplernn_pd.instrument import Instrument
 
+Atom = int | float | str
+
 _DEFAULT_SAMPLE_RATE = 44100
 _POLLS_WITHIN_S = 1.0
-_FIRST_POLL_WITHIN_S = 2.0
+_HINT_AFTER_S = 5.0  # without polls: a large patch may begin them late, a busy Pd pause them
 _PUMP_WAIT_S = 0.02
 _PUMP_LIMIT_S = 0.05
 _NO_POLLS = (
@@ -36,19 +38,20 @@ class samplernn(pyext._class):
     _inlets = 1
     _outlets = 1
 
-    def __init__(self, *args):
+    def __init__(self, *args: object) -> None:
         self._pd_thread = threading.get_ident()
         self._made_at = time.monotonic()
         self._last_poll = -_POLLS_WITHIN_S
         self._has_asked_for_polls = False
-        self._messages = collections.deque()  # (selector, atoms) that no thread has handled yet
+        # (selector, atoms) that no thread has handled yet
+        self._messages: collections.deque[tuple[str, list[Atom]]] = collections.deque()
         self._handling = threading.RLock()  # of the thread that uses the instrument
         self._pumping = threading.Lock()
         self._instrument = Instrument(self, Path(__file__).resolve().parent.parent)
         if args:
             self.print(f"samplernn: creation arguments {args} are not used")
 
-    def _anything_1(self, selector, *atoms):
+    def _anything_1(self, selector: object, *atoms: object) -> None:
         if str(selector) == "poll":
             self._last_poll = time.monotonic()
             self._has_asked_for_polls = False
@@ -57,15 +60,15 @@ class samplernn(pyext._class):
         if not self._on_pd_thread and not self._has_polls:
             self._pump()
 
-    def _del(self):
+    def _del(self) -> None:
         self._instrument.close()
 
     @property
-    def _on_pd_thread(self):
+    def _on_pd_thread(self) -> bool:
         return threading.get_ident() == self._pd_thread
 
-    def _handle_messages(self):
-        """Has the instrument handle what waits, in order.
+    def _handle_messages(self) -> None:
+        """Handle the messages that wait, in order.
 
         Pd's thread leaves its message to the thread that uses the instrument, if there
         is one: that may itself be waiting for Pd.
@@ -77,27 +80,27 @@ class samplernn(pyext._class):
             finally:
                 self._handling.release()
 
-    def _handle(self, selector, atoms):
+    def _handle(self, selector: str, atoms: list[Atom]) -> None:
         if not self._lacks_polls:
             self._instrument.receive(selector, atoms)
             return
         self._instrument.poll()  # what has arrived so far
         self._instrument.receive(selector, atoms)
-        if self._instrument.busy and not self._has_asked_for_polls:
+        unpolled_s = time.monotonic() - max(self._made_at, self._last_poll)
+        is_hint_due = unpolled_s > _HINT_AFTER_S and not self._has_asked_for_polls
+        if is_hint_due and self._instrument.busy:
             self._instrument.error(self.missing_polls())
 
     @property
-    def _has_polls(self):
+    def _has_polls(self) -> bool:
         return time.monotonic() - self._last_poll < _POLLS_WITHIN_S
 
     @property
-    def _lacks_polls(self):
-        """True on Pd's thread where no polls come, once a metro would have begun."""
-        is_new = time.monotonic() - self._made_at < _FIRST_POLL_WITHIN_S
-        return self._on_pd_thread and not self._has_polls and not is_new
+    def _lacks_polls(self) -> bool:
+        return self._on_pd_thread and not self._has_polls
 
-    def _pump(self):
-        """Delivers until nothing is going on. One handler at a time does it for all."""
+    def _pump(self) -> None:
+        """Deliver until nothing is going on. One handler at a time does it for all."""
         if not self._pumping.acquire(blocking=False):
             return
         try:
@@ -114,31 +117,31 @@ class samplernn(pyext._class):
     arrays = PdArrays()
 
     def missing_polls(self) -> str | None:
-        """Returns what is wrong where nothing is delivered for want of polls, else None."""
+        """Return what is wrong where nothing is delivered for want of polls, else None."""
         if not self._lacks_polls:
             return None
         self._has_asked_for_polls = True
         return _NO_POLLS
 
     @property
-    def patch_folder(self):
+    def patch_folder(self) -> str:
         """The folder of the patch that holds the object."""
         return str(self._canvas_dir)
 
     @property
-    def sample_rate(self):
+    def sample_rate(self) -> int:
         """Pd's sample rate in Hz, as far as the pyext at hand can tell."""
         samplerate = getattr(pyext, "_samplerate", None)
         return int(samplerate()) if samplerate else _DEFAULT_SAMPLE_RATE
 
-    def send(self, selector, *atoms):
-        """Sends a status message; atoms are int, float or str."""
+    def send(self, selector: str, *atoms: Atom) -> None:
+        """Send a status message; atoms are int, float or str."""
         self._outlet(1, selector, list(atoms))
 
-    def print(self, text):
-        """Writes a line to Pd's console, which the original pyext takes for a printf format."""
+    def print(self, text: str) -> None:
+        """Write a line to Pd's console, which the original pyext takes for a printf format."""
         print(text.replace("%", " percent"), file=sys.stderr)
 
 
-def _plain(atom):
+def _plain(atom: object) -> Atom:
     return atom if isinstance(atom, (int, float)) else str(atom)

@@ -113,7 +113,7 @@ class Instrument:
                 self._polling = False
 
     def error(self, text: str) -> None:
-        """Sends a line as `error`, and to the console."""
+        """Send a line as `error`, and to the console."""
         with self._lock:
             self._outbox.error(text)
             self._outbox.send()

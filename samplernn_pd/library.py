@@ -15,7 +15,7 @@ OWN = Path(__file__).resolve().parent.parent / NAME
 
 
 def import_sopilib() -> None:
-    """Imports our `sopilib`, or joins it to another one that Pd's Python has imported.
+    """Import our `sopilib`, or join it to another one that Pd's Python has imported.
 
     The class then finds its own modules under that name, and so do the other classes.
     """

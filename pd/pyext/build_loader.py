@@ -182,8 +182,8 @@ def compile_command(output, site_packages):
     ]
 
 
-def compile_dotted_command(output):
-    """Returns the command that compiles what has Pd load the loader for `[pyext. ...]`.
+def compile_dotted_command(output: pathlib.Path) -> list[str]:
+    """Return the command that compiles what has Pd load the loader for `[pyext. ...]`.
 
     Raises:
         MissingPart: see `find_compiler` and `find_header`.
@@ -191,8 +191,8 @@ def compile_dotted_command(output):
     return [*_compile_flags(), str(DOTTED_SOURCE), "-o", str(output), *_link_flags()]
 
 
-def _compile_flags():
-    """Returns the compiler and the flags that both libraries have."""
+def _compile_flags() -> list[str]:
+    """Return the compiler and the flags that both libraries have."""
     return [
         *find_compiler(),
         "-std=c99",
@@ -206,7 +206,7 @@ def _compile_flags():
     ]
 
 
-def _link_flags():
+def _link_flags() -> list[str]:
     if sys.platform == "darwin":
         return ["-bundle", "-undefined", "dynamic_lookup"]
     return ["-shared", "-lpthread", "-ldl"]
@@ -256,8 +256,8 @@ def build(output_folder=SOURCE_FOLDER, site_packages=None):
     return output
 
 
-def dotted_paths(loader):
-    """Returns where the libraries for `[pyext. ...]` go that belong to a loader."""
+def dotted_paths(loader: pathlib.Path) -> list[pathlib.Path]:
+    """Return where the libraries for `[pyext. ...]` go that belong to a loader."""
     folders = [loader.parent]
     if loader.parent == SOURCE_FOLDER:
         folders.append(SOURCE_FOLDER.parent)

@@ -157,8 +157,8 @@ def check_pd():
     return f"{version.split()[0]}, {program}"
 
 
-def _run_pd(*arguments, must_end=True):
-    """Returns all that Pd writes on its console before it ends.
+def _run_pd(*arguments: str, must_end: bool = True) -> str:
+    """Return all that Pd writes on its console before it ends.
 
     Without `must_end` a Pd that hangs at its end, as the original pyext lets it, is no failure.
     """
@@ -194,8 +194,8 @@ def check_loader():
     raise CheckError(f"{loader} does not start: {_complaint(console)} ({_INSTALL})")
 
 
-def check_original_pyext():
-    """Returns whether the class answers in the user's own pyext, where there is one."""
+def check_original_pyext() -> str:
+    """Return whether the class answers in the user's own pyext, where there is one."""
     library = find_original_pyext()
     if library is None:
         return "neither py nor pyext among Pd's externals, so the loader above is used"
@@ -209,8 +209,8 @@ def check_original_pyext():
     )
 
 
-def _probe_class(*arguments, must_end=True):
-    """Returns the console of a Pd in which a patch outside the project asks for `info`."""
+def _probe_class(*arguments: str, must_end: bool = True) -> str:
+    """Return the console of a Pd in which a patch outside the project asks for `info`."""
     with tempfile.TemporaryDirectory(prefix="samplernn-doctor-") as folder:
         patch = Path(folder) / "probe.pd"
         patch.write_text(_PROBE_PATCH)
@@ -218,8 +218,8 @@ def _probe_class(*arguments, must_end=True):
         return _run_pd("-nosound", *arguments, *patches, str(patch), must_end=must_end)
 
 
-def _complaint(console):
-    """Returns the line of Pd's console that tells most of why the loader does not start."""
+def _complaint(console: str) -> str:
+    """Return the line of Pd's console that tells most of why the loader does not start."""
     lines = [line.strip() for line in console.splitlines() if line.strip()]
     own = [line for line in lines if line.startswith("samplernn: ")]
     telling = [line for line in lines if "Error" in line or ".so" in line]

@@ -65,16 +65,24 @@ def test_the_patches_find_the_class_from_their_own_folder_alone(stand_in, patch)
 
 def test_without_detach_and_polls_nothing_is_waited_for_and_one_line_says_why(tmp_path, loader):
     with Unpolled(tmp_path, loader) as pd:
-        time.sleep(2)  # a metro would have begun by now
+        time.sleep(5)  # a metro would have begun by now
         times_s = [pd.message(f"load {GRU}")]
         pd.wait_for(r"^samplernn: nothing is delivered without polls \(.*metro.*\)$")
         pd.status("error nothing is delivered without polls .*")
         times_s.append(pd.message("generate sound1"))
         pd.status("error generate: nothing is delivered without polls .*")
-        pd.message("info")
+        times_s.append(pd.message("info"))
         assert pd.console.count("status: error") == 2
         assert "no model is loaded" not in pd.console
         assert max(times_s) < LONGEST_MESSAGE_S
+
+
+def test_what_needs_a_model_that_no_poll_has_delivered_says_so(tmp_path, stand_in):
+    with Unpolled(tmp_path, stand_in) as pd:
+        for message in (f"load {GRU}", "generate sound1"):
+            pd.message(message)
+        pd.status("error generate: nothing is delivered without polls .*")
+        assert pd.console.count("status: ") == 1
 
 
 def test_without_detach_and_polls_each_message_delivers_what_has_arrived(tmp_path, loader):

@@ -17,7 +17,7 @@ BUILD = PROJECT / "pd" / "pyext" / "build_loader.py"
 
 
 def build_stand_in(folder: Path, name: str = "pyext") -> tuple[str, str]:
-    """Builds it in `folder` and returns the arguments with which Pd loads it.
+    """Build it in `folder` and return the arguments with which Pd loads it.
 
     Args:
         folder: where to build; made if need be.
