@@ -73,15 +73,15 @@ static void report_passed_over(PyObject *folder, const char *canvas_dir)
     if (!precedence_visit_surroundings(differs, (void *)canvas_dir))
         return;
     PySys_FormatStderr("pyext: %s is the package in %U, not %s/%s.py beside the patch "
-        "(rename that file and its name in the patch to use it)\n", own_package, folder,
-        canvas_dir, own_package);
+                       "(rename that file and its name in the patch to use it)\n",
+        own_package, folder, canvas_dir, own_package);
 }
 
 static int is_own_package(const char *module_name)
 {
     size_t length = sizeof(own_package) - 1;
-    return !IS_STAND_IN && !strncmp(module_name, own_package, length)
-        && (module_name[length] == '\0' || module_name[length] == '.');
+    return !IS_STAND_IN && !strncmp(module_name, own_package, length) &&
+           (module_name[length] == '\0' || module_name[length] == '.');
 }
 
 /* Takes the first `folder` out of sys.path; an error that is set stays. */
@@ -96,8 +96,8 @@ static void remove_first(PyObject *paths, PyObject *folder)
 }
 
 /* Imports a module, while `folder` (or NULL) stands first in sys.path. */
-static PyObject *import_with(PyObject *paths, PyObject *folder, const char *module_name,
-    int is_reload)
+static PyObject *import_with(
+    PyObject *paths, PyObject *folder, const char *module_name, int is_reload)
 {
     if (folder && PyList_Insert(paths, 0, folder) < 0)
         return NULL;

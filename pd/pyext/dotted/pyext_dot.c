@@ -7,8 +7,7 @@
 int sys_load_lib(t_canvas *canvas, const char *name);
 
 /* What Pd calls when it loads `pyext.`: 2e is the code of the dot. */
-__attribute__((visibility("default")))
-void setup_pyext0x2e(void)
+__attribute__((visibility("default"))) void setup_pyext0x2e(void)
 {
     sys_load_lib(canvas_getcurrent(), "pyext");
 }
