@@ -89,7 +89,8 @@ class samplernn(pyext._class):
         unpolled_s = time.monotonic() - max(self._made_at, self._last_poll)
         is_hint_due = unpolled_s > _HINT_AFTER_S and not self._has_asked_for_polls
         if is_hint_due and self._instrument.busy:
-            self._instrument.error(self.missing_polls())
+            self._has_asked_for_polls = True
+            self._instrument.error(_NO_POLLS)
 
     @property
     def _has_polls(self) -> bool:

@@ -7,6 +7,7 @@ looked for in the other.
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -35,20 +36,23 @@ def _other_folders() -> list[str]:
 
 
 def _import_own(others: list[str]) -> None:
-    module = _own_module(others)
+    module, execute = _own_module(others)
     sys.modules[NAME] = module
-    module.__spec__.loader.exec_module(module)
+    execute(module)
 
 
-def _own_module(others: list[str]) -> ModuleType:
+def _own_module(others: list[str]) -> tuple[ModuleType, Callable[[ModuleType], None]]:
+    """Return our `sopilib`, not executed yet, and what executes it."""
     spec = importlib.util.spec_from_file_location(
         NAME, OWN / "__init__.py", submodule_search_locations=[str(OWN), *others]
     )
-    return importlib.util.module_from_spec(spec)
+    assert spec is not None
+    assert spec.loader is not None
+    return importlib.util.module_from_spec(spec), spec.loader.exec_module
 
 
 def _add_missing_names(loaded: ModuleType) -> None:
-    own = _own_module([])
-    own.__spec__.loader.exec_module(own)
+    own, execute = _own_module([])
+    execute(own)
     for name, value in vars(own).items():
         vars(loaded).setdefault(name, value)
