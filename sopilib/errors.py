@@ -31,4 +31,4 @@ class RecordError(SampleRNNError):
 
 
 class ProtocolError(SampleRNNError):
-    """Bytes on the pipe between Pd and the worker do not follow PROTOCOL.md."""
+    """Bytes on the pipe between Pd and the worker do not follow docs/protocol.md."""

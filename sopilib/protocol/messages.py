@@ -1,4 +1,4 @@
-"""The messages between Pd and the worker; PROTOCOL.md is the written page.
+"""The messages between Pd and the worker; docs/protocol.md is the written page.
 
 Frozen dataclasses, and the standard library only, so that both ends share them.
 Their fields are the JSON header of a frame (`sopilib.protocol.codec`), except `payload`,

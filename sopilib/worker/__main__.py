@@ -2,7 +2,7 @@
 
 `samplernn_pd.client` starts it with two pipes. A reader thread turns standard input into
 messages and ends the process when its parent is gone; the main thread answers them one
-after the other. See PROTOCOL.md.
+after the other. See docs/protocol.md.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """A worker's session: requests in, sound and events out.
 
 It answers the requests of one `[pyext samplernn_pd samplernn]` one after the other, and
-between two chunks of a take looks for those that steer it. See PROTOCOL.md.
+between two chunks of a take looks for those that steer it. See docs/protocol.md.
 """
 
 import dataclasses
