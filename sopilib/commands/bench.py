@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from sopilib.commands.arguments import search_folders
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import checkpoint_packed
 from sopilib.engine.measure import choose_precision, measure_speed, measured_precision
@@ -30,7 +31,11 @@ _TABLE_VOICES = (1, 2, 4, 8, 16)
 def add_arguments(parser):
     """Adds the arguments of `samplernn bench` to an `argparse` parser."""
     add = parser.add_argument
-    add("--ckpt_dir", metavar="MODEL", help="a model folder; without it, random weights")
+    add(
+        "--ckpt_dir",
+        metavar="MODEL",
+        help="a model folder, or the name of a bundled model (default: random weights)",
+    )
     add("--dim", type=int, default=1024, help="width of the layers (default 1024)")
     add("--num_rnn_layers", type=int, default=4, help="(default 4)")
     add("--rnn_type", choices=("gru", "lstm"), default="gru", help="(default gru)")
@@ -126,7 +131,7 @@ def _model(args):
             num_rnn_layers=args.num_rnn_layers,
         )
         return config, None
-    files = find_model(args.ckpt_dir)
+    files = find_model(args.ckpt_dir, search=search_folders())
     return files.config, files
 
 

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,12 @@ def test_bench_of_a_trained_model_makes_as_much_as_asked(capsys, files):
     output = benched(capsys, "--ckpt_dir", str(files.folder), "--dur", "0.1")
     lines = dict(line.split(maxsplit=1) for line in output.splitlines())
     assert set(lines) >= JSON_KEYS and lines["precision"] == "float32"
+
+
+def test_bench_finds_a_bundled_model_by_its_name_from_any_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    output = benched(capsys, "--ckpt_dir", "preludes", "--dur", "0.1", "--precision", "int8")
+    assert re.search(r"^precision +int8$", output, flags=re.M)
 
 
 @pytest.mark.parametrize("dur", ["0", "-1", "nan"])
