@@ -216,7 +216,7 @@ def test_the_dice_of_the_guide_are_those_of_the_page(page):
     assert page.facts()["rng"] == "none"
     assert page.shown("rng-on")[-1] == "0"
     page.press("exercise-8")
-    assert page.shown("seed-name") == [r"label none:\ it\ begins\ by\ itself"]
+    assert page.shown("seed-name") == [r"label none:\ start\ from\ silence"]
 
 
 def test_the_page_begins_at_the_temperature_that_suits_the_bundled_model(page):
