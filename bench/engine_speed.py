@@ -1,11 +1,11 @@
-"""Prints how fast the engine plays SampleRNN models on this machine, as a Markdown table.
+"""Print how fast the engine plays SampleRNN models on this machine, as a Markdown table.
 
     python bench/engine_speed.py [--quick]
 
-Each row is measured in a process of its own with random weights, the read floor in the
-same process. Where TensorFlow is installed, so is the reference, `sopilib.model.network` behind
-`sopilib.generation.tensorflow_generator`, in the same run; PRiSM SampleRNN's generation itself, as
-measured on two cores of a server with AVX-512, is a constant below.
+Each row is measured in its own process with random weights, and the read floor in the
+same process. If TensorFlow is installed, the script also measures the reference in the same
+run: `sopilib.model.network` behind `sopilib.generation.tensorflow_generator`. The speed of PRiSM
+SampleRNN's own generation, measured on two cores of a server with AVX-512, is a constant below.
 """
 
 import argparse

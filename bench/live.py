@@ -1,11 +1,11 @@
-"""How soon a change of temperature is heard in Pd, and what the stream costs Pd.
+"""Measure how soon Pd plays a change of temperature, and what the stream costs Pd.
 
     python bench/live.py [--trials 10] [--dur 120]
 
 A real Pd without a window or sound card plays `[samplernn~ preludes]` and records it,
 with a mark in a second channel where a temperature was sent. All streams have the same
-random seed, so that the first changed sample is where the recording leaves the take that
-was made in one piece. Then one long stream tells Pd's share of a processor and the
+random seed, so that the first changed sample is where the recording leaves a take
+generated in one piece. Then one long stream shows Pd's share of a processor and the
 longest time that Pd's thread spent in one poll.
 """
 

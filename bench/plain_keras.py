@@ -1,4 +1,4 @@
-"""SampleRNN as one writes it in Keras, layer by layer: what training speed is held against.
+"""SampleRNN as one writes it in Keras, layer by layer: the reference for training speed.
 
 The layers, initial values and updates of Mehri et al. 2017 as PRiSM SampleRNN arranges
 them, mu-law or linear alike, without skip connections and dropout: embedding and

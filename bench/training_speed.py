@@ -1,13 +1,13 @@
-"""Training speed: samples a second, where the time goes, and how much is multiplied.
+"""Measure training speed: samples a second, the time of each part, and multiplications.
 
     python bench/training_speed.py --preset live-small --batch_size 16 --mixed_precision
     python bench/training_speed.py --dim 256 --num_rnn_layers 2 --batch_size 16 --plain_keras
 
-`--plain_keras` takes steps of the same network written layer by layer in Keras in turn
-with ours, see `plain_keras.py`, and prints the ratio.
+`--plain_keras` also trains the same network written layer by layer in Keras (see
+`plain_keras.py`), step by step in turn with ours, and prints the ratio.
 
-Random levels, so it needs no recordings. A part's share is the time of its own forward
-and backward pass, measured alone; the rest is what joins them.
+It trains on random levels and needs no recordings. A part's share is the time of its own
+forward and backward pass, measured alone; the rest joins the parts.
 
 Multiply-accumulates of a sample, forward, with dim D, q_levels Q, frame sizes f and b,
 L layers of G gates (3 for a GRU), S samples in a step. The backward pass takes twice that.
@@ -21,9 +21,9 @@ L layers of G gates (3 for a GRU), S samples in a step. The backward pass takes 
     RNN of the big frame tier     2 G L D D / b                    the same
     big frame tier's upsampler    D D / f                          the same
 
-What is here divided by S is done once a step: embedding and convolution and hidden1 are
-multiplied into a table of f Q rows, and hidden1 into the upsampler. A sample then only
-adds up f rows of the table. At D 256, L 2, frames 16/64 and S 16 x 1,024 these are
+Products divided by S run once a step: embedding, convolution and hidden1 become a table
+of f Q rows, and hidden1 becomes part of the upsampler. A sample then only adds up f rows
+of the table. At D 256, L 2, frames 16/64 and S 16 x 1,024 these are
 1,376,256 before and 311,296 now; at PRiSM's default, D 1024, L 4 and S 64 x 1,024,
 9,633,792 and 4,734,976.
 """

@@ -1,5 +1,6 @@
-"""`samplernn demo`: generate a take in a real Pd without a window, and draw it."""
+"""`samplernn demo`: generate a take in a real Pd without a window, and plot it."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -15,30 +16,27 @@ from sopilib.installation import paths
 _BAR = "{desc} |{bar}|{percentage:4.0f} %"
 
 
-def add_arguments(parser):
-    """Adds the arguments of `samplernn demo` to an `argparse` parser."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `samplernn demo`."""
     parser.add_argument(
         "--output_path",
         type=Path,
         default=Path("demo.wav"),
         metavar="FILE.wav",
-        help="the sound file to write (default: demo.wav); its picture goes beside it, as .png",
+        help="the sound file to write (default: demo.wav); its plot goes beside it as .png",
     )
 
 
-def run(args):
-    """Makes a take in a real Pd without a window, and its picture; returns the exit status 0.
-
-    Args:
-        args: parsed arguments, see `add_arguments`.
+def run(args: argparse.Namespace) -> int:
+    """Generate a take in a real Pd without a window and plot it; return the exit status 0.
 
     Raises:
-        pd_demo.DemoError: the take did not come about; Pd's console goes to stderr.
+        pd_demo.DemoError: Pd made no take; its console goes to stderr.
         paths.NotInstalledError: there is no Pd or no patch.
-        AudioError: Pd saved no sound file, or one that is not the take.
+        AudioError: Pd saved no sound file, or one that differs from the take.
     """
     sound_path = args.output_path.resolve()
-    picture_path = sound_path.with_suffix(".png")
+    plot_path = sound_path.with_suffix(".png")
     if not sound_path.parent.is_dir():
         raise AudioError(
             f"no folder {sound_path.parent} (make it, or choose another --output_path)"
@@ -46,12 +44,12 @@ def run(args):
     sound_path.unlink(missing_ok=True)
     take = _make_take_with_bar(sound_path)
     sound = _take_sound(take, sound_path)
-    _draw(sound, take, picture_path)
+    _draw(sound, take, plot_path)
     _report(sound, take, args.output_path, args.output_path.with_suffix(".png"))
     return 0
 
 
-def _make_take_with_bar(sound_path):
+def _make_take_with_bar(sound_path: Path) -> pd_demo.Take:
     try:
         with tqdm(total=1, desc="Pd is loading the model", bar_format=_BAR) as bar:
             return pd_demo.make_take(
@@ -62,7 +60,7 @@ def _make_take_with_bar(sound_path):
         raise
 
 
-def _show(status, bar):
+def _show(status: list[str], bar: tqdm) -> None:
     match status:
         case ["loaded", *name, _, _]:
             bar.set_description_str(f"Pd has loaded {' '.join(name)}")
@@ -76,12 +74,14 @@ def _show(status, bar):
             bar.update(1 - bar.n)
 
 
-def _take_sound(take, sound_path):
-    """Returns the samples of the saved take, (num_samples,), after a look at what was saved."""
+def _take_sound(take: pd_demo.Take, sound_path: Path) -> np.ndarray:
+    """Return the samples of the saved take, float32 (num_samples,), after checking the file."""
     try:
         sound, sample_rate = soundfile.read(sound_path, dtype="float32")
     except (OSError, soundfile.SoundFileError) as error:
-        raise AudioError(f"Pd has not saved the take: {error} (is the folder writable?)") from None
+        raise AudioError(
+            f"Pd has not saved the take: {error} (check that the folder is writable)"
+        ) from None
     if (sound.shape, sample_rate) != ((take.num_samples,), take.sample_rate):
         raise AudioError(
             f"{sound_path} holds {sound.shape} samples at {sample_rate} Hz, the take has "
@@ -90,7 +90,7 @@ def _take_sound(take, sound_path):
     return sound
 
 
-def _draw(sound, take, picture_path):
+def _draw(sound: np.ndarray, take: pd_demo.Take, plot_path: Path) -> None:
     settings = [
         f"{key} {take.settings[key]}"
         for key in ("temperature", "seed", "rng")
@@ -99,14 +99,14 @@ def _draw(sound, take, picture_path):
     title = ", ".join(
         [f"{take.model}: {len(sound) / take.sample_rate:.2f} s at {take.sample_rate} Hz", *settings]
     )
-    draw_take(sound, take.sample_rate, title, picture_path)
+    draw_take(sound, take.sample_rate, title, plot_path)
 
 
-def _report(sound, take, sound_path, picture_path):
+def _report(sound: np.ndarray, take: pd_demo.Take, sound_path: Path, plot_path: Path) -> None:
     peak_dbfs = 20 * np.log10(max(float(np.abs(sound).max()), 1e-9))
     print(
         f"{sound_path}: {len(sound) / take.sample_rate:.2f} s at {take.sample_rate} Hz, "
         f"peak {peak_dbfs:.1f} dBFS"
     )
-    print(f"{picture_path}: its waveform and spectrogram")
+    print(f"{plot_path}: its waveform and spectrogram")
     print("Next: make play (or samplernn play) opens the patch")

@@ -1,16 +1,18 @@
-"""A take from a real Pure Data without a window, followed on its console.
+"""Generate a take in a real Pure Data without a window and follow its console.
 
 Pd runs `pd/demo.pd`, which prints each status message of the class as a line
 `demo: STATUS`, writes the take to the file that the message `demo-file` names,
-prints `demo: saved FILE` and quits. What Pd says otherwise is kept, and shown when
-something goes wrong.
+prints `demo: saved FILE` and quits. The other lines of the console are kept and shown
+if something goes wrong.
 """
 
 import queue
 import re
 import subprocess
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sopilib.errors import SampleRNNError
 from sopilib.installation import paths
@@ -19,41 +21,41 @@ PD_FLAGS = ("-nogui", "-noprefs", "-nosound", "-stderr")
 SIGN_OF_LIFE_S = 180  # TensorFlow's first import from a slow disk takes a minute
 QUIT_S = 10
 TAIL_LINES = 15
-_DOCTOR = "samplernn doctor tells what is missing"
+_DOCTOR = "samplernn doctor says what is missing"
 
 
 class DemoError(SampleRNNError):
-    """The demo's take did not come about.
+    """Pd made no take.
 
     Attributes:
-        console: what Pd wrote on its console, list of lines.
+        console: the last lines of Pd's console, list of str.
     """
 
-    def __init__(self, text, console=()):
+    def __init__(self, text: str, console: Sequence[str] = ()) -> None:
         super().__init__(text)
         self.console = list(console)[-TAIL_LINES:]
 
 
 @dataclass
 class Take:
-    """What Pd has said of the take so far.
+    """What Pd has reported about the take so far.
 
     Attributes:
         model: name of the model.
         sample_rate: in Hz.
-        num_samples: length, 0 while the take is being made.
-        settings: rows of `info`, str by str.
-        saved: whether the file has been written.
+        num_samples: length, 0 while the take is running.
+        settings: rows of `info`, from key to values.
+        saved: whether Pd has written the file.
     """
 
     model: str = ""
     sample_rate: int = 0
     num_samples: int = 0
-    settings: dict = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
     saved: bool = False
 
-    def follow(self, status):
-        """Takes over what a status message says.
+    def follow(self, status: list[str]) -> None:
+        """Note what a status message reports.
 
         Args:
             status: its words, such as `["loaded", "preludes", "16000", "1"]`.
@@ -74,30 +76,36 @@ class Take:
                 raise DemoError(" ".join(text))
 
 
-def _count(atom):
-    """Returns a whole number that Pd has printed, 100000 and more perhaps as 1e+06."""
+def _count(atom: str) -> int:
+    """Return a whole number that Pd printed; Pd may print 1000000 as 1e+06."""
     return round(float(atom))
 
 
-def make_take(patch_path, sound_path, on_status, sign_of_life_s=SIGN_OF_LIFE_S):
-    """Runs the patch in a Pd without a window until it has saved its take.
+def make_take(
+    patch_path: Path,
+    sound_path: Path,
+    on_status: Callable[[list[str]], object],
+    sign_of_life_s: float = SIGN_OF_LIFE_S,
+) -> Take:
+    """Run the patch in a Pd without a window until it has saved its take.
 
     Args:
-        patch_path: the patch, which keeps to the contract at the top of this module.
-        sound_path: the sound file that Pd is to write.
+        patch_path: a patch that behaves as the docstring of this module says.
+        sound_path: the sound file that Pd writes.
         on_status: called with the words of each status message, list of str.
-        sign_of_life_s: Pd is killed when it says nothing for that many seconds, or for
+        sign_of_life_s: Pd is killed if it prints nothing for that many seconds, or for
             `QUIT_S` once the take is saved.
 
     Returns:
         The `Take`, saved.
 
     Raises:
-        DemoError: Pd reported an error, could not create an object, fell silent, or
-            ended before the file was written.
+        DemoError: Pd reported an error, could not create an object, printed nothing, or
+            ended before it wrote the file.
         paths.NotInstalledError: there is no Pd.
     """
-    console, take = [], Take()
+    console: list[str] = []
+    take = Take()
     process = _start_pd(patch_path, sound_path)
     try:
         for line in _lines(process, lambda: QUIT_S if take.saved else sign_of_life_s):
@@ -119,7 +127,7 @@ def make_take(patch_path, sound_path, on_status, sign_of_life_s=SIGN_OF_LIFE_S):
     return take
 
 
-def _start_pd(patch_path, sound_path):
+def _start_pd(patch_path: Path, sound_path: Path) -> "subprocess.Popen[str]":
     message = "demo-file symbol " + _pd_escaped(sound_path)
     command = [
         paths.pd_program(),
@@ -139,16 +147,16 @@ def _start_pd(patch_path, sound_path):
     )
 
 
-def _pd_escaped(path):
+def _pd_escaped(path: Path) -> str:
     return re.sub(r"([\\ ,;$])", r"\\\1", str(path))
 
 
-def _lines(process, limit_s):
-    """Yields the lines of Pd's console until it ends; `limit_s()` is how long each may take."""
-    lines = queue.SimpleQueue()
+def _lines(process: "subprocess.Popen[str]", limit_s: Callable[[], float]) -> Iterator[str]:
+    """Yield the lines of Pd's console until it ends; each may take `limit_s()` seconds."""
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
-    def read():
-        for line in process.stdout:
+    def read() -> None:
+        for line in process.stdout or ():
             lines.put(line.rstrip("\n"))
         lines.put(None)
 
@@ -163,7 +171,7 @@ def _lines(process, limit_s):
         yield line
 
 
-def _status(line):
-    """Returns the words of a line `demo: WORD...`, [] for any other line."""
+def _status(line: str) -> list[str]:
+    """Return the words of a line `demo: WORD...`, [] for any other line."""
     prefix, _, status = line.partition("demo: ")
     return re.sub(r"\\(.)", r"\1", status).split() if not prefix else []

@@ -1,5 +1,6 @@
 """`samplernn play`: open the patch in Pure Data."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -12,21 +13,18 @@ class DisplayError(SampleRNNError):
     """There is no display on which Pd could open a window."""
 
 
-def add_arguments(parser):
-    """Adds the arguments of `samplernn play` to an `argparse` parser."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `samplernn play`."""
     parser.add_argument(
         "pd_arguments",
         nargs="*",
         metavar="ARGUMENT",
-        help="passed on to Pd, after --: samplernn play -- -jack -audiobuf 20",
+        help="for Pd, after --: samplernn play -- -jack -audiobuf 20",
     )
 
 
-def run(args):
-    """Opens the patch in Pd and returns Pd's exit status.
-
-    Args:
-        args: parsed arguments, see `add_arguments`.
+def run(args: argparse.Namespace) -> int:
+    """Open the patch in Pd; return Pd's exit status.
 
     Raises:
         DisplayError: there is no display.
@@ -41,6 +39,6 @@ def run(args):
     return subprocess.call([program, *paths.pd_search_path(), *args.pd_arguments, str(patch)])
 
 
-def has_display():
-    """Returns whether Pd, whose windows are of X11 except on macOS, can open one here."""
+def has_display() -> bool:
+    """Return whether Pd can open a window here: X11 except on macOS."""
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY"))
