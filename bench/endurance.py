@@ -92,6 +92,13 @@ def main():
     return print_verdict(minutes)
 
 
+def levels_of(audio, config):
+    """Return the levels int32 that generated audio was made of."""
+    # linear quantization truncates, so half a step leads from a level's end into it
+    amid = audio + 1 / config.q_levels if config.q_type == "linear" else audio
+    return quantize(amid, config.q_type, config.q_levels)
+
+
 def measured_minutes(generator, num_minutes):
     """Yields each Minute of a take; a chunk belongs to the minute in which it begins."""
     config = generator.config
@@ -107,7 +114,7 @@ def measured_minutes(generator, num_minutes):
             work_s += time.perf_counter() - began
             num_made += chunk.shape[1]
             num_nan += np.isnan(chunk).sum()
-            levels = quantize(np.nan_to_num(chunk), config.q_type, config.q_levels)
+            levels = levels_of(np.nan_to_num(chunk), config)
             counts += np.bincount(levels.ravel(), minlength=config.q_levels)
             peak = max(peak, abs(chunk).max(initial=0))
             run = max(run, runs.longest(levels))

@@ -9,14 +9,23 @@ from engine_models import (
     packed_model,
     plain_logits,
 )
-from golden import NAMES, constant, golden_arrays, golden_config, golden_generator, predicted
+from golden import (
+    NAMES,
+    amid,
+    audio_of,
+    constant,
+    golden_arrays,
+    golden_config,
+    golden_generator,
+    predicted,
+)
 
 from sopilib.engine import native
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.pack import RECIPES, pack
 from sopilib.engine.random_model import random_folded
 from sopilib.errors import RequestError
-from sopilib.model.quantize import dequantize, quantize
+from sopilib.model.quantize import quantize
 
 # of frames 4 and 16: within a frame, at its end, at a big frame's end, beyond
 LENGTHS = (0, 1, 3, 4, 5, 15, 16, 17, 33, 63)
@@ -81,8 +90,7 @@ def test_one_to_four_tiers_follow_the_equations(rnn_type, skip_conn, frame_sizes
     folded = random_folded(config, rng_seed=4)
     levels = np.random.default_rng(1).integers(0, config.q_levels, (3, 60))
     generator = EngineGenerator(config, pack(config, folded, "float32"), 3, threads=2)
-    audio = dequantize(levels, config.q_type, config.q_levels)
-    found = teacher_forced(generator, audio)
+    found = teacher_forced(generator, audio_of(levels, config))
     for voice in range(3):
         expected = plain_logits(config, folded, levels[voice])
         np.testing.assert_allclose(found[voice], expected, atol=1e-5)
@@ -145,7 +153,7 @@ def test_each_voice_and_sample_has_its_own_temperature():
 @pytest.mark.parametrize("name", NAMES)
 def test_temperature_0_takes_the_most_likely_level(name):
     config = golden_config(name)
-    audio = engine_generator(name).generate(constant(0.0, 100))
+    audio = amid(engine_generator(name).generate(constant(0.0, 100)), config)
     levels = quantize(audio, config.q_type, config.q_levels)
     logits = teacher_forced(engine_generator(name), audio)
     chosen = np.take_along_axis(logits, levels[..., np.newaxis], axis=-1)[..., 0]

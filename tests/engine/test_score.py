@@ -1,18 +1,19 @@
 """Bits per sample against the golden logits' own likelihood."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
-from golden import NAMES, golden_arrays, golden_model
+from golden import CHECKPOINTS, NAMES, audio_of, golden_arrays, golden_model
 
+from sopilib.commands.main import main
 from sopilib.errors import AudioError
 from sopilib.evaluation.tensorflow_score import score_files
-from sopilib.model.quantize import dequantize
 
 
 def write(path, levels, config):
-    audio = dequantize(levels, config.q_type, config.q_levels)
-    soundfile.write(path, audio, config.sample_rate, subtype="FLOAT")
+    soundfile.write(path, audio_of(levels, config), config.sample_rate, subtype="FLOAT")
     return path
 
 
@@ -71,6 +72,27 @@ def test_a_file_longer_than_a_segment_scores_as_one_teacher_forced_pass(tmp_path
     logits, _ = model(stream[np.newaxis], model.zero_state(1))
     expected = bits_of(logits.numpy()[0], levels).mean()
     assert score.bits_per_sample == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gru_linear_skip", "lstm_linear_skip"])
+def test_four_seconds_score_as_prisms_linear_formula_and_the_networks_logits_say(
+    name, tmp_path, capsys
+):
+    model, rng = golden_model(name), np.random.default_rng(4)
+    config, times = model.config, np.arange(4 * 16000) / 16000
+    sound = 0.5 * np.sin(2 * np.pi * 220 * times) + rng.normal(0, 0.1, len(times))
+    sound = np.clip(sound, -1, 1).astype(np.float32)
+    soundfile.write(tmp_path / "x.wav", sound, 16000, subtype="FLOAT")
+    assert main(["score", "--ckpt_dir", str(CHECKPOINTS / name), "--json", str(tmp_path / "x.wav")]) == 0
+    score = json.loads(capsys.readouterr().out)
+    # add one, halve, times the levels less 1e-5, plus 5e-6, truncated; each step in float32
+    scaled = (sound + np.float32(1)) / np.float32(2) * np.float32(config.q_levels - 1e-5)
+    levels = (scaled + np.float32(5e-6)).astype(np.int32)
+    silence = np.full(config.big_frame_size, config.q_levels // 2, np.int32)
+    logits, _ = model(np.concatenate([silence, levels])[np.newaxis], model.zero_state(1))
+    expected = bits_of(logits.numpy()[0], levels).mean()
+    assert score["num_samples"] == 64000
+    assert score["bits_per_sample"] == pytest.approx(expected, abs=1e-5)
 
 
 def test_another_rate_and_more_channels_are_converted_first(tmp_path):

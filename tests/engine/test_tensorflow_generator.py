@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from golden import NAMES, constant, golden_arrays, golden_generator, golden_model, predicted
+from golden import NAMES, amid, constant, golden_arrays, golden_generator, golden_model, predicted
 
 from sopilib.errors import RequestError
 from sopilib.generation.tensorflow_generator import Generator, sample_levels
@@ -22,7 +22,7 @@ def teacher_forced_logits(name, audio):
     """Logits (N, n, q_levels) that the network gives each sample of audio (N, n)."""
     model = golden_model(name)
     config = model.config
-    levels = quantize(audio, config.q_type, config.q_levels)
+    levels = quantize(amid(audio, config), config.q_type, config.q_levels)
     silence = config.q_levels // 2
     padded = np.pad(
         levels,

@@ -82,7 +82,17 @@ def predicted(name, key="samples"):
     """The golden samples after the first big frame: levels and audio (2, T)."""
     config = golden_config(name)
     levels = golden_arrays(name)[key][:, config.big_frame_size :]
-    return levels, dequantize(levels, config.q_type, config.q_levels)
+    return levels, audio_of(levels, config)
+
+
+def audio_of(levels, config):
+    """Audio of levels that is quantized to these levels again, float32 of the same shape."""
+    return amid(dequantize(levels, config.q_type, config.q_levels), config)
+
+
+def amid(audio, config):
+    """Generated audio amid its levels: linear ones are truncated, so half a step is added."""
+    return audio + np.float32(1 / config.q_levels) if config.q_type == "linear" else audio
 
 
 def constant(temperature, num_samples, num_seqs=2):

@@ -23,7 +23,7 @@ CONFIG = ModelConfig(frame_sizes=(2, 4), dim=4, q_type="linear", seq_len=8, samp
 
 def ramp(num_samples, begin=0.0):
     """Sound whose linear level with 256 levels tells its place: 128, 129, ..., to 255."""
-    return (begin + np.arange(num_samples, dtype=np.float32) % 128) / 128
+    return (begin + np.arange(num_samples, dtype=np.float32) % 128 + 0.5) / 128
 
 
 def recordings(*lengths):
@@ -47,7 +47,7 @@ def test_a_chunk_is_heard_segment_by_segment_each_with_the_big_frame_before_it()
 
 
 def test_a_chunk_comes_up_from_silence_where_it_is_faded_in():
-    loud = np.full(16, 0.5, np.float32)  # level 192, 64 above silence
+    loud = np.full(16, 64.5 / 128, np.float32)  # level 192, 64 above silence
     corpus = Corpus([loud], CONFIG, chunk_length=16, fade_in=8)
     (first, _), (second, _) = steps(corpus.training_batches(1, rng_seed=0, epoch=0))
     np.testing.assert_array_equal(first[0, :4], 128)
@@ -123,7 +123,7 @@ def test_more_than_256_levels_are_kept_whole():
     sound = np.linspace(0, 0.9, 8, dtype=np.float32)
     ((samples, _),) = steps(Corpus([sound], config, 8).training_batches(1, 0, 0))
     assert samples[0, :4].tolist() == [512] * 4
-    assert samples[0, -1] == 512 + round(0.9 * 512)
+    assert samples[0, -1] == 512 + int(0.9 * 512)
 
 
 def test_another_corpus_has_another_checksum():
