@@ -1,7 +1,9 @@
 """`samplernn chunk`: sound files of any kind cut into equal chunks to train on.
 
-The last chunk of a file ends where the file does, so that no sound is lost, even if
-it then overlaps the one before it by more than the others do.
+With `--input`, sounds of any kind become mono at one rate and level. The last chunk of a file
+ends where the file does, so that no sound is lost, even if it then overlaps the one before it
+by more than the others do. With `--input_file`, PRiSM's flag, a file is cut as PRiSM does, see
+`sopilib.audio.prism_chunks`.
 """
 
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sopilib.audio.files import write_audio
+from sopilib.audio.prism_chunks import write_prism_chunks
 from sopilib.audio.recordings import SILENCE_DBFS, is_silent, read_recordings
 from sopilib.errors import AudioError
 from sopilib.installation.paths import make_folder
@@ -39,29 +42,45 @@ class Chunk:
 def add_arguments(parser):
     """Add the flags of `samplernn chunk`."""
     add = parser.add_argument
-    add(
+    inputs = parser.add_mutually_exclusive_group(required=True)
+    inputs.add_argument(
         "--input",
-        "--input_file",
         nargs="+",
-        required=True,
         type=Path,
         metavar="PATH",
         help="sound files, or folders that are searched for them",
+    )
+    inputs.add_argument(
+        "--input_file",
+        nargs="+",
+        type=Path,
+        metavar="FILE.wav",
+        help="sound files to cut as PRiSM does: rate, channels and level as they are, no "
+        "overlap unless --overlap says so, the last chunk dropped",
     )
     add("--output_dir", required=True, type=Path, metavar="DIR", help="made where it is missing")
     add("--chunk_length", type=int, default=8000, metavar="MS", help="milliseconds (default 8000)")
     add(
         "--overlap",
         type=int,
-        default=1000,
         metavar="MS",
-        help="milliseconds that a chunk shares with the one before (default 1000)",
+        help="milliseconds that a chunk shares with the one before (default 1000; 0 with "
+        "--input_file)",
     )
-    add("--sample_rate", type=int, default=DEFAULT_SAMPLE_RATE, metavar="HZ", help="(16000)")
+    add(
+        "--sample_rate",
+        type=int,
+        metavar="HZ",
+        help="(default 16000; with --input_file, the file's)",
+    )
 
 
 def run(args):
-    """Runs `samplernn chunk`; returns its exit status."""
+    """Run `samplernn chunk`; return its exit status."""
+    if args.input_file:
+        return _run_as_prism(args)
+    args.overlap = 1000 if args.overlap is None else args.overlap
+    args.sample_rate = DEFAULT_SAMPLE_RATE if args.sample_rate is None else args.sample_rate
     length, hop = _in_samples(args)
     _refuse_older_chunks(args.output_dir)
     recording_set = read_recordings(args.input, args.sample_rate)
@@ -81,6 +100,28 @@ def run(args):
     return 0
 
 
+def _run_as_prism(args):
+    """Cut the files of `--input_file` as PRiSM does, and say so chunk by chunk."""
+    args.overlap = args.overlap or 0
+    if args.sample_rate is not None:
+        _check_rate(args.sample_rate)
+    _check_lengths(args)
+    make_folder(args.output_dir, "--output_dir")
+    chunks = []
+    for path in args.input_file:
+        for chunk in write_prism_chunks(
+            path, args.chunk_length, args.overlap, args.output_dir, args.sample_rate
+        ):
+            chunks.append(chunk)
+            place = f"{chunk.start_ms} to {chunk.start_ms + args.chunk_length} ms"
+            print(f"{chunk.written or 'silent, left out'}: {path}, {place}")
+    num_kept = sum(chunk.written is not None for chunk in chunks)
+    print(f"{num_kept} chunks kept, {len(chunks) - num_kept} silent ones left out")
+    if not num_kept:
+        raise AudioError("no chunk was written (see above; a shorter --chunk_length may help)")
+    return 0
+
+
 def _refuse_older_chunks(folder):
     """Chunks of another time would be trained on, and may be chunked again themselves."""
     if (folder / REPORT_NAME).exists():
@@ -89,18 +130,26 @@ def _refuse_older_chunks(folder):
 
 def _in_samples(args):
     """Length of a chunk and distance between two, in samples."""
-    if not 1000 <= args.sample_rate <= 384_000:
-        raise AudioError(f"--sample_rate {args.sample_rate} (give 1000 to 384000)")
-    if not 0 <= args.overlap < args.chunk_length:
-        raise AudioError(
-            f"--overlap {args.overlap} and --chunk_length {args.chunk_length} (give a length "
-            "above 0 and an overlap from 0 to below it, both in milliseconds)"
-        )
+    _check_rate(args.sample_rate)
+    _check_lengths(args)
     length = args.chunk_length * args.sample_rate // 1000
     hop = (args.chunk_length - args.overlap) * args.sample_rate // 1000
     if not hop:
         raise AudioError("a chunk without its overlap is less than a sample (make it longer)")
     return length, hop
+
+
+def _check_rate(sample_rate):
+    if not 1000 <= sample_rate <= 384_000:
+        raise AudioError(f"--sample_rate {sample_rate} (give 1000 to 384000)")
+
+
+def _check_lengths(args):
+    if not 0 <= args.overlap < args.chunk_length:
+        raise AudioError(
+            f"--overlap {args.overlap} and --chunk_length {args.chunk_length} (give a length "
+            "above 0 and an overlap from 0 to below it, both in milliseconds)"
+        )
 
 
 def chunk_starts(num_samples, length, hop):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from sopilib.audio.prism_chunks import is_half_silent, prism_starts
 from sopilib.commands.chunk import chunk_starts
 from sopilib.commands.main import main
 
@@ -86,7 +87,60 @@ def test_the_old_form_with_one_input_file_works(tmp_path):
     out = tmp_path / "chunks"
     flags = ["--input_file", tmp_path / "in.wav", "--chunk_length", 8000, "--overlap", 1000]
     assert run(out, *flags) == 0
-    assert [len(audio) for audio, _ in chunks_in(out)] == [128000, 128000]
+    # the second chunk would reach beyond the end, 9 s: PRiSM drops it
+    assert [(path.name, soundfile.info(path).frames) for path in out.iterdir()] == [
+        ("in_chunk_1.wav", 128000)
+    ]
+
+
+def names_and_frames(folder):
+    return {path.name: soundfile.info(path).frames for path in folder.iterdir()}
+
+
+def test_prisms_flags_cut_as_prism_does(tmp_path, capsys):
+    left, right = sine(44100 * 4, 44100, 0.1), sine(44100 * 4, 44100, 0.2, 300.0)
+    sound = np.stack([left, right], axis=1)
+    sound[44100 : 44100 + 30000] = 0  # more than half of the second chunk without a break
+    soundfile.write(tmp_path / "in.wav", sound, 44100, subtype="PCM_16")
+    out = tmp_path / "chunks"
+    assert run(out, "--input_file", tmp_path / "in.wav", "--chunk_length", 1000) == 0
+    # no overlap; the fourth ends with the file, so it is dropped; numbers count the silent one
+    assert names_and_frames(out) == {"in_chunk_1.wav": 44100, "in_chunk_3.wav": 44100}
+    chunk, rate = soundfile.read(out / "in_chunk_3.wav")
+    assert (rate, chunk.shape) == (44100, (44100, 2))
+    np.testing.assert_allclose(chunk, sound[88200:132300], atol=1e-4)
+    assert "2 chunks kept, 1 silent ones left out" in capsys.readouterr().out
+
+
+def test_prisms_flags_overlap_and_add_to_the_chunks_of_other_files(tmp_path):
+    out = tmp_path / "chunks"
+    for name in ("a", "b"):  # as the course's script does, a call for each file
+        soundfile.write(tmp_path / f"{name}.wav", sine(32000, 16000), 16000)
+        flags = ["--input_file", tmp_path / f"{name}.wav", "--chunk_length", 1000]
+        assert run(out, *flags, "--overlap", 500) == 0
+    assert sorted(names_and_frames(out)) == [f"{n}_chunk_{k}.wav" for n in "ab" for k in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    "dur_ms, length_ms, overlap_ms, starts",
+    [
+        (7999, 8000, 0, []),
+        (8000, 8000, 0, []),
+        (8001, 8000, 0, [0]),
+        (24000, 8000, 0, [0, 8000]),
+        (24001, 8000, 0, [0, 8000, 16000]),
+        (20000, 8000, 1000, [0, 7000]),
+    ],
+)
+def test_prism_drops_the_chunk_that_reaches_the_end(dur_ms, length_ms, overlap_ms, starts):
+    assert prism_starts(dur_ms, length_ms, overlap_ms) == starts
+
+
+@pytest.mark.parametrize("silent_ms, is_left_out", [(400, False), (500, True), (900, True)])
+def test_prism_leaves_a_chunk_out_that_is_silent_for_half_of_it(silent_ms, is_left_out):
+    audio = sine(16000, 16000).astype(np.float32)[:, np.newaxis]
+    audio[160 : 160 + silent_ms * 16] = 1e-4  # -80 dBFS
+    assert is_half_silent(audio, 16000) == is_left_out
 
 
 @pytest.mark.parametrize(

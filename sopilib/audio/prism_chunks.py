@@ -1,0 +1,77 @@
+"""Chunks of one file as PRiSM's `chunk_audio.py` cuts them, for `samplernn chunk --input_file`.
+
+Rate, channels and level stay those of the file. Chunks follow one another at equal distances;
+one that would reach the end of the file is dropped, even if it ends exactly there. A chunk is
+silent, and left out, where half of it without a break is at most -64 dBFS (RMS). Chunks are
+numbered from 1, silent ones included, and named `NAME_chunk_NUMBER.wav`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sopilib.audio.files import read_audio, write_audio
+from sopilib.audio.resample import resample
+
+SILENCE_DBFS = -64.0
+
+
+@dataclass(frozen=True)
+class PrismChunk:
+    """A stretch of a file.
+
+    Attributes:
+      number: its place among the chunks of the file, from 1.
+      start_ms: where it begins in the file, in milliseconds.
+      written: Path of the chunk, or None for a silent one.
+    """
+
+    number: int
+    start_ms: int
+    written: Path | None
+
+
+def write_prism_chunks(
+    path: Path, length_ms: int, overlap_ms: int, output_dir: Path, sample_rate: int | None = None
+) -> Iterator[PrismChunk]:
+    """Write the chunks of a file that are not silent; yield each chunk, silent ones too.
+
+    Args:
+      path: of the sound file.
+      length_ms: of a chunk, above 0.
+      overlap_ms: what a chunk shares with the one before it, 0 <= overlap_ms < length_ms.
+      output_dir: exists.
+      sample_rate: in Hz to resample to, default the file's.
+
+    Raises:
+      AudioError: the file cannot be read, or a chunk cannot be written.
+    """
+    audio, rate = read_audio(path)
+    if sample_rate not in (None, rate):
+        audio = np.stack([resample(channel, rate, sample_rate) for channel in audio.T], axis=1)
+        rate = sample_rate
+    starts = prism_starts(len(audio) * 1000 // rate, length_ms, overlap_ms)
+    for number, start_ms in enumerate(starts, start=1):
+        chunk = audio[start_ms * rate // 1000 : (start_ms + length_ms) * rate // 1000]
+        written = None
+        if not is_half_silent(chunk, rate):
+            written = output_dir / f"{path.stem}_chunk_{number}.wav"
+            write_audio(written, chunk, rate)
+        yield PrismChunk(number, start_ms, written)
+
+
+def prism_starts(dur_ms: int, length_ms: int, overlap_ms: int) -> list[int]:
+    """Return where the chunks of a file begin, in milliseconds."""
+    return list(range(0, max(0, dur_ms - length_ms), length_ms - overlap_ms))
+
+
+def is_half_silent(audio: np.ndarray, sample_rate: int) -> bool:
+    """Return True where half of `audio` (num_samples, num_channels) without a break is silent."""
+    width = len(audio) // 2
+    energy = np.mean(np.square(audio, dtype=np.float64), axis=1)
+    sums = np.concatenate([[0.0], np.cumsum(energy)])
+    begins = np.arange(0, len(audio) - width + 1, max(1, sample_rate // 1000))  # each ms
+    means = (sums[begins + width] - sums[begins]) / max(1, width)
+    return bool(means.min() <= 10 ** (SILENCE_DBFS / 10))
