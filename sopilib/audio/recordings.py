@@ -1,6 +1,6 @@
 """Recordings: whatever sound files someone has, as mono at one rate and one level.
 
-Every file is mixed to mono and resampled; then one gain, the same for all, brings the
+Every file is mixed to mono, or its channels follow one another, and resampled; then one gain, the same for all, brings the
 loudest sample of the set to -1 dBFS, so that loud and soft recordings stay loud and
 soft. Files that cannot be used are left out and named with the reason.
 """
@@ -78,8 +78,13 @@ def find_sound_files(paths):
     return list(dict.fromkeys(files))
 
 
-def read_recordings(paths, sample_rate):
-    """The RecordingSet of sound files and folders.
+def read_recordings(paths, sample_rate, mono=True):
+    """Return the RecordingSet of sound files and folders.
+
+    Args:
+      paths: files and folders.
+      sample_rate: in Hz.
+      mono: mix the channels of a file; else they follow one another.
 
     Raises:
       AudioError: nothing that can be used is there; the line names a reason.
@@ -91,7 +96,9 @@ def read_recordings(paths, sample_rate):
         except AudioError as error:
             left_out.append((path, str(error)))
             continue
-        recordings.append(Recording(path, resample(mix_to_mono(audio), rate, sample_rate)))
+        channels = [mix_to_mono(audio)] if mono else audio.T
+        resampled = [resample(channel, rate, sample_rate) for channel in channels]
+        recordings.append(Recording(path, np.concatenate(resampled)))
     peak = max((float(np.abs(r.audio).max(initial=0.0)) for r in recordings), default=0.0)
     if not recordings:
         raise AudioError(left_out[0][1])

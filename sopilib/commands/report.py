@@ -23,7 +23,11 @@ from sopilib.training.history import HISTORY_NAME, find_run, read_history
 # epochs whose previews are shown: the first, the best, the last and others between
 MAX_EPOCHS = 8
 _MAX_EPOCHS_IN_PNG = 4
-_PREVIEW = re.compile(r"epoch_(\d+)_t([\d.e+-]+?)(?:_(\d+))?\.wav")
+# file names of previews: ours, and PRiSM's that --output_dir brings
+_PREVIEWS = (
+    re.compile(r"epoch_(?P<epoch>\d+)_t(?P<t>[\d.e+-]+?)(?:_(?P<number>\d+))?\.wav"),
+    re.compile(r".*_e=(?P<epoch>\d+)(?:\((?P<number>\d+)\))?_t=(?P<t>[\d.e+-]+)\.wav"),
+)
 _PNG_END = b"IEND\xaeB`\x82"
 _PICTURE_WIDTH = 770  # dots
 _COLORS = 64  # of a picture, so that a page of many is not too large
@@ -124,9 +128,9 @@ def read_run(path, previews=None):
 
 
 def _find_previews(folder):
-    matches = [(_PREVIEW.fullmatch(path.name), path) for path in folder.glob("*.wav")]
+    matches = [(form.fullmatch(p.name), p) for p in folder.glob("*.wav") for form in _PREVIEWS]
     previews = [
-        Preview(int(match[1]), float(match[2]), int(match[3] or 0), path)
+        Preview(int(match["epoch"]), float(match["t"]), int(match["number"] or 0), path)
         for match, path in matches
         if match and _is_whole_png(path.with_suffix(".png"))
     ]

@@ -38,6 +38,19 @@ def _add_data_arguments(parser):
     add = parser.add_argument
     add("--val_frac", type=float, default=0.1, help="part that is held out (default 0.1)")
     add(
+        "--num_val_batches",
+        type=int,
+        metavar="N",
+        help="batches of the held-out part to validate on, at most (default: all of it)",
+    )
+    add("--mono", dest="mono", action="store_true", default=True, help="mix channels (default)")
+    add(
+        "--no-mono",
+        dest="mono",
+        action="store_false",
+        help="train on the channels of a recording one after another instead",
+    )
+    add(
         "--cut_below",
         type=float,
         metavar="DBFS",
@@ -83,7 +96,15 @@ def _add_plan_arguments(parser):
         metavar="PART",
         help="of the sequences are heard with noise, so that takes find back from it",
     )
-    add("--mixed_precision", action="store_true", help="products in bfloat16")
+    add(
+        "--mixed_precision",
+        type=boolean,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="BOOL",
+        help="products in bfloat16",
+    )
     add("--max_steps", type=int, help="end after so many steps in all")
     add("--max_minutes", type=float, help="stop after so many minutes")
     add("--log_every", type=int, default=50, help="steps between two lines of the history (50)")
@@ -111,7 +132,11 @@ def _add_checkpoint_arguments(parser):
         help="kept at a time, or None for all (default 5)",
     )
     add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
-    add("--monitor", default="val_loss", help="val_loss or loss (default val_loss)")
+    add(
+        "--monitor",
+        default="val_loss",
+        help="val_loss, loss, val_accuracy or accuracy (default val_loss)",
+    )
     # PRiSM's switch between one line a step and one line in place; ours is a bar
     add("--verbose", type=boolean, default=True, help=argparse.SUPPRESS)
 
@@ -123,7 +148,8 @@ def _add_preview_arguments(parser):
         "--output_dir",
         type=Path,
         metavar="DIR",
-        help="where previews go, in a folder named as the --id (default: the run folder)",
+        help="where previews go, in a folder named as the --id, with PRiSM's names such as "
+        "ID_e=1_t=0.95.wav (default: the run folder)",
     )
     add("--output_file_dur", type=float, default=3.0, metavar="S", help="seconds (default 3)")
     add("--max_generate_per_epoch", type=int, default=1, help="previews a temperature (default 1)")
@@ -183,4 +209,5 @@ def _preview_request(args):
         seed_audio=seed_audio,
         seed_rate=seed_rate,
         folder=None if args.output_dir is None else args.output_dir / args.id,
+        prism_name=None if args.output_dir is None else args.id,
     )

@@ -27,6 +27,18 @@ _READ_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
 _MAX_NAMED = 3
 
 
+class CheckpointFitError(CheckpointError):
+    """A checkpoint has other variables than its config makes.
+
+    Attributes:
+      what: the message without the advice.
+    """
+
+    def __init__(self, what):
+        super().__init__(f"{what} (use the config that the model was trained with)")
+        self.what = what
+
+
 def load_model(files):
     """The SampleRNN of a model folder, with its trained weights.
 
@@ -156,9 +168,8 @@ def _check_fit(files, found, expected):
     listed = "; ".join(differences[:_MAX_NAMED])
     if len(differences) > _MAX_NAMED:
         listed += f"; and {len(differences) - _MAX_NAMED} more"
-    raise CheckpointError(
-        f"the checkpoint {files.prefix} does not fit {files.config_path}: {listed} "
-        "(use the config that the model was trained with)"
+    raise CheckpointFitError(
+        f"the checkpoint {files.prefix} does not fit {files.config_path}: {listed}"
     )
 
 

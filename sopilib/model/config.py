@@ -1,12 +1,14 @@
 """ModelConfig: the `*.config.json` of a model, validated.
 
-The file is the one that PRiSM SampleRNN's training reads and copies into its run
-folder. Defaults are PRiSM's; keys that are not ours are ignored, as users have
-extras there, but a key that is ours must have a value of its type and range.
+The file is the one that PRiSM SampleRNN's training reads, and its fork copies into its run
+folder. Defaults are PRiSM's, and `null` stands for them. Keys that are not ours are ignored,
+as users have extras there, but a key that is ours must have a value of its type and range.
+Comments from `//` to the end of the line are allowed.
 """
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from sopilib.errors import ConfigError
 DEFAULT_SAMPLE_RATE = 16000
 RNN_TYPES = ("gru", "lstm")
 Q_TYPES = ("mu-law", "linear")
+
+# a JSON string, which is kept, or a comment, which may begin anywhere outside a string
+_STRING_OR_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*')
 
 # inclusive ranges of the integer keys; the upper ends only catch nonsense
 _INTEGER_RANGES = {
@@ -95,13 +100,13 @@ class ModelConfig:
 
 
 def read_json_object(path):
-    """The JSON object in the file at `path`, as a dict.
+    """Return the JSON object in the file at `path`, a dict without the keys that are null.
 
     Raises:
       ConfigError: the file cannot be read or holds something else.
     """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = json.loads(_without_comments(Path(path).read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(
             f"cannot read the config {path}: {error.strerror} (give the path of a "
@@ -114,7 +119,12 @@ def read_json_object(path):
             f"the config {path} holds no JSON object (expected keys such as "
             '"frame_sizes" and "dim" in braces)'
         )
-    return values
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _without_comments(text):
+    """Return JSON text without its comments, its lines at their places."""
+    return _STRING_OR_COMMENT.sub(lambda match: match[1] or "", text)
 
 
 def load_config(path):

@@ -53,6 +53,22 @@ def find_model(path, config_path=None, search=()):
       ConfigError: no config, more than one, or a bad one.
     """
     search = [Path(folder) for folder in search] or [Path()]
+    folder, prefix = find_checkpoint(path, search)
+    config_path = find_config(folder, config_path, search)
+    config = _with_sample_rate(load_config(config_path), config_path)
+    return ModelFiles(folder.name, folder, prefix, config_path, config)
+
+
+def find_checkpoint(path, search=()):
+    """Return the model folder and the checkpoint's prefix, None of an exported model.
+
+    Args:
+      path, search: as of `find_model`; the folder needs no config.
+
+    Raises:
+      CheckpointError: nothing there, no checkpoint in it, or a part of it missing.
+    """
+    search = [Path(folder) for folder in search] or [Path()]
     place = _first_existing(path, search)
     if place is None:
         looked_in = ", ".join(str(folder.absolute()) for folder in search)
@@ -61,14 +77,10 @@ def find_model(path, config_path=None, search=()):
             "(give a model folder, or the path of a checkpoint without its .index)"
         )
     if _is_exported(place):
-        folder, prefix = place, None
-    else:
-        checkpoint = _newest_checkpoint(place) if place.is_dir() else _prefix_of(place)
-        _check_data(checkpoint)
-        folder, prefix = checkpoint.parent, str(checkpoint)
-    config_path = find_config(folder, config_path, search)
-    config = _with_sample_rate(load_config(config_path), config_path)
-    return ModelFiles(folder.name, folder, prefix, config_path, config)
+        return place, None
+    checkpoint = _newest_checkpoint(place) if place.is_dir() else _prefix_of(place)
+    _check_data(checkpoint)
+    return checkpoint.parent, str(checkpoint)
 
 
 def _first_existing(path, search):

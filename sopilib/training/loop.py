@@ -38,7 +38,8 @@ class Position:
       epoch: epochs finished, their validation included.
       step_in_epoch: steps taken of the one after these.
       nats, accuracy: sums of the steps' means in it.
-      best: lowest bits per sample of the monitored loss, or None.
+      best: lowest of the monitored value, see `Plan.monitored`, or None.
+      monitor: what that value is; None in states that are older than this choice.
       best_epoch: whose checkpoint that is, or None.
       num_worse: epochs since then.
     """
@@ -52,6 +53,7 @@ class Position:
     best: float = None
     best_epoch: int = None
     num_worse: int = 0
+    monitor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -338,11 +340,14 @@ class Training:
 
     def _count_epoch(self, line):
         position = self.position
-        name = "val_bits_per_sample" if self._plan.monitor == "val_loss" else "bits_per_sample"
+        value = self._plan.monitored(line)
+        if (position.monitor or "val_loss") != self._plan.monitor:
+            position.best = None  # of something else
+        position.monitor = self._plan.monitor
         position.epoch += 1
         position.step_in_epoch, position.nats, position.accuracy = 0, 0.0, 0.0
-        if position.best is None or line[name] < position.best:
-            position.best, position.best_epoch, position.num_worse = line[name], position.epoch, 0
+        if position.best is None or value < position.best:
+            position.best, position.best_epoch, position.num_worse = value, position.epoch, 0
         else:
             position.num_worse += 1
 

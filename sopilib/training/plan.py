@@ -9,7 +9,13 @@ from sopilib.errors import ConfigError, RequestError
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
 SCHEDULES = ("constant", "cosine")
 POLICIES = ("Always", "Best")
-MONITORS = ("val_loss", "loss")
+# PRiSM's names of what can be monitored: the value in an epoch's line, and whether it falls
+MONITORS = {
+    "val_loss": ("val_bits_per_sample", True),
+    "loss": ("bits_per_sample", True),
+    "val_accuracy": ("val_accuracy", False),
+    "accuracy": ("accuracy", False),
+}
 # PRiSM multiplies the learning rate by this in each epoch of its decay
 _EPOCH_DECAY = math.exp(-0.1)
 # what must be the same where a training goes on
@@ -36,12 +42,14 @@ class Plan:
       checkpoint_policy: 'Always', or 'Best' for those alone that improve on all before.
       max_checkpoints: that are kept, the best beside the newest; None for all.
       early_stopping_patience: epochs without improvement after which it ends.
-      monitor: what improves, 'val_loss' or 'loss'.
+      monitor: what improves, one of MONITORS.
       max_steps: of the whole training, or None.
       max_minutes: of this stretch of it, or None.
       rng_seed: of weights, order and dropout, int >= 0.
       input_noise: part of the sequences that are heard with noise, 0 to 1, or None.
       val_frac: part of the sound that is held out.
+      num_val_batches: batches of the held-out sound to validate on, at most; None for all.
+      mono: mix the channels of a recording; else they are trained one after another.
       chunk_dur: seconds of sound after which the RNN state is cleared, at most.
       fade_in: seconds over which sound comes up from silence there, or None.
       cut_below: level in dBFS below which sound is not trained on, < 0, or None.
@@ -72,6 +80,8 @@ class Plan:
     rng_seed: int = 0
     input_noise: float = None
     val_frac: float = 0.1
+    num_val_batches: int | None = None
+    mono: bool = True
     cut_below: float = None
     chunk_dur: float = 8.0
     fade_in: float = None
@@ -81,7 +91,8 @@ class Plan:
         counts = ("num_epochs", "batch_size", "checkpoint_every", "early_stopping_patience")
         for name in (*counts, "log_every"):
             self._check(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("max_checkpoints", "max_steps", "reduce_learning_rate_after"):
+        optional = ("max_checkpoints", "max_steps", "reduce_learning_rate_after")
+        for name in (*optional, "num_val_batches"):
             value = getattr(self, name)
             self._check(name, value is None or value >= 1, "1 or more")
         self._check("learning_rate", 0 < self.learning_rate < math.inf, "a number above 0")
@@ -114,6 +125,11 @@ class Plan:
         """The settings that a training keeps when it goes on, ready for JSON."""
         values = dataclasses.asdict(self)
         return {name: values[name] for name in _FIXED}
+
+    def monitored(self, line: dict) -> float:
+        """Return the monitored value in an epoch's `line`, signed so that less is better."""
+        name, falls = MONITORS[self.monitor]
+        return line[name] if falls else -line[name]
 
     def total_steps(self, steps_per_epoch):
         """Steps of the whole training."""

@@ -31,6 +31,7 @@ class PreviewRequest:
       seed_audio: float32 (n,) or (n, channels), a sound to go on from, or None.
       seed_rate: of it, in Hz.
       folder: Path that they are written to.
+      prism_name: id of the training, which begins PRiSM's file names; None for ours.
     """
 
     temperatures: tuple = TEMPERATURES
@@ -39,6 +40,15 @@ class PreviewRequest:
     seed_audio: np.ndarray = None
     seed_rate: int = None
     folder: Path = None
+    prism_name: str | None = None
+
+    def file_name(self, epoch: int, temperature: float, number: int) -> str:
+        """Return the name of a take of a checkpoint, its `number` among those alike."""
+        if self.prism_name is not None:
+            place = f"({number})" if self.num_takes > 1 else ""
+            return f"{self.prism_name}_e={epoch}{place}_t={float(temperature)}.wav"
+        suffix = f"_{number}" if self.num_takes > 1 else ""
+        return f"epoch_{epoch:04}_t{temperature:g}{suffix}.wav"
 
 
 def make_previews(model, epoch, request):
@@ -69,7 +79,7 @@ def make_previews(model, epoch, request):
         name = f"temperature {temperature:g}"
         number = voice % request.num_takes
         suffix = f"_{number}" if request.num_takes > 1 else ""
-        path = request.folder / f"epoch_{epoch:04}_t{temperature:g}{suffix}.wav"
+        path = request.folder / request.file_name(epoch, temperature, number)
         _write(path, sound, config.sample_rate, f"epoch {epoch}, {name}")
         previews.append((name + suffix, sound, path.with_suffix(".png")))
     return previews

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sopilib.audio.recordings import read_recordings
 from sopilib.errors import CheckpointError, RequestError
-from sopilib.model.checkpoint import load_model
-from sopilib.model.folder import find_model
+from sopilib.model.checkpoint import CheckpointFitError, load_model
+from sopilib.model.folder import ModelFiles, find_checkpoint
 from sopilib.model.network import SampleRNN, named_variables
 from sopilib.training.dataset import (
     Corpus,
@@ -101,17 +101,21 @@ def read_data(paths, config, plan, replicas=OneReplica()):
     Raises:
       AudioError: there is too little sound.
     """
-    recording_set = read_recordings(paths, config.sample_rate)
+    recording_set = read_recordings(paths, config.sample_rate, plan.mono)
     for path, reason in recording_set.left_out if replicas.is_chief else ():
         _note(f"left out: {reason}")
     batch_size = plan.batch_size * replicas.num_replicas
     split = split_recordings(recording_set, plan.val_frac, plan.cut_below)
     length = fitting_chunk_length(split.train, config, batch_size, plan.chunk_dur)
     validation_length = fitting_validation_length(split.validation, config, length, batch_size)
+    held_out = split.validation
+    if plan.num_val_batches is not None:
+        most_chunks = plan.num_val_batches * plan.batch_size
+        held_out = first_chunks(held_out, validation_length, most_chunks)
     fade_in = round((plan.fade_in or 0) * config.sample_rate)
     data = Data(
         Corpus(split.train, config, length, fade_in),
-        Corpus(split.validation, config, validation_length, fade_in),
+        Corpus(held_out, config, validation_length, fade_in),
     )
     if replicas.is_chief:
         steps = data.train.steps_per_epoch(batch_size)
@@ -124,13 +128,23 @@ def read_data(paths, config, plan, replicas=OneReplica()):
     return data
 
 
+def first_chunks(stretches, length, most_chunks):
+    """Return `stretches` as far as they hold at most so many chunks of `length` samples."""
+    kept, num_left = [], most_chunks
+    for stretch in stretches:
+        if num_left:
+            kept.append(stretch[: num_left * length])
+            num_left -= len(kept[-1]) // length
+    return kept
+
+
 def _begin_run(sources, config, model):
     """The path of the run folder, and the epochs of another run whose weights `model` has."""
     run_folder, checkpoint = _find_run(sources)
     epochs_before = 0
     if run_folder is None:
         if checkpoint is not None:
-            epochs_before = _take_weights(model, checkpoint, config)
+            epochs_before = _take_weights(model, checkpoint, config, sources.config_name)
         run_folder = RunFolder.create(
             sources.logdir, sources.config_name, config, sources.arguments
         )
@@ -153,12 +167,21 @@ def _find_run(sources):
     return None, latest.path  # of PRiSM: weights alone
 
 
-def _take_weights(model, path, config):
-    """Put a checkpoint's weights into `model`; returns the epoch in its name, else 0."""
-    files = find_model(path)
-    if files.prefix is None:
+def _take_weights(model, path, config, config_name):
+    """Put a checkpoint's weights into `model`; return the epoch in its name, else 0.
+
+    The config is that of the flags, whether the folder has one or not: PRiSM leaves none.
+    """
+    folder, prefix = find_checkpoint(path)
+    if prefix is None:
         raise CheckpointError(f"{path} has no checkpoint to train (give one of a run folder)")
-    loaded = load_model(dataclasses.replace(files, config=config))
+    files = ModelFiles(folder.name, folder, prefix, Path(config_name), config)
+    try:
+        loaded = load_model(files)
+    except CheckpointFitError as error:
+        raise CheckpointError(
+            f"{error.what} (give the config that it was trained with as --config_file)"
+        ) from error
     weights = named_variables(loaded)
     for name, variable in named_variables(model).items():
         variable.assign(weights[name])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sopilib.errors import ConfigError
-from sopilib.model.config import ModelConfig, load_config
+from sopilib.model.config import ModelConfig, load_config, read_json_object
 
 
 def write(tmp_path, values):
@@ -62,7 +62,7 @@ def test_to_dict_and_back_gives_the_same_config():
         ("q_levels", 1, "1", "2 to 65536"),
         ("skip_conn", 1, "1", "true or false"),
         ("rnn_dropout", 1.0, "1.0", "below 1"),
-        ("rnn_dropout", None, "null", "number"),
+        ("rnn_dropout", "0.1", '"0.1"', "number"),
         ("sample_rate", 0, "0", "1000 to 384000"),
     ],
 )
@@ -74,6 +74,29 @@ def test_a_bad_value_is_quoted_with_the_allowed_ones(tmp_path, key, value, quote
     assert f'"{key}" is {quoted} (' in message
     assert allowed in message
     assert str(path) in message and "\n" not in message
+
+
+def test_null_is_the_default_and_states_no_sample_rate(tmp_path):
+    path = write(tmp_path, {"dim": 8, "skip_conn": None, "rnn_dropout": None, "sample_rate": None})
+    assert load_config(path) == ModelConfig(dim=8)
+    assert read_json_object(path) == {"dim": 8}
+
+
+def test_comments_are_skipped_and_slashes_in_strings_are_not(tmp_path):
+    path = tmp_path / "x.config.json"
+    path.write_text(
+        '// of a course\n{ // here\n  "dim": 8, // not 1024\n  "from": "https://x/ // \\" //y",\n'
+        '  "q_type": "linear"//\n}\n'
+    )
+    assert load_config(path) == ModelConfig(dim=8, q_type="linear")
+    assert read_json_object(path)["from"] == 'https://x/ // " //y'
+
+
+def test_an_error_after_comments_tells_its_line(tmp_path):
+    path = tmp_path / "x.config.json"
+    path.write_text('{\n// one\n"dim": 8,\n// two\n"q_type" "linear"}')
+    with pytest.raises(ConfigError, match="line 5"):
+        load_config(path)
 
 
 @pytest.mark.parametrize("text", ["{", "", "[1, 2]", "3"])
