@@ -2,13 +2,14 @@
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 
 from sopilib.errors import ConfigError, RequestError
 from sopilib.generation.generator import ENGINES
 from sopilib.installation import paths
 from sopilib.model import folder
-from sopilib.model.config import ModelConfig, load_config
+from sopilib.model.config import PRISM_MU_LAW_LEVELS, ModelConfig, load_config
 from sopilib.training.plan import check_seq_len
 
 PRECISIONS = ("float32", "int8", "int4")
@@ -98,6 +99,12 @@ def chosen_config(args):
     if args.sample_rate is not None:
         config = dataclasses.replace(config, sample_rate=args.sample_rate)
     check_seq_len(config)
+    if config.q_type == "mu-law" and config.q_levels != PRISM_MU_LAW_LEVELS:
+        print(
+            f"mu-law with {config.q_levels} levels: PRiSM has {PRISM_MU_LAW_LEVELS} whatever its "
+            'config says, and cannot load such a model (set "q_levels" to that)',
+            file=sys.stderr,
+        )
     name = "default.config.json" if path is None else path.name
     return config, name if name.endswith(".config.json") else f"{Path(name).stem}.config.json"
 

@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from sopilib.engine.pack import config_of_packed
 from sopilib.engine.packed_file import VERSION, read_packed, write_packed
 from sopilib.errors import CheckpointError
 
@@ -39,7 +40,7 @@ def load_packed(files, precision, make):
                 log.warning("%s; it is made anew", error)
     packed = make()
     for path in places:
-        if _is_kept(path, files.config, packed):
+        if _is_kept(path, config_of_packed(files.config, packed), packed):
             break
     return packed
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from sopilib.engine.load import checkpoint_packed
+from sopilib.engine.pack import config_of_packed
 from sopilib.engine.packed_file import write_packed
 from sopilib.errors import CheckpointError
 
@@ -28,11 +29,13 @@ def export_model(files, precisions, folder):
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{files.name}.config.json"]
-        paths[0].write_text(json.dumps(files.config.to_dict(), indent=2) + "\n")
+        paths, config = [folder / f"{files.name}.config.json"], files.config
         for precision in precisions:
+            packed = checkpoint_packed(files, precision)
+            config = config_of_packed(config, packed)
             paths.append(folder / f"{files.name}.{precision}.pack")
-            write_packed(paths[-1], files.config, checkpoint_packed(files, precision))
+            write_packed(paths[-1], config, packed)
+        paths[0].write_text(json.dumps(config.to_dict(), indent=2) + "\n")
     except OSError as error:
         raise CheckpointError(
             f"cannot write {folder}: {error.strerror} (choose a folder that is writable)"

@@ -9,7 +9,7 @@ from sopilib.engine.cache import load_packed
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.fold import fold
 from sopilib.engine.measure import choose_precision
-from sopilib.engine.pack import RECIPES, pack
+from sopilib.engine.pack import RECIPES, config_of_packed, pack
 from sopilib.engine.packed_file import read_packed
 from sopilib.errors import CheckpointError, RequestError
 
@@ -42,7 +42,8 @@ def load_generator(files, num_seqs, precision="auto", threads=None, isa=""):
         packed = _exported_packed(files, precision, is_free)
     else:
         packed = checkpoint_packed(files, precision)
-    return EngineGenerator(files.config, packed, num_seqs, threads, isa)
+    config = config_of_packed(files.config, packed)
+    return EngineGenerator(config, packed, num_seqs, threads, isa)
 
 
 def checkpoint_packed(files, precision):
@@ -63,14 +64,15 @@ def _pack_checkpoint(files, precision):
     from sopilib.model.network import named_variables
 
     log.info("packing the weights of %s as %s", files.prefix, precision)
-    variables = named_variables(load_model(files))
-    folded = fold(files.config, lambda name: variables[name].numpy())
+    model = load_model(files)
+    variables = named_variables(model)
+    folded = fold(model.config, lambda name: variables[name].numpy())
     moments = None
     if precision == "int4":
         from sopilib.engine.calibrate import state_moments
 
-        moments = state_moments(files.config, folded)
-    return pack(files.config, folded, precision, moments)
+        moments = state_moments(model.config, folded)
+    return pack(model.config, folded, precision, moments)
 
 
 def _exported_packed(files, precision, is_free):

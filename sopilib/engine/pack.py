@@ -9,6 +9,7 @@ Matrices are stored in blocks of 16 rows, columns innermost, in the layouts that
 units stay 0. Padded levels have the bias -1e30, so that they are never drawn.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,14 @@ def pack(config, folded, precision, moments=None):
         packer.add_tier(f"tier{t}.", folded.tiers[t], moments and moments[t])
     packer.add_sample_mlp(folded)
     return PackedModel(_settings(config, packer), packer.arrays)
+
+
+def config_of_packed(config, packed):
+    """Return `config` with the levels of the PackedModel made from its checkpoint.
+
+    They differ where the config of a mu-law model says others than PRiSM's 256.
+    """
+    return dataclasses.replace(config, q_levels=packed.settings["q_levels"])
 
 
 def _settings(config, packer):

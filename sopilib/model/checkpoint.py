@@ -5,7 +5,9 @@ config makes of the network, so that a config that does not fit is told by names
 and shapes. Whatever else is in the file, such as an optimizer's state, is left.
 """
 
+import dataclasses
 import glob
+import logging
 import math
 import os
 import re
@@ -13,8 +15,11 @@ import re
 import numpy as np
 
 from sopilib.errors import CheckpointError
+from sopilib.model.config import PRISM_MU_LAW_LEVELS
 from sopilib.model.network import SampleRNN, named_variables, variable_shapes
 from sopilib.model.quiet_tensorflow import tf
+
+log = logging.getLogger(__name__)
 
 _KEY_END = "/.ATTRIBUTES/VARIABLE_VALUE"
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -50,6 +55,7 @@ def load_model(files):
         fit the config; the message then names variables with both shapes.
     """
     reader = _Reader(files.prefix)
+    files = _with_prisms_levels(files, reader.shapes)
     _check_fit(files, reader.shapes, variable_shapes(files.config))
     with tf.device("CPU:0"):
         model = SampleRNN(files.config)
@@ -155,6 +161,25 @@ class _Reader:
             f"the checkpoint {self._prefix} is damaged: {reason} (copy it anew from "
             "where it was trained)"
         )
+
+
+def _with_prisms_levels(files, shapes):
+    """Return `files` with 256 levels if that is what the weights of a mu-law model have.
+
+    PRiSM's mu-law always has 256 levels and ignores what the config says.
+    """
+    config = files.config
+    has_prisms = shapes.get("sample_mlp/embedding/embeddings") == (PRISM_MU_LAW_LEVELS,) * 2
+    if config.q_type != "mu-law" or config.q_levels == PRISM_MU_LAW_LEVELS or not has_prisms:
+        return files
+    log.warning(
+        '%s: "q_levels" is %d, but mu-law has %d in PRiSM and in these weights (set it to that)',
+        files.config_path,
+        config.q_levels,
+        PRISM_MU_LAW_LEVELS,
+    )
+    config = dataclasses.replace(config, q_levels=PRISM_MU_LAW_LEVELS)
+    return dataclasses.replace(files, config=config)
 
 
 def _check_fit(files, found, expected):

@@ -17,6 +17,7 @@ from sopilib.errors import ConfigError
 DEFAULT_SAMPLE_RATE = 16000
 RNN_TYPES = ("gru", "lstm")
 Q_TYPES = ("mu-law", "linear")
+PRISM_MU_LAW_LEVELS = 256
 
 # a JSON string, which is kept, or a comment, which may begin anywhere outside a string
 _STRING_OR_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*')
@@ -43,7 +44,7 @@ class ModelConfig:
       rnn_type: 'gru' or 'lstm'.
       num_rnn_layers: recurrent layers in each frame tier.
       q_type: 'mu-law' or 'linear'.
-      q_levels: quantization levels.
+      q_levels: quantization levels; PRiSM's mu-law always has 256, whatever this says.
       emb_size: kept for PRiSM; its embedding is (q_levels, q_levels) whatever this says.
       skip_conn: skip connections in the frame tiers.
       rnn_dropout: dropout between recurrent layers in training, 0 <= x < 1.

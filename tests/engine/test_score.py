@@ -10,6 +10,7 @@ from golden import CHECKPOINTS, NAMES, audio_of, golden_arrays, golden_model
 from sopilib.commands.main import main
 from sopilib.errors import AudioError
 from sopilib.evaluation.tensorflow_score import score_files
+from sopilib.model.quiet_tensorflow import tf
 
 
 def write(path, levels, config):
@@ -83,13 +84,15 @@ def test_four_seconds_score_as_prisms_linear_formula_and_the_networks_logits_say
     sound = 0.5 * np.sin(2 * np.pi * 220 * times) + rng.normal(0, 0.1, len(times))
     sound = np.clip(sound, -1, 1).astype(np.float32)
     soundfile.write(tmp_path / "x.wav", sound, 16000, subtype="FLOAT")
-    assert main(["score", "--ckpt_dir", str(CHECKPOINTS / name), "--json", str(tmp_path / "x.wav")]) == 0
+    flags = ["--ckpt_dir", str(CHECKPOINTS / name), "--json", str(tmp_path / "x.wav")]
+    assert main(["score", *flags]) == 0
     score = json.loads(capsys.readouterr().out)
     # add one, halve, times the levels less 1e-5, plus 5e-6, truncated; each step in float32
     scaled = (sound + np.float32(1)) / np.float32(2) * np.float32(config.q_levels - 1e-5)
     levels = (scaled + np.float32(5e-6)).astype(np.int32)
     silence = np.full(config.big_frame_size, config.q_levels // 2, np.int32)
-    logits, _ = model(np.concatenate([silence, levels])[np.newaxis], model.zero_state(1))
+    stream = tf.constant(np.concatenate([silence, levels])[np.newaxis])
+    logits, _ = tf.function(model.__call__)(stream, model.zero_state(1))
     expected = bits_of(logits.numpy()[0], levels).mean()
     assert score["num_samples"] == 64000
     assert score["bits_per_sample"] == pytest.approx(expected, abs=1e-5)

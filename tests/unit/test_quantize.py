@@ -20,7 +20,9 @@ def golden_cases():
 def test_levels_and_samples_at_the_edges_are_prisms(case):
     q_type, q_levels = case.rsplit("_", 1)
     with np.load(GOLDEN) as arrays:
-        samples, levels, audio = (arrays[f"{case}_{k}"] for k in ("samples", "levels", "dequantized"))
+        samples, levels, audio = (
+            arrays[f"{case}_{k}"] for k in ("samples", "levels", "dequantized")
+        )
     assert len(np.unique(levels)) >= min(int(q_levels), 200)  # so many borders are looked at
     np.testing.assert_array_equal(quantize(samples, q_type, int(q_levels)), levels)
     np.testing.assert_array_equal(dequantize(np.arange(len(audio)), q_type, int(q_levels)), audio)
