@@ -1,8 +1,8 @@
 """Recordings: whatever sound files someone has, as mono at one rate and one level.
 
-Every file is mixed to mono, or its channels follow one another, and resampled; then one gain, the same for all, brings the
-loudest sample of the set to -1 dBFS, so that loud and soft recordings stay loud and
-soft. Files that cannot be used are left out and named with the reason.
+Every file is mixed to mono, or its channels follow one another, and resampled; then one gain,
+the same for all, brings the loudest sample of the set to -1 dBFS, so that loud and soft
+recordings stay loud and soft. Files that cannot be used are left out and named with the reason.
 """
 
 from dataclasses import dataclass

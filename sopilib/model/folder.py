@@ -15,6 +15,8 @@ from pathlib import Path
 from sopilib.errors import CheckpointError, ConfigError
 from sopilib.model.config import ModelConfig, load_config, read_json_object
 
+# run folders of PRiSM; its fork leaves the config beside them
+_RUN_NAME = re.compile(r"\d\d\.\d\d\.\d{4}_\d\d\.\d\d\.\d\d")
 _CHECKPOINT_SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5})$")
 
 
@@ -165,6 +167,8 @@ def find_config(folder, config_path=None, search=()):
             )
         return found
     configs = sorted(folder.glob("*.config.json"))
+    if not configs and _RUN_NAME.fullmatch(folder.name):
+        configs = sorted(folder.parent.glob("*.config.json"))
     if not configs:
         raise ConfigError(
             f"no config in {folder}: no *.config.json file (copy there the one that the "

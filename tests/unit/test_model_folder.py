@@ -33,6 +33,14 @@ def test_without_the_checkpoint_file_the_highest_step_is_taken(folder):
     assert files.config.dim == 1024
 
 
+def test_the_config_that_the_fork_leaves_beside_its_run_folders_is_found(folder, tmp_path):
+    run = folder.rename(tmp_path / "26.07.2020_20.48.51")
+    beside = (run / "birds.config.json").rename(tmp_path / "birds.config.json")
+    assert find_model(run).config_path == beside
+    with pytest.raises(ConfigError, match="no config in"):
+        find_model(run.rename(tmp_path / "run"))
+
+
 def test_the_checkpoint_file_names_the_one_to_take(folder):
     name_newest(folder, "model.ckpt-2")
     assert find_model(folder).prefix == str(folder / "model.ckpt-2")
