@@ -236,6 +236,8 @@ def _keep_settings(request):
     settings.update(request.space.to_dict())
     if path.exists():
         before = read_json_object(path)
+        # an older search lacks what a training could not be told then
+        before["plan"] = {**dataclasses.asdict(Plan()), **before.get("plan", {})}
         other = [name for name in settings if before.get(name) != settings[name]]
         if other:
             raise RequestError(

@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from places import PROJECT
 from training_runs import CONFIG, write_sounds
 
 from sopilib.commands.main import main
-from sopilib.commands.tune import Role, read_role
+from sopilib.commands.tune import Role, _keep_settings, read_role
 from sopilib.errors import ConfigError, RequestError
 from sopilib.model.config import load_config
 from sopilib.model.folder import find_model
@@ -191,6 +192,22 @@ def test_a_search_that_is_done_is_not_run_again_but_goes_on_with_more_trials(
     after = {trial: outcome.run_folder for trial, outcome in outcomes(tmp_path).items()}
     assert len(after) == 3 and first.items() <= after.items()
     assert len({row["dim"] for row in rows(tmp_path)}) == 3
+
+
+def test_a_search_of_before_a_flag_was_there_is_the_same_search(tmp_path):
+    def request(**values):
+        space = make_space(CONFIG, Plan(**values), {"dim": [4, 8]})
+        role = SimpleNamespace(is_worker=False)
+        return SimpleNamespace(folder=tmp_path, tuner="random", data=[], space=space, role=role)
+
+    _keep_settings(request())
+    path = tmp_path / "search.json"
+    settings = json.loads(path.read_text())
+    del settings["plan"]["mono"], settings["plan"]["num_val_batches"]
+    path.write_text(json.dumps(settings))
+    _keep_settings(request())
+    with pytest.raises(RequestError, match="another plan"):
+        _keep_settings(request(mono=False))
 
 
 def test_a_search_with_other_settings_is_refused(searched, sounds, capsys):
