@@ -65,10 +65,10 @@ def test_rounding_costs_few_bits(name, precision, bits):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_random_numbers_give_the_samples_of_the_tensorflow_generator(name):
     reference = golden_generator(name, 2)
-    reference.reset(rng_seed=11)
+    reference.reset(rng_seed=12)
     temperature = np.tile(np.linspace(0.4, 1.4, 2000, dtype=np.float32), (2, 1))
     expected = reference.generate(temperature)
-    found = engine_generator(name, rng_seed=11).generate(temperature)
+    found = engine_generator(name, rng_seed=12).generate(temperature)
     np.testing.assert_array_equal(found, expected)
 
 
