@@ -1,48 +1,65 @@
 """The flag form of a message: `--name value` pairs among Pd atoms.
 
 Matches what patches for PRiSM SampleRNN's Pd front end send. A flag may stand more
-than once (`--temp 0.8 --out a --temp 1 --out b`), a bare `--` is passed over, and a
-text `Env([0.7, 1.05], [4])` may be spread over several atoms.
+than once (`--temp 0.8 --out a --temp 1 --out b`), `--name=value` is the same as
+`--name value`, a bare `--` is ignored, and a text `Env([0.7, 1.05], [4])` may be spread
+over several atoms.
 """
 
+from collections.abc import Iterable, Iterator
+
 from sopilib.errors import RequestError
+
+
+Atom = int | float | str
 
 
 class Flags:
     """The values of each flag, in the order in which they came."""
 
-    def __init__(self):
-        self._values = {}
+    def __init__(self) -> None:
+        self._values: dict[str, list[Atom]] = {}
 
-    def add(self, name, value):
+    def add(self, name: str, value: Atom) -> None:
+        """Append `value` to those of the flag `name`."""
         self._values.setdefault(name, []).append(value)
 
-    def every(self, name):
-        """Returns all values of the flag `name`, a list."""
+    def every(self, name: str) -> list[Atom]:
+        """Return all values of the flag `name`."""
         return self._values.get(name, [])
 
-    def last(self, name, default=None):
-        """Returns the last value of the flag `name`, `default` without one."""
-        return self._values.get(name, [default])[-1]
+    def last(self, name: str, default: Atom | None = None) -> Atom | None:
+        """Return the last value of the flag `name`, `default` without one."""
+        values = self.every(name)
+        return values[-1] if values else default
 
 
-def parse_flags(message, atoms, known):
-    """Returns the `Flags` in `atoms`.
+def parse_flags(
+    message: str, atoms: Iterable[Atom], known: tuple[str, ...], positional: str | None = None
+) -> Flags:
+    """Return the `Flags` in `atoms`.
 
     Args:
         message: name of the message, for the error.
-        atoms: int, float or str.
+        atoms: of the message, without its selector.
         known: names of the flags that this message has, without dashes.
+        positional: name of the flag that a value without a flag belongs to. Several such
+            atoms are one value: a path with spaces.
 
     Raises:
-        RequestError: an unknown flag, a flag without a value, a value without a flag.
+        RequestError: an unknown flag, a flag without a value, a value without a flag
+            where `positional` is None.
     """
-    flags, waiting = Flags(), None
-    for atom in _joined(atoms):
+    flags, loose = Flags(), []
+    waiting = None
+    for atom in _joined(_split(atoms)):
         if not _is_flag(atom):
-            if waiting is None:
+            if waiting is not None:
+                flags.add(waiting, atom)
+            elif positional is not None:
+                loose.append(str(atom))
+            else:
                 raise RequestError(f"{message}: {atom} belongs to no flag ({_usage(known)})")
-            flags.add(waiting, atom)
             waiting = None
         elif waiting is not None:
             raise RequestError(f"{message}: --{waiting} has no value")
@@ -50,24 +67,38 @@ def parse_flags(message, atoms, known):
             waiting = _known_name(message, atom[2:], known)
     if waiting is not None:
         raise RequestError(f"{message}: --{waiting} has no value")
+    if loose:
+        flags.add(positional, " ".join(loose))
     return flags
 
 
-def _known_name(message, name, known):
+def _split(atoms: Iterable[Atom]) -> Iterator[Atom]:
+    """Yield the atoms, each `--name=value` as two."""
+    for atom in atoms:
+        name, equals, value = str(atom).partition("=")
+        if not (_is_flag(atom) and equals):
+            yield atom
+            continue
+        yield name
+        if value:
+            yield value
+
+
+def _known_name(message: str, name: str, known: tuple[str, ...]) -> str:
     if name not in known:
         raise RequestError(f"{message}: no flag --{name} ({_usage(known)})")
     return name
 
 
-def _usage(known):
+def _usage(known: tuple[str, ...]) -> str:
     return "there are " + " ".join(f"--{name}" for name in known)
 
 
-def _joined(atoms):
-    """Yields the atoms, those from `Env(` to its closing bracket as one text."""
-    parts = []
+def _joined(atoms: Iterable[Atom]) -> Iterator[Atom]:
+    """Yield the atoms, those from `Env(` to its closing bracket as one text."""
+    parts: list[str] = []
     for atom in atoms:
-        if parts and _is_flag(atom):  # never closed: the worker, which parses it, will say so
+        if parts and _is_flag(atom):  # never closed: the worker, which parses it, reports it
             yield " ".join(parts)
             parts = []
         if not parts and not (isinstance(atom, str) and atom.startswith("Env(")):
@@ -82,5 +113,5 @@ def _joined(atoms):
         yield " ".join(parts)
 
 
-def _is_flag(atom):
+def _is_flag(atom: Atom) -> bool:
     return isinstance(atom, str) and atom.startswith("--")

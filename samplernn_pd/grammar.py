@@ -50,6 +50,7 @@ def _load_flags(atoms):
             *("python", "num_seqs", "ckpt_dir", "checkpoint_path", "config", "config_file"),
             *("engine", "precision", "threads"),
         ),
+        positional="ckpt_dir",
     )
     path = flags.last("ckpt_dir") or flags.last("checkpoint_path")
     if not path:

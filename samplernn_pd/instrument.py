@@ -78,7 +78,7 @@ class Instrument:
             protocol.Stopped: self._on_stopped,
             protocol.State: lambda event: self._outbox.say("state", event.done, event.slot),
             protocol.Saved: self._on_saved,
-            protocol.Notice: lambda event: self._outbox.error(event.text),
+            protocol.Notice: lambda event: self._outbox.notice(event.text),
             protocol.Failure: self._on_failure,
             WorkerGone: lambda event: self._lose_worker(event.reason),
         }
@@ -206,8 +206,6 @@ class Instrument:
         )
 
     def _unload(self, message):
-        if not self._client:
-            raise RequestError("unload: nothing is loaded")
         if self._take and not self._running_stream:
             self._outbox.error("unload in mid-take: what is finished stays in the array")
         self._drop_worker()
@@ -336,10 +334,12 @@ class Instrument:
             )
             return
         self._greeted = True
-        self._outbox.say("worker", "on")
 
     def _on_loaded(self, event):
         self._load_began = None
+        if self._model:
+            self._outbox.say("worker", "off")  # to a patch a second model is a second worker
+        self._outbox.say("worker", "on")
         self._model = event
         self._can_continue = False
         self._outbox.say("loaded", event.name, event.sample_rate, event.num_seqs)

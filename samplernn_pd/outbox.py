@@ -24,6 +24,11 @@ class Outbox:
         self._host.print(f"samplernn: {text}")
         self.say("error", *text.split())
 
+    def notice(self, text):
+        """Writes a line to the console and queues it as `notice`, word by word."""
+        self._host.print(f"samplernn: {text}")
+        self.say("notice", *text.split())
+
     def send(self):
         """Sends what waits now; answers to answers go with the next call."""
         if self._sending:

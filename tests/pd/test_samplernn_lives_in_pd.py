@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def test_an_array_made_too_short_in_mid_take_stops_the_take():
 
 def test_the_older_form_detached_and_without_polls_ends_with_its_generated_messages(loader):
     with ClassInPd("class-detached.pd", loader) as pd:
-        pd.message(f"load --python {sys.executable} -- --num_seqs 2 --ckpt_dir {GRU}")
+        pd.message(f"load --python {sys.executable} -- --num_seqs 2 {GRU}")
         pd.message(
             "generate --out_sr 16000 --dur 0.05 --temp 0.8 --out sound1 --temp 1 --out sound2"
         )
@@ -83,15 +84,56 @@ def test_stop_ends_a_take_within_a_fifth_of_a_second(loader):
 
 def test_messages_before_a_load_or_during_it_get_an_error():
     with ClassInPd() as pd:
-        for message in ("generate sound1", "unload", "stop", "continue sound1"):
+        for message in ("generate sound1", "stop", "continue sound1"):
             pd.message(message)
             pd.status("error .*")
-        pd.message("load ../checkpoints/gru_mulaw")  # relative to the patch
+        pd.message("load ../../checkpoints/gru_mulaw")  # relative to the patch
         pd.message(f"load {GRU}")
         pd.status("error load: a model is being loaded.*")
         pd.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)
         pd.message("continue sound1")
         pd.status("error continue: there is no take.*")
+
+
+def wait_for_worker(pd):
+    """Return the process number of the worker once Pd has started it."""
+    deadline = time.monotonic() + LOAD_LIMIT_S
+    while not (pids := pd.worker_pids()):
+        assert time.monotonic() < deadline, "Pd has started no worker"
+        time.sleep(0.01)
+    return pids[0]
+
+
+def worker_statuses(pd):
+    """Return what has been told of the worker and of models so far, a list of str."""
+    pd.sync()
+    words = ("worker", "loaded", "error")
+    lines = [line.split() for line in pd.console.splitlines() if line.startswith("status: ")]
+    return [" ".join(line[1:]) for line in lines if line[1] in words]
+
+
+def test_the_worker_is_on_while_a_model_is_ready_and_goes_off_and_on_at_a_second_load():
+    with ClassInPd() as pd:
+        pd.message("load no-such-folder")
+        pd.status("error no model 'no-such-folder'.*", LOAD_LIMIT_S)
+        assert "worker on" not in worker_statuses(pd)
+        for voices in (1, 2):
+            pd.load(voices)
+        pd.message("load no-such-folder")  # the model that was there stays
+        pd.status("error no model 'no-such-folder'.*", LOAD_LIMIT_S)
+        for _ in range(2):
+            pd.message("unload")
+            pd.status("worker off")
+        told = [line for line in worker_statuses(pd) if not line.startswith("error")]
+    assert told == [
+        "worker on",
+        "loaded gru_mulaw 16000 1",
+        "worker off",
+        "worker on",
+        "loaded gru_mulaw 16000 2",
+        "worker off",
+        "worker off",
+    ]
 
 
 def test_a_killed_worker_is_told_and_the_next_load_works(loader):
@@ -132,12 +174,11 @@ def test_a_wrong_python_is_told_and_the_next_load_works():
 def test_no_worker_outlives_pd(loader, state, end):
     with ClassInPd(loader=loader) as pd:
         pd.message(f"load {GRU}")
-        pd.status("worker on", LOAD_LIMIT_S)
         if state != "loading":
             pd.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)
         if state == "generating":
             pd.begin_long_take()
-        (worker,) = pd.worker_pids()
+        worker = wait_for_worker(pd)
         if end == "quit":
             assert pd.quit() == 0
         else:
