@@ -3,18 +3,32 @@
 Frozen dataclasses, and the standard library only, so that both ends share them.
 Their fields are the JSON header of a frame (`sopilib.protocol.codec`), except `payload`,
 which is its binary part (float32, little-endian).
+
+A message that a performer sends and that the class in Pd passes on as it is says so
+with `pd`: its Pd form, selector first. `from_atoms` reads it and `check` judges its
+values, in Pd and again in the worker. To add such a message, write its class here and
+a method of `sopilib.worker.live_stream.LiveStream` that `handles` it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sopilib.errors import RequestError
+from sopilib.protocol.atoms import Atom, not_negative, number, shown, text, whole_number, words
+from sopilib.protocol.base import MESSAGES as MESSAGES
+from sopilib.protocol.base import PD_MESSAGES as PD_MESSAGES
+from sopilib.protocol.base import Message as Message
+
 PROTOCOL_VERSION = 2
+LATENCY_MS = (40, 2000)  # shortest and longest for a performer
+FREEZE_S = (0.02, 3600.0)  # shortest and longest
 
 
 # Both ways
 
 
 @dataclass(frozen=True)
-class Hello:
+class Hello(Message, type_name="hello"):
     """The first message from either end."""
 
     protocol: int
@@ -25,20 +39,20 @@ class Hello:
 
 
 @dataclass(frozen=True)
-class Load:
+class Load(Message, type_name="load"):
     """Load the model at `path`, searched in the folders `search`, for `num_seqs` voices."""
 
     path: str
     num_seqs: int = 1
     config_path: str | None = None
-    search: tuple = ()
+    search: tuple[str, ...] = ()
     engine: str = "auto"
     precision: str = "auto"
     threads: int | None = None
 
 
 @dataclass(frozen=True)
-class Generate:
+class Generate(Message, type_name="generate"):
     """Begin take number `take`; with a latency it is a stream, which has no end and no `dur_s`.
 
     `temperature` holds one entry for all voices or one for each: a number, a text
@@ -50,8 +64,8 @@ class Generate:
     take: int
     dur_s: float | None = None
     latency_s: float | None = None
-    temperature: tuple = (1.0,)
-    ramp: tuple | None = None  # (target, seconds)
+    temperature: tuple[float | str | None, ...] = (1.0,)
+    ramp: tuple[float, float] | None = None  # target, seconds
     out_rate: int | None = None
     seed_file: str | None = None
     seed_rate: int | None = None
@@ -65,22 +79,39 @@ class Generate:
 
 
 @dataclass(frozen=True)
-class SetTemperature:
+class SetTemperature(Message, type_name="temperature", pd="temperature T ..."):
     """Change the running take's temperature: one value for all voices or one for each."""
 
-    values: tuple
+    values: tuple[float, ...]
+
+    @classmethod
+    def from_atoms(cls, atoms: Sequence[Atom]) -> "SetTemperature":
+        """Return the message with all atoms as values; RequestError without any."""
+        if not atoms:
+            raise RequestError("temperature: no value (temperature T, one or one for each voice)")
+        return cls(tuple(number("temperature", atom) for atom in atoms))
+
+    def check(self) -> None:
+        """Raise RequestError unless each value is 0 or more."""
+        for value in self.values:
+            check_temperature(value)
 
 
 @dataclass(frozen=True)
-class Ramp:
+class Ramp(Message, type_name="ramp", pd="ramp T S"):
     """Glide the running take's temperature to `target` within `seconds` of sound."""
 
     target: float
     seconds: float
 
+    def check(self) -> None:
+        """Raise RequestError unless both are 0 or more."""
+        check_temperature(self.target)
+        not_negative("ramp", self.seconds, " s")
+
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(Message, type_name="curve"):
     """Have the running take's temperature follow the values in the payload.
 
     They are spread over the take, or played round and round within `seconds` each time.
@@ -91,23 +122,40 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Played:
-    """Stream `take` is heard at sample `num_samples`, at its rate."""
+class Played(Message, type_name="played"):
+    """Pd plays stream `take` at its sample `num_samples`."""
 
     take: int
     num_samples: int
 
 
 @dataclass(frozen=True)
-class Latency:
-    """Make the running stream no further ahead than so many seconds."""
+class Latency(Message, type_name="latency", pd="latency MS"):
+    """Make the running stream no further ahead than so many seconds.
+
+    The worker's stream, which knows its rates, decides whether it can be as short.
+    """
 
     seconds: float
 
+    @classmethod
+    def from_atoms(cls, atoms: Sequence[Atom]) -> "Latency":
+        """Return the message of a latency in milliseconds.
+
+        Raises:
+            RequestError: not one number of 40 to 2000.
+        """
+        if len(atoms) != 1:
+            raise RequestError(f"latency: got {shown(atoms)} ({cls.pd_form})")
+        value, (shortest, longest) = number("latency", atoms[0]), LATENCY_MS
+        if not shortest <= value <= longest:
+            raise RequestError(f"latency: {text(value)} ms ({shortest} to {longest})")
+        return cls(value / 1e3)
+
 
 @dataclass(frozen=True)
-class Prime:
-    """Have the running stream go on from a seed: a file, or the payload at `seed_rate`."""
+class Prime(Message, type_name="prime"):
+    """Prime the running stream with a seed: a file, or the payload at `seed_rate`."""
 
     seed_file: str | None = None
     seed_rate: int | None = None
@@ -115,64 +163,94 @@ class Prime:
 
 
 @dataclass(frozen=True)
-class Reseed:
+class Reseed(Message, type_name="reseed", pd="rng [N]"):
     """Start the running stream's random numbers anew, from a fresh seed if it is null."""
 
     rng_seed: int | None = None
 
+    def check(self) -> None:
+        """Raise RequestError unless the seed is a whole number of 0 or more, or None."""
+        if self.rng_seed is not None:
+            whole_number("rng", self.rng_seed, at_least=0)
+
 
 @dataclass(frozen=True)
-class Freeze:
-    """Have the running stream start again from here every so many seconds, 0 to go on."""
+class Freeze(Message, type_name="freeze", pd="freeze S"):
+    """Have the running stream start again from here every so many seconds; 0 releases it."""
 
     seconds: float
 
+    def check(self) -> None:
+        """Raise RequestError unless the seconds are 0 or between 0.02 and 3600."""
+        seconds, (shortest, longest) = number("freeze", self.seconds), FREEZE_S
+        if seconds and not shortest <= seconds <= longest:
+            raise RequestError(
+                f"freeze: {text(seconds)} s (0 to go on, or {shortest:g} to {longest:g})"
+            )
+
 
 @dataclass(frozen=True)
-class SaveState:
+class SaveState(Message, type_name="save_state", pd="save_state N"):
     """Keep the network's present state under a number."""
 
     slot: int
 
+    def check(self) -> None:
+        """Raise RequestError unless the slot is a whole number of 0 or more."""
+        whole_number("save_state", self.slot, at_least=0)
+
 
 @dataclass(frozen=True)
-class RecallState:
-    """Go on from the state kept under a number, in the running stream or the next one."""
+class RecallState(Message, type_name="recall_state", pd="recall_state N"):
+    """Resume from the state kept under a number, in the running stream or the next one."""
 
     slot: int
 
+    def check(self) -> None:
+        """Raise RequestError unless the slot is a whole number."""
+        whole_number("recall_state", self.slot)
+
 
 @dataclass(frozen=True)
-class Stop:
+class Stop(Message, type_name="stop", pd="stop"):
     """End the running take after the chunk being made."""
 
 
 @dataclass(frozen=True)
-class Save:
+class Save(Message, type_name="save", pd="save FILE"):
     """Write the last take to the sound file `path`, absolute, and its record beside it."""
 
     path: str
+
+    @classmethod
+    def from_atoms(cls, atoms: Sequence[Atom]) -> "Save":
+        """Return the message of a file, `.wav` appended where it is missing.
+
+        Raises:
+            RequestError: no file.
+        """
+        path = words(atoms)
+        if not path:
+            raise RequestError("save: no file (save FILE)")
+        return cls(path if path.lower().endswith(".wav") else f"{path}.wav")
 
 
 # From the worker to Pd
 
 
 @dataclass(frozen=True)
-class Loaded:
+class Loaded(Message, type_name="loaded"):
     """The model is ready; `facts` are rows `[key, value, ...]` for `info`."""
 
     name: str
     sample_rate: int
     num_seqs: int
-    facts: tuple = ()
+    facts: tuple[tuple[str | float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
-class Started:
-    """The take has begun; it will have `num_samples` samples at `sample_rate` a voice.
-
-    Of a stream it is null.
-    """
+class Started(Message, type_name="started"):
+    """The take has begun; each voice will have `num_samples` samples, null for a stream."""
 
     take: int
     num_samples: int | None
@@ -181,10 +259,10 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Chunk:
+class Chunk(Message, type_name="chunk"):
     """Samples `start` ... of every voice, one voice after the other in the payload.
 
-    `speed` is seconds of sound made in a second, since the take began or, of a stream, of late.
+    `speed` is seconds of sound made in a second: since a take began, of a stream recently.
     """
 
     take: int
@@ -195,7 +273,7 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Finished:
+class Finished(Message, type_name="finished"):
     """The take is complete."""
 
     take: int
@@ -203,7 +281,7 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Stopped:
+class Stopped(Message, type_name="stopped"):
     """The take ended early, with `num_samples` samples a voice made."""
 
     take: int
@@ -211,7 +289,7 @@ class Stopped:
 
 
 @dataclass(frozen=True)
-class State:
+class State(Message, type_name="state"):
     """The state number `slot` has been `saved` or `recalled`."""
 
     slot: int
@@ -219,21 +297,21 @@ class State:
 
 
 @dataclass(frozen=True)
-class Saved:
+class Saved(Message, type_name="saved"):
     """The last take is written to the sound file `path`."""
 
     path: str
 
 
 @dataclass(frozen=True)
-class Notice:
+class Notice(Message, type_name="notice"):
     """Something the user should know that stops nothing, such as a silent seed."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Failure:
+class Failure(Message, type_name="failure"):
     """A request failed; `request` is its type, `take` its take if it had begun one."""
 
     request: str
@@ -242,41 +320,17 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class Unknown(Message):
     """A well-formed message of a type that this version does not know."""
 
     type: str
 
 
-MESSAGES = {
-    "hello": Hello,
-    "load": Load,
-    "generate": Generate,
-    "temperature": SetTemperature,
-    "ramp": Ramp,
-    "curve": Curve,
-    "played": Played,
-    "latency": Latency,
-    "prime": Prime,
-    "reseed": Reseed,
-    "freeze": Freeze,
-    "save_state": SaveState,
-    "recall_state": RecallState,
-    "stop": Stop,
-    "save": Save,
-    "loaded": Loaded,
-    "started": Started,
-    "chunk": Chunk,
-    "finished": Finished,
-    "stopped": Stopped,
-    "state": State,
-    "saved": Saved,
-    "notice": Notice,
-    "failure": Failure,
-}
-_TYPES = {message_class: type_ for type_, message_class in MESSAGES.items()}
+def check_temperature(value: object) -> float:
+    """Return a temperature as a float; RequestError unless it is 0 or more."""
+    return not_negative("temperature", value, hint="; 0 is the likeliest sample")
 
 
-def type_of(message):
-    """Returns the `type` under which `message` travels."""
-    return message.type if isinstance(message, Unknown) else _TYPES[type(message)]
+def type_of(message: Message) -> str:
+    """Return the `type` under which `message` travels."""
+    return message.type if isinstance(message, Unknown) else message.type_name

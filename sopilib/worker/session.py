@@ -1,16 +1,15 @@
 """A worker's session: requests in, sound and events out.
 
-It answers the requests of one `[pyext samplernn_pd samplernn]` one after the other, and
-between two chunks of a take looks for those that steer it. See docs/protocol.md.
+It answers the requests of one `[pyext samplernn_pd samplernn]` one after the other; a
+running take or stream applies those that steer it itself. See docs/protocol.md.
 """
 
 import dataclasses
 import logging
-import queue
 import sys
-import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,44 +17,47 @@ from sopilib import __version__
 from sopilib.audio.files import read_audio
 from sopilib.errors import ProtocolError, RequestError, SampleRNNError
 from sopilib.generation.generator import make_generator
-from sopilib.generation.record import model_record
+from sopilib.generation.record import ModelRecord, TakeRecord, model_record
 from sopilib.generation.record_file import save_take
 from sopilib.generation.stream import SEED_S
 from sopilib.generation.take import Take, TakeRequest
-from sopilib.generation.temperature import Curve, parse_temperature
+from sopilib.generation.temperature import Curve, Envelope, parse_temperature
 from sopilib.installation import paths
-from sopilib.model.folder import find_model
-from sopilib.protocol import messages as protocol
+from sopilib.model.folder import ModelFiles, find_model
+from sopilib.protocol import messages
 from sopilib.worker import live_stream
 from sopilib.worker.missing_package import missing_package_text
+from sopilib.worker.running_take import Inbox, RunningTake, Send
+from sopilib.worker.steering import Handlers, handles
 
 log = logging.getLogger("samplernn.worker")
 _SEED_END_S = 0.3
 _SOFT = 10 ** (-50 / 20)
 
 
-class Worker:
-    """Answers the requests in `inbox` (a `queue.Queue`) by calling `send(event)`."""
+class Worker(Handlers):
+    """Answers the requests in `inbox` by calling `send(event)`."""
 
-    def __init__(self, inbox, send):
+    def __init__(self, inbox: Inbox, send: Send) -> None:
         self._inbox = inbox
         self._send = send
-        self._generator = None
-        self._states = {}  # by slot, of this generator
-        self._is_recalled = False  # what comes next goes on from a recalled state
-        self._model = None  # record.ModelRecord of the generator
-        self._take = None  # Take, the last one
-        self._chunks = []  # of the last take, each float32 (num_seqs, any)
+        self._generator: Any = None
+        self._model: ModelRecord | None = None  # of the generator
+        self._states: dict[int, Any] = {}  # by slot, of this generator
+        self._is_recalled = False  # the next take or stream resumes from a recalled state
+        self._last: RunningTake | None = None
 
-    def run(self):
-        """Says hello, then answers for ever."""
-        self._send(protocol.Hello(protocol.PROTOCOL_VERSION, __version__))
+    def run(self) -> None:
+        """Say hello, then answer for ever."""
+        self._send(messages.Hello(messages.PROTOCOL_VERSION, __version__))
         while True:
             self._answer(self._inbox.get())
 
-    def _answer(self, request):
+    def _answer(self, request: messages.Message) -> None:
         try:
-            self._dispatch(request)
+            if not self.apply(request) and isinstance(request, messages.Unknown):
+                raise RequestError(f"unknown request {request.type!r}")
+            # Other requests steer a take and came after its end: nothing is left to steer.
         except SampleRNNError as error:
             self._fail(request, str(error))
         except ImportError as error:
@@ -64,129 +66,86 @@ class Worker:
             log.error("%s", traceback.format_exc())
             self._fail(request, f"{type(error).__name__} in the worker: {_first_line(error)}")
 
-    def _dispatch(self, request):
-        if isinstance(request, protocol.Hello):
-            self._check_version(request)
-        elif isinstance(request, protocol.Load):
-            self._load(request)
-        elif isinstance(request, protocol.Generate):
-            self._generate(request)
-        elif isinstance(request, (protocol.SaveState, protocol.RecallState)):
-            self._keep_or_recall(request)
-        elif isinstance(request, protocol.Save):
-            self._save(request)
-        elif isinstance(request, protocol.Unknown):
-            raise RequestError(f"unknown request {request.type!r}")
-        # What steers a take came after its end: nothing is left to steer.
-
-    def _check_version(self, hello):
-        """Hangs up on a Pd that speaks another protocol."""
-        if hello.protocol != protocol.PROTOCOL_VERSION:
+    @handles(messages.Hello)
+    def _check_version(self, hello: messages.Hello) -> None:
+        """Hang up on a Pd that speaks another protocol."""
+        if hello.protocol != messages.PROTOCOL_VERSION:
             self._fail(
                 hello,
                 f"Pd speaks protocol {hello.protocol}, this worker "
-                f"{protocol.PROTOCOL_VERSION} (install both from one version)",
+                f"{messages.PROTOCOL_VERSION} (install both from one version)",
             )
             sys.exit(1)
 
-    def _load(self, request):
+    @handles(messages.Load)
+    def _load(self, request: messages.Load) -> None:
         files = find_model(
             request.path, config_path=request.config_path, search=_search_folders(request)
         )
-        made = make_generator(  # a failure keeps the old
+        made = make_generator(  # a failure keeps the old one
             files, request.num_seqs, request.engine, request.precision, request.threads
         )
         self._model = model_record(files, made)
         self._generator, self._states, self._is_recalled = made, {}, False
-        self._forget_take()
+        self._last = None
         self._send(
-            protocol.Loaded(
+            messages.Loaded(
                 files.name, files.config.sample_rate, request.num_seqs, _facts(files, made)
             )
         )
 
-    def _generate(self, request):
+    @handles(messages.Generate)
+    def _generate(self, request: messages.Generate) -> None:
         self._require_model()
         if request.latency_s is not None:
             self._stream(request)
             return
         take = Take(self._generator, self._take_request(request))
-        self._take, self._chunks = take, []
-        self._is_recalled = False
-        self._send(
-            protocol.Started(request.take, take.num_samples, take.sample_rate, take.rng_seed)
-        )
-        self._make(request.take, take)
+        self._last, self._is_recalled = RunningTake(request.take, take), False
+        self._last.run(self._inbox, self._send, self._fail)
 
-    def _stream(self, request):
-        wish = self._take_request(request)
+    def _stream(self, request: messages.Generate) -> None:
+        take_request = self._take_request(request)
         if self._is_recalled:
-            wish = dataclasses.replace(wish, resume=True, seed_audio=None)
-        made = live_stream.LiveStream(
+            take_request = dataclasses.replace(take_request, resume=True, seed_audio=None)
+        stream = live_stream.LiveStream(
             request.take,
             self._generator,
-            wish,
+            take_request,
             request.latency_s,
             self._states,
             self._live_seed,
         )
-        self._is_recalled = False
-        self._forget_take()
-        made.run(self._inbox, self._send, self._fail)
+        self._is_recalled, self._last = False, None
+        stream.run(self._inbox, self._send, self._fail)
 
-    def _keep_or_recall(self, request):
+    @handles(messages.SaveState)
+    def _save_state(self, request: messages.SaveState) -> None:
         self._require_model()
-        if isinstance(request, protocol.SaveState):
-            self._states[request.slot] = self._generator.save_state()
-            self._send(protocol.State(request.slot, "saved"))
-            return
+        self._states[request.slot] = self._generator.save_state()
+        self._send(messages.State(request.slot, "saved"))
+
+    @handles(messages.RecallState)
+    def _recall_state(self, request: messages.RecallState) -> None:
+        self._require_model()
         self._generator.restore_state(live_stream.saved_state(self._states, request.slot))
         self._is_recalled = True
-        self._send(protocol.State(request.slot, "recalled"))
+        self._send(messages.State(request.slot, "recalled"))
 
-    def _forget_take(self):
-        self._take, self._chunks = None, []
+    @handles(messages.Save)
+    def _save(self, request: messages.Save) -> None:
+        """Write the last take, as far as it was made, and its record."""
+        if self._last is None or not self._last.chunks:
+            raise RequestError("there is no take to save (generate one first)")
+        path, audio = Path(request.path), np.concatenate(self._last.chunks, axis=1)
+        save_take([path], path.with_suffix(".json"), audio, self._model, self._last.take.record)
+        self._send(messages.Saved(request.path))
 
-    def _require_model(self):
+    def _require_model(self) -> None:
         if self._generator is None:
             raise RequestError("no model is loaded (load one first)")
 
-    def _make(self, number, take):
-        """Sends the chunks of `take`, obeying what arrives between them."""
-        position, began = 0, time.monotonic()
-        for chunk in take:
-            if chunk.shape[1]:
-                self._chunks.append(chunk)
-                self._send(_chunk_message(number, position, chunk, take.sample_rate, began))
-                position += chunk.shape[1]
-            if self._stop_requested(take):
-                self._send(protocol.Stopped(number, position))
-                return
-        self._send(protocol.Finished(number, position))
-
-    def _save(self, request):
-        """Writes the last take, as far as it was made, and its record."""
-        if not self._chunks:
-            raise RequestError("there is no take to save (generate one first)")
-        path, audio = Path(request.path), np.concatenate(self._chunks, axis=1)
-        save_take([path], path.with_suffix(".json"), audio, self._model, self._take.record)
-        self._send(protocol.Saved(request.path))
-
-    def _stop_requested(self, take):
-        """Applies all waiting requests to the running take; True if one was `stop`."""
-        while True:
-            try:
-                request = self._inbox.get_nowait()
-            except queue.Empty:
-                return False
-            if isinstance(request, protocol.Stop):
-                return True
-            try:
-                live_stream.steer(take.temperature, request)
-            except SampleRNNError as error:
-                self._fail(request, str(error))
-
-    def _take_request(self, request):
+    def _take_request(self, request: messages.Generate) -> TakeRequest:
         payload = np.frombuffer(request.payload, dtype="<f4")
         announced = request.seed_samples + request.envelope_samples
         if payload.size != announced:
@@ -209,23 +168,25 @@ class Worker:
             continues=self._continued(request),
         )
 
-    def _continued(self, request):
-        """The record of the take that a request goes on from, None if it does not or none is."""
-        goes_on = request.resume and self._take and not self._is_recalled
-        return self._take.record if goes_on else None
+    def _continued(self, request: messages.Generate) -> TakeRecord | None:
+        """Return the record of the take that `request` continues, None if there is none."""
+        continues = request.resume and self._last and not self._is_recalled
+        return self._last.take.record if continues else None
 
-    def _live_seed(self, request):
-        """Returns (audio, rate) of a `protocol.Prime`."""
+    def _live_seed(self, request: messages.Prime) -> tuple[np.ndarray, int | None]:
+        """Return (audio, rate) of a seed for the running stream."""
         samples = np.frombuffer(request.payload, dtype="<f4")
         audio, rate = self._seed(request.seed_file, request.seed_rate, samples, is_live=True)
         if audio is None:
             raise RequestError("seed: no sound (give a file, or samples)")
         return audio, rate
 
-    def _seed(self, file, rate, samples, is_live):
-        """Returns (audio, rate) of the seed, (None, None) without one; warns of silence.
+    def _seed(
+        self, file: str | None, rate: int | None, samples: np.ndarray, is_live: bool
+    ) -> tuple[np.ndarray | None, int | None]:
+        """Return (audio, rate) of the seed, (None, None) without one; send a notice of silence.
 
-        Live, only the end of a file is read: a long one would hold the stream up.
+        Of a file only the end is read for a stream: a long one would hold the stream up.
         """
         if file is not None:
             last_s = SEED_S if is_live else None
@@ -236,32 +197,34 @@ class Worker:
             return None, None
         if _ends_silent(samples, rate or self._generator.config.sample_rate):
             self._send(
-                protocol.Notice(
+                messages.Notice(
                     f"the seed {name} ends in silence: silence may follow (cut it where it sounds)"
                 )
             )
         return samples, rate
 
-    def _fail(self, request, text):
-        type_ = protocol.type_of(request)
-        self._send(protocol.Failure(type_, text, getattr(request, "take", None)))
+    def _fail(self, request: messages.Message, text: str) -> None:
+        type_ = messages.type_of(request)
+        self._send(messages.Failure(type_, text, getattr(request, "take", None)))
 
 
-def _ends_silent(samples, rate):
-    """Whether the end of a seed (n,) or (n, channels) is too soft to go on from."""
+def _ends_silent(samples: np.ndarray, rate: int) -> bool:
+    """Return whether the end of a seed (n,) or (n, channels) is too soft to prime with."""
     end = samples[-max(1, round(_SEED_END_S * rate)) :]
-    return abs(end).max() < _SOFT
+    return bool(abs(end).max() < _SOFT)
 
 
-def _track(entry, curve, curve_s):
-    """A temperature track of the request as `sopilib.generation.take` takes it."""
+def _track(
+    entry: float | str | None, curve: np.ndarray, curve_s: float | None
+) -> float | Envelope | Curve:
+    """Return a temperature of the request as `sopilib.generation.take` has it."""
     if entry is None:
         return Curve(curve, curve_s)
     return parse_temperature(entry) if isinstance(entry, str) else float(entry)
 
 
-def _search_folders(request):
-    """The folders of the request, then those of the bundled models, if there are any."""
+def _search_folders(request: messages.Load) -> tuple[str | Path, ...]:
+    """Return the folders of the request, then those of the bundled models if there are any."""
     try:
         models = paths.models_folder()
     except paths.NotInstalledError:
@@ -269,7 +232,7 @@ def _search_folders(request):
     return (*request.search, models, models.parent)
 
 
-def _facts(files, generator):
+def _facts(files: ModelFiles, generator: Any) -> tuple[tuple[str | float, ...], ...]:
     config = files.config
     return (
         ("model", files.name),
@@ -285,12 +248,5 @@ def _facts(files, generator):
     )
 
 
-def _chunk_message(number, position, chunk, sample_rate, began):
-    done_s = (position + chunk.shape[1]) / sample_rate
-    speed = done_s / max(time.monotonic() - began, 1e-6)
-    payload = chunk.astype("<f4").tobytes()  # (num_seqs, n), voice after voice
-    return protocol.Chunk(number, position, chunk.shape[0], round(speed, 3), payload)
-
-
-def _first_line(error):
+def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or ["no details"])[0]

@@ -1,0 +1,80 @@
+"""Numbers and texts out of the atoms of a Pd message, or a line that says what is wrong.
+
+The range checks of `sopilib.protocol.messages` use the same functions, so that a value
+is judged alike whether a performer typed it or the pipe brought it.
+"""
+
+import math
+from collections.abc import Sequence
+
+from sopilib.errors import RequestError
+
+Atom = int | float | str
+
+
+def number(name: str, atom: object) -> float:
+    """Return the finite number that `atom` is, or says.
+
+    Args:
+        name: of the message or flag, for the error.
+        atom: an atom, or a field of a message that came over the pipe.
+
+    Raises:
+        RequestError: it is not a number, or not a finite one.
+    """
+    try:
+        value = float(str(atom).replace("_", "no digit"))  # Python reads 1_0 as 10
+    except ValueError:
+        raise RequestError(f"{name}: {atom!r} is not a number") from None
+    if not math.isfinite(value):
+        raise RequestError(f"{name}: {text(value)} is not a finite number")
+    return value
+
+
+def whole_number(name: str, atom: object, at_least: int | None = None) -> int:
+    """Return the whole number that `atom` is, or says.
+
+    Args:
+        name, atom: as in `number`.
+        at_least: the smallest allowed, None for any.
+
+    Raises:
+        RequestError: it is not a whole number, or too small.
+    """
+    value = number(name, atom)
+    if value != int(value) or (at_least is not None and value < at_least):
+        limit = "" if at_least is None else f", {at_least} or more"
+        raise RequestError(f"{name}: {text(value)} (a whole number{limit})")
+    return int(value)
+
+
+def not_negative(name: str, atom: object, unit: str = "", hint: str = "") -> float:
+    """Return the number that `atom` is, or says, if it is at least 0.
+
+    Args:
+        name, atom: as in `number`.
+        unit: of the number, with a space before it.
+        hint: what else the error says of allowed values.
+
+    Raises:
+        RequestError: it is no finite number of 0 or more.
+    """
+    value = number(name, atom)
+    if value < 0:
+        raise RequestError(f"{name}: {text(value)}{unit} (0 or more{hint})")
+    return value
+
+
+def text(atom: object) -> str:
+    """Return an atom as Pd shows it."""
+    return f"{atom:g}" if isinstance(atom, float) else str(atom)
+
+
+def words(atoms: Sequence[Atom]) -> str:
+    """Return the atoms as Pd shows them: a path with spaces is several atoms."""
+    return " ".join(text(atom) for atom in atoms)
+
+
+def shown(atoms: Sequence[Atom]) -> str:
+    """Return the atoms for an error, `nothing` where there are none."""
+    return words(atoms) or "nothing"

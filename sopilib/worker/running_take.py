@@ -1,0 +1,87 @@
+"""A take on its way to Pd, steered by the requests that arrive between its chunks."""
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from sopilib.errors import RequestError, SampleRNNError
+from sopilib.generation.take import Take
+from sopilib.protocol import messages
+from sopilib.worker.steering import Steered, handles
+
+Inbox = queue.Queue[messages.Message]
+Send = Callable[[messages.Message], None]
+Fail = Callable[[messages.Message, str], None]
+
+
+class RunningTake(Steered):
+    """Makes one take of a worker.
+
+    Attributes:
+        take: what makes the samples.
+        chunks: what was made, each float32 (num_seqs, any).
+    """
+
+    def __init__(self, number: int, take: Take) -> None:
+        self.take = take
+        self.chunks: list[np.ndarray] = []
+        self.temperature = take.temperature
+        self._number = number
+        self._stopped = False
+
+    def run(self, inbox: Inbox, send: Send, fail: Fail) -> None:
+        """Make the take to its end, or until `stop`.
+
+        Args:
+            inbox: requests.
+            send: called with each event.
+            fail: called with a request that failed and the reason, a line.
+        """
+        take, number = self.take, self._number
+        send(messages.Started(number, take.num_samples, take.sample_rate, take.rng_seed))
+        position, began = 0, time.monotonic()
+        for chunk in take:
+            if chunk.shape[1]:
+                self.chunks.append(chunk)
+                send(_chunk_message(number, position, chunk, take.sample_rate, began))
+                position += chunk.shape[1]
+            self._apply_waiting(inbox, fail)
+            if self._stopped:
+                send(messages.Stopped(number, position))
+                return
+        send(messages.Finished(number, position))
+
+    @handles(messages.Stop)
+    def _stop(self, request: messages.Stop) -> None:
+        self._stopped = True
+
+    def _apply_waiting(self, inbox: Inbox, fail: Fail) -> None:
+        """Apply the requests that wait, those behind a `stop` excepted."""
+        for request in _waiting(inbox):
+            try:
+                if not self.apply(request):
+                    raise RequestError("a take is running (stop it first)")
+            except SampleRNNError as error:
+                fail(request, str(error))
+            if self._stopped:
+                return
+
+
+def _waiting(inbox: Inbox) -> Iterator[messages.Message]:
+    """Yield the requests in `inbox` until it is empty."""
+    while True:
+        try:
+            yield inbox.get_nowait()
+        except queue.Empty:
+            return
+
+
+def _chunk_message(
+    number: int, position: int, chunk: np.ndarray, sample_rate: int, began: float
+) -> messages.Chunk:
+    done_s = (position + chunk.shape[1]) / sample_rate
+    speed = done_s / max(time.monotonic() - began, 1e-6)
+    payload = chunk.astype("<f4").tobytes()  # (num_seqs, n), voice after voice
+    return messages.Chunk(number, position, chunk.shape[0], round(speed, 3), payload)
