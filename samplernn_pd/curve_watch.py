@@ -1,6 +1,13 @@
 """An array in which the performer draws the temperature while it is being followed."""
 
 import time
+from collections.abc import Callable
+from typing import Any
+
+from samplernn_pd import requests
+from samplernn_pd.messages import Envelope
+from samplernn_pd.settings import Settings
+from sopilib.protocol import messages
 
 _LOOK_EVERY_S = 0.1
 
@@ -14,13 +21,13 @@ class CurveWatch:
         arrays: as `samplernn_pd.arrays.PdArrays`.
     """
 
-    def __init__(self, name, curve, seconds, arrays):
+    def __init__(self, name: str, curve: bytes, seconds: float, arrays: Any) -> None:
         self.seconds = seconds
         self._name, self._curve, self._arrays = name, curve, arrays
         self._looked_at = time.monotonic()
 
-    def new_curve(self):
-        """Returns the samples as bytes if they have changed, else None."""
+    def new_curve(self) -> bytes | None:
+        """Return the samples as bytes if they have changed, else None."""
         if time.monotonic() - self._looked_at < _LOOK_EVERY_S:
             return None
         self._looked_at = time.monotonic()
@@ -31,3 +38,52 @@ class CurveWatch:
             return None
         self._curve = curve
         return curve
+
+
+class DrawnTemperature:
+    """Has a stream follow the array of an envelope, as it is and as it is drawn anew.
+
+    Args:
+        settings: `seconds` hold where the envelope names none.
+        arrays: as `samplernn_pd.arrays.PdArrays`.
+        send: called with each request for the worker.
+    """
+
+    def __init__(
+        self, settings: Settings, arrays: Any, send: Callable[[messages.Message], None]
+    ) -> None:
+        self._settings, self._arrays, self._send = settings, arrays, send
+        self._watch: CurveWatch | None = None
+
+    def watch(self, envelope: Envelope, curve: bytes) -> None:
+        """Watch the array of `envelope`, whose samples `curve` the worker follows."""
+        seconds = envelope.seconds or self._settings.seconds
+        self._watch = CurveWatch(str(envelope.array), curve, seconds, self._arrays)
+
+    def follow(self, envelope: Envelope) -> None:
+        """Have the worker follow the array of `envelope`, or the temperature without one.
+
+        Raises:
+            RequestError: there is no such array.
+        """
+        self._watch = None
+        if envelope.array is None:
+            self._send(messages.SetTemperature(self._settings.temperature))
+            return
+        curve = requests.read_curve(envelope, self._arrays)
+        self.watch(envelope, curve)
+        self._send_curve(curve)
+
+    def release(self) -> None:
+        """Watch no array any more."""
+        self._watch = None
+
+    def send_if_new(self) -> None:
+        """Send the curve if it has been drawn anew."""
+        curve = self._watch.new_curve() if self._watch else None
+        if curve:
+            self._send_curve(curve)
+
+    def _send_curve(self, curve: bytes) -> None:
+        assert self._watch is not None
+        self._send(messages.Curve(self._watch.seconds, curve))

@@ -5,32 +5,33 @@ with the next message before the host's `send` returns.
 """
 
 import collections
+from typing import Any
 
 
 class Outbox:
     """Queues status messages for `host.send(selector, *atoms)`."""
 
-    def __init__(self, host):
+    def __init__(self, host: Any) -> None:
         self._host = host
-        self._waiting = collections.deque()
+        self._waiting: collections.deque[tuple[Any, ...]] = collections.deque()
         self._sending = False
 
-    def say(self, selector, *atoms):
-        """Queues a status message; atoms are int, float or str."""
+    def say(self, selector: str, *atoms: int | float | str) -> None:
+        """Queue a status message; atoms are int, float or str."""
         self._waiting.append((selector, *atoms))
 
-    def error(self, text):
-        """Writes a line to the console and queues it as `error`, word by word."""
+    def error(self, text: str) -> None:
+        """Write a line to the console and queue it as `error`, word by word."""
         self._host.print(f"samplernn: {text}")
         self.say("error", *text.split())
 
-    def notice(self, text):
-        """Writes a line to the console and queues it as `notice`, word by word."""
+    def notice(self, text: str) -> None:
+        """Write a line to the console and queue it as `notice`, word by word."""
         self._host.print(f"samplernn: {text}")
         self.say("notice", *text.split())
 
-    def send(self):
-        """Sends what waits now; answers to answers go with the next call."""
+    def send(self) -> None:
+        """Send what waits now; answers to answers go with the next call."""
         if self._sending:
             return
         self._sending = True

@@ -6,24 +6,31 @@ in number or in memory, is refused before anything is lost.
 
 import os
 
-from samplernn_pd import messages
+from typing import Any
+
+from samplernn_pd.messages import Envelope, Generate, Seed, Stream
+from samplernn_pd.settings import Settings
 from sopilib.errors import RequestError
-from sopilib.protocol import codec as frames
-from sopilib.protocol import messages as protocol
+from sopilib.protocol import codec, messages
 
 # A Pd array holds 8 bytes a sample; clearing and copying it needs as much again.
 _BYTES_PER_ARRAY_SAMPLE = 16
 MAX_ARRAY_SAMPLES = 1 << 28  # what our pyext lets an array be
-_LIVE_SEED_S = 2.0  # from a seed's end: in a stream the worker hears no more of it
+_LIVE_SEED_S = 2.0  # from a seed's end: a stream uses no more of it
+
+Temperature = tuple[float | str | None, ...]
+Sound = tuple[str | None, bytes, int | None]  # file, samples, rate
 
 
-def generate_request(number, message, settings, model, host):
-    """Returns the `protocol.Generate` of a `messages.Generate`.
+def generate_request(
+    number: int, message: Generate, settings: Settings, model: messages.Loaded, host: Any
+) -> messages.Generate:
+    """Return the `messages.Generate` of a `Generate`.
 
     Args:
         number: of the take.
         settings: what holds where the message says nothing.
-        model: the `protocol.Loaded` of the loaded model.
+        model: the `messages.Loaded` of the loaded model.
         host: the host of `samplernn_pd.instrument`.
 
     Raises:
@@ -34,9 +41,9 @@ def generate_request(number, message, settings, model, host):
     rate = message.out_rate or model.sample_rate
     _check_arrays(message.arrays, model.num_seqs, host.arrays)
     _check_size(seconds, rate, model.num_seqs)
-    seed = messages.Seed(None) if message.resume else message.seed or settings.seed
+    seed = Seed(None) if message.resume else message.seed or settings.seed
     sound = _seed(seed, message.seed_rate, host)
-    return protocol.Generate(
+    return messages.Generate(
         take=number,
         dur_s=seconds,
         out_rate=message.out_rate,
@@ -47,18 +54,20 @@ def generate_request(number, message, settings, model, host):
     )
 
 
-def stream_request(number, message, settings, model, host):
-    """Returns the `protocol.Generate` of a stream.
+def stream_request(
+    number: int, message: Stream, settings: Settings, model: messages.Loaded, host: Any
+) -> messages.Generate:
+    """Return the `messages.Generate` of a stream.
 
     Args:
-        message: a `messages.Stream`.
+        message: a `Stream`.
         number, settings, model, host: as in `generate_request`.
 
     Raises:
         RequestError: an array or seed that is not there, a wrong number of temperatures.
     """
     sound = _live_seed(settings.seed, host)
-    return protocol.Generate(
+    return messages.Generate(
         take=number,
         latency_s=settings.latency_s,
         out_rate=message.sample_rate or host.sample_rate,
@@ -67,14 +76,14 @@ def stream_request(number, message, settings, model, host):
     )
 
 
-def prime_request(seed, host):
-    """Returns the `protocol.Prime` of a `messages.Seed`, RequestError if it is not there."""
+def prime_request(seed: Seed, host: Any) -> messages.Prime:
+    """Return the `messages.Prime` of a `Seed`, RequestError if it is not there."""
     seed_file, samples, rate = _live_seed(seed, host)
-    return protocol.Prime(seed_file, rate, samples)
+    return messages.Prime(seed_file, rate, samples)
 
 
-def read_curve(envelope, arrays):
-    """Returns the samples, as bytes, of the array of a `messages.Envelope`.
+def read_curve(envelope: Envelope, arrays: Any) -> bytes:
+    """Return the samples, as bytes, of the array of a `Envelope`.
 
     Raises:
         RequestError: there is no such array.
@@ -84,8 +93,14 @@ def read_curve(envelope, arrays):
     return arrays.read(envelope.array)
 
 
-def _beginning(temperature, sound, settings, model, host):
-    """Returns the fields of `protocol.Generate` that every beginning has, by name.
+def _beginning(
+    temperature: Temperature | None,
+    sound: Sound,
+    settings: Settings,
+    model: messages.Loaded,
+    host: Any,
+) -> dict[str, Any]:
+    """Return the fields of `messages.Generate` that every beginning has, by name.
 
     `sound` is the seed as `_seed` returns it.
     """
@@ -105,16 +120,16 @@ def _beginning(temperature, sound, settings, model, host):
     )
 
 
-def check_temperatures(values, voices):
-    """Raises RequestError unless there is one temperature for all voices or one for each."""
+def check_temperatures(values: Temperature, voices: int) -> None:
+    """Raise RequestError unless there is one temperature for all voices or one for each."""
     if len(values) not in (1, voices):
         raise RequestError(
             f"{len(values)} temperatures for {voices} voice(s) (give one, or one for each)"
         )
 
 
-def available_bytes():
-    """Returns the memory to be had now, in bytes; all there is where that is not told."""
+def available_bytes() -> int:
+    """Return the memory to be had now, in bytes; all there is where that is not told."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             table = dict(line.split(":") for line in lines)
@@ -123,7 +138,7 @@ def available_bytes():
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _check_arrays(names, voices, arrays):
+def _check_arrays(names: tuple[str, ...], voices: int, arrays: Any) -> None:
     if len(names) != voices:
         raise RequestError(f"{len(names)} array(s) for {voices} voice(s) (name one for each)")
     for name in names:
@@ -131,7 +146,7 @@ def _check_arrays(names, voices, arrays):
             raise RequestError(f"no array {name!r} (make one, or check the name)")
 
 
-def _check_size(seconds, rate, voices):
+def _check_size(seconds: float, rate: int, voices: int) -> None:
     num_samples = seconds * rate
     if num_samples > MAX_ARRAY_SAMPLES:
         raise RequestError(
@@ -146,16 +161,18 @@ def _check_size(seconds, rate, voices):
         )
 
 
-def _check_payload(samples):
-    if len(samples) > frames.MAX_PAYLOAD_BYTES:
+def _check_payload(samples: bytes) -> None:
+    if len(samples) > codec.MAX_PAYLOAD_BYTES:
         raise RequestError(
             f"seed and envelope are {len(samples) // 4} samples together "
-            f"(at most {frames.MAX_PAYLOAD_BYTES // 4})"
+            f"(at most {codec.MAX_PAYLOAD_BYTES // 4})"
         )
 
 
-def _temperature(entries, settings, voices, arrays):
-    """Returns the entries of the request and the bytes of the curve they may refer to."""
+def _temperature(
+    entries: Temperature | None, settings: Settings, voices: int, arrays: Any
+) -> tuple[Temperature, bytes]:
+    """Return the entries of the request and the bytes of the curve they may refer to."""
     if entries is None and settings.envelope.array:
         return (None,), read_curve(settings.envelope, arrays)
     entries = entries or settings.temperature
@@ -163,8 +180,8 @@ def _temperature(entries, settings, voices, arrays):
     return entries, b""
 
 
-def _live_seed(seed, host):
-    """As `_seed`, of an array only its end: reading all of a long one would hold Pd up."""
+def _live_seed(seed: Seed, host: Any) -> Sound:
+    """Return as `_seed`; of an array only its end: reading a long one would hold Pd up."""
     length = seed.source and host.arrays.length(seed.source)
     if not length:
         return _seed(seed, None, host)
@@ -173,8 +190,8 @@ def _live_seed(seed, host):
     return None, host.arrays.read_slice(seed.source, begin, length), rate
 
 
-def _seed(seed, rate, host):
-    """Returns (file, samples as bytes, rate); the array of a name goes before its file.
+def _seed(seed: Seed, rate: int | None, host: Any) -> Sound:
+    """Return (file, samples as bytes, rate); the array of a name goes before its file.
 
     `rate` is the one named with the take, else that of the seed counts, else Pd's.
     """

@@ -1,43 +1,34 @@
 """What the next take will be like, as the performer has set it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from samplernn_pd import messages
+from samplernn_pd.messages import Envelope, Length, Seed
+from sopilib.protocol import messages
+
+Row = tuple[str | float, ...]
 
 
 @dataclass
 class Settings:
-    """`change` takes the messages that only set something."""
+    """The values that hold until they are changed; `change` takes the messages that set one."""
 
     seconds: float = 4.0
-    temperature: tuple = (1.0,)
+    temperature: tuple[float, ...] = (1.0,)
     ramp: messages.Ramp | None = None
-    envelope: messages.Envelope = messages.Envelope(None)
-    seed: messages.Seed = messages.Seed(None)
+    envelope: Envelope = Envelope(None)
+    seed: Seed = Seed(None)
     rng_seed: int | None = None
     latency_s: float = 0.1
 
-    def change(self, message):
-        """Takes over what `message` sets; it holds until changed again."""
-        if isinstance(message, messages.Length):
-            self.seconds = message.seconds
-        elif isinstance(message, messages.Temperature):
-            self.temperature, self.ramp = message.values, None
-        elif isinstance(message, messages.Ramp):
-            self.ramp = message
-        elif isinstance(message, messages.Envelope):
-            self.envelope = message
-        elif isinstance(message, messages.Seed):
-            self.seed = message
-        elif isinstance(message, messages.RngSeed):
-            self.rng_seed = message.number
-        elif isinstance(message, messages.Latency):
-            self.latency_s = message.seconds
-        else:
-            raise TypeError(f"{message!r} sets nothing")
+    def change(self, message: Any) -> None:
+        """Set what `message`, one of `SETTINGS`, says."""
+        for name, value in SETTINGS[type(message)](message).items():
+            setattr(self, name, value)
 
-    def rows(self):
-        """Returns the settings as rows `(key, value, ...)` for `info`."""
+    def rows(self) -> tuple[Row, ...]:
+        """Return the settings as rows `(key, value, ...)` for `info`."""
         return (
             ("length", self.seconds),
             ("temperature", *self.temperature),
@@ -47,8 +38,19 @@ class Settings:
             ("latency", self.latency_s * 1e3),
         )
 
-    def _envelope_row(self):
+    def _envelope_row(self) -> Row:
         if self.envelope.array is None:
             return ("none",)
         seconds = self.envelope.seconds
         return (self.envelope.array,) if seconds is None else (self.envelope.array, seconds)
+
+
+SETTINGS: dict[type, Callable[[Any], dict[str, Any]]] = {  # what each message sets
+    Length: lambda message: {"seconds": message.seconds},
+    Envelope: lambda message: {"envelope": message},
+    Seed: lambda message: {"seed": message},
+    messages.SetTemperature: lambda message: {"temperature": message.values, "ramp": None},
+    messages.Ramp: lambda message: {"ramp": message},
+    messages.Reseed: lambda message: {"rng_seed": message.rng_seed},
+    messages.Latency: lambda message: {"latency_s": message.seconds},
+}

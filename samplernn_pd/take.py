@@ -5,6 +5,13 @@ the samples that arrive: to do it at once would hold Pd up where a take is long.
 """
 
 import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sopilib.protocol import messages
+
+if TYPE_CHECKING:
+    from samplernn_pd.stream import StreamInPd
 
 REDRAW_EVERY_S = 0.2
 _BYTES_PER_SAMPLE = 4
@@ -13,7 +20,7 @@ _SILENCE = bytes(_SLICE_SAMPLES * _BYTES_PER_SAMPLE)
 
 
 class TakeInPd:
-    """Writes chunks into one array for each voice and tells how far it has come.
+    """Writes chunks into one array for each voice and reports how far it has come.
 
     Args:
         number: of the take.
@@ -22,10 +29,11 @@ class TakeInPd:
         say: called with selector and atoms of a status message.
     """
 
-    def __init__(self, number, array_names, arrays, say):
+    def __init__(
+        self, number: int, array_names: Sequence[str], arrays: Any, say: Callable[..., None]
+    ) -> None:
         self.number = number
         self.array_names = array_names
-        self.stopping = False  # `stop` is on its way to the worker
         self._arrays = arrays
         self._say = say
         self._num_samples = 0
@@ -38,24 +46,24 @@ class TakeInPd:
         self._drawn_at = 0.0
 
     @property
-    def begun(self):
-        """True once the arrays have been made ready."""
+    def begun(self) -> bool:
+        """Whether the arrays have been prepared."""
         return self._num_samples > 0
 
-    def shares_arrays(self, other):
-        """True if the take `other` writes into one of these arrays too."""
+    def shares_arrays(self, other: "TakeInPd | StreamInPd") -> bool:
+        """Return whether `other`, a take or stream, writes into one of these arrays too."""
         return not set(self.array_names).isdisjoint(other.array_names)
 
-    def begin(self, num_samples, sample_rate):
-        """Makes every array as long as the take; False if one cannot be."""
+    def begin(self, num_samples: int, sample_rate: int) -> bool:
+        """Make every array as long as the take; False if one cannot be."""
         self._num_samples, self._sample_rate = num_samples, sample_rate
         old_length = max(self._arrays.length(name) for name in self.array_names)
         self._old_end = min(old_length, num_samples)  # Pd makes what it adds silent
         resized = [self._arrays.resize(name, num_samples) for name in self.array_names]
         return all(resized)
 
-    def write(self, chunk):
-        """Writes a `protocol.Chunk`; False if an array is gone or too short."""
+    def write(self, chunk: messages.Chunk) -> bool:
+        """Write a chunk; False if an array is gone or too short."""
         run_bytes = len(chunk.payload) // chunk.num_seqs
         written = [
             self._arrays.write(
@@ -68,8 +76,8 @@ class TakeInPd:
         self._speed = chunk.speed
         return all(written)
 
-    def silence_slice(self):
-        """Silences some more of what the arrays held before; True while there is more."""
+    def silence_slice(self) -> bool:
+        """Silence some more of what the arrays held before; True while there is more."""
         begin, end = self._silenced, min(self._silenced + _SLICE_SAMPLES, self._old_end)
         if end <= begin:
             return False
@@ -80,8 +88,8 @@ class TakeInPd:
             self._redraw()
         return all(written) and end < self._old_end
 
-    def show_progress(self):
-        """Tells the progress if there is any, and redraws the arrays now and then."""
+    def show_progress(self) -> None:
+        """Report the progress if there is any, and redraw the arrays now and then."""
         if self._done == self._shown:
             return
         self._shown = self._done
@@ -90,14 +98,14 @@ class TakeInPd:
         if time.monotonic() - self._drawn_at > REDRAW_EVERY_S:
             self._redraw()
 
-    def report(self, selector):
-        """Ends the take: `selector ARRAY SAMPLE_RATE LENGTH` for each array."""
+    def report(self, selector: str) -> None:
+        """End the take: `selector ARRAY SAMPLE_RATE LENGTH` for each array."""
         self.show_progress()
         self._redraw()
         for name in self.array_names:
             self._say(selector, name, self._sample_rate, self._done)
 
-    def _redraw(self):
+    def _redraw(self) -> None:
         self._drawn_at = time.monotonic()
         for name in self.array_names:
             self._arrays.redraw(name)

@@ -5,7 +5,6 @@ whatever bytes arrived into the messages that are complete. docs/protocol.md has
 """
 
 import dataclasses
-import functools
 import json
 import struct
 from typing import Any
@@ -27,7 +26,7 @@ def encode(message: messages.Message) -> bytes:
         ProtocolError: the header or the payload is too large for a frame.
     """
     fields = dict(vars(message))
-    payload = fields.pop("payload", b"")
+    payload: bytes = fields.pop("payload", b"")
     header = json.dumps({"type": messages.type_of(message), **fields}).encode()
     _check_sizes(len(header), len(payload))
     return _PREFIX.pack(MAGIC, len(header), len(payload)) + header + payload
@@ -92,16 +91,11 @@ def _parse_header(header: bytes) -> dict[str, Any]:
     return fields
 
 
-@functools.cache
-def _field_names(message_class: type[messages.Message]) -> frozenset[str]:
-    return frozenset(field.name for field in dataclasses.fields(message_class))
-
-
 def _build(
     message_class: type[messages.Message], fields: dict[str, Any], payload: bytes
 ) -> messages.Message:
     """Return the message; leave out unknown fields, raise ProtocolError for missing ones."""
-    known = _field_names(message_class)
+    known = {field.name for field in dataclasses.fields(message_class)}
     kept: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in fields.items()

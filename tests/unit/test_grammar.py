@@ -7,25 +7,27 @@ import pytest
 from samplernn_pd.grammar import parse
 from samplernn_pd.messages import (
     Envelope,
-    Freeze,
     Generate,
     Info,
-    Latency,
     Length,
     Load,
     Poll,
-    Ramp,
-    RecallState,
-    RngSeed,
-    Save,
-    SaveState,
     Seed,
-    Stop,
     Stream,
-    Temperature,
     Unload,
 )
 from sopilib.errors import RequestError
+from sopilib.protocol.messages import (
+    Freeze,
+    Latency,
+    Ramp,
+    RecallState,
+    Reseed,
+    Save,
+    SaveState,
+    SetTemperature,
+    Stop,
+)
 
 
 def words(text):
@@ -72,8 +74,8 @@ CASES = [
     ("save /tmp/bell.WAV", Save("/tmp/bell.WAV")),
     ("save 3.5", Save("3.5.wav")),
     ("length 2.5", Length(2.5)),
-    ("temperature 0.9", Temperature((0.9,))),
-    ("temperature 0 1.5", Temperature((0.0, 1.5))),
+    ("temperature 0.9", SetTemperature((0.9,))),
+    ("temperature 0 1.5", SetTemperature((0.0, 1.5))),
     ("ramp 0.5 3", Ramp(0.5, 3.0)),
     ("envelope curve", Envelope("curve")),
     ("envelope", Envelope(None)),
@@ -81,9 +83,9 @@ CASES = [
     ("seed voice 48000", Seed("voice", 48000)),
     ("seed bell.wav", Seed("bell.wav")),
     ("seed", Seed(None)),
-    ("seed 7", RngSeed(7)),
-    ("rng 7", RngSeed(7)),
-    ("rng", RngSeed(None)),
+    ("seed 7", Reseed(7)),
+    ("rng 7", Reseed(7)),
+    ("rng", Reseed(None)),
     ("generate a b", Generate(("a", "b"))),
     ("continue a", Generate(("a",), resume=True)),
     (

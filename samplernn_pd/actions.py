@@ -1,0 +1,147 @@
+"""What each message does, once its state allows it: one table from class to function.
+
+A message without a row goes to the worker as it is.
+"""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from samplernn_pd import requests
+from samplernn_pd.messages import Generate, Info, Load, Stream, Unload
+from samplernn_pd.settings import SETTINGS
+from samplernn_pd.states import EndStream, State, row_of
+from samplernn_pd.stream import StreamInPd
+from samplernn_pd.take import TakeInPd
+from sopilib.errors import RequestError
+from sopilib.installation.worker_python import worker_python
+from sopilib.protocol import messages
+
+if TYPE_CHECKING:
+    from samplernn_pd.control import Control
+
+Action = Callable[["Control", Any], None]
+
+
+def action_for(message: object) -> Action:
+    """Return the function to call with the control and `message`."""
+    row = row_of(message)
+    return _ACTIONS.get(row) or (_set if row in SETTINGS else _forward)
+
+
+def _forward(control: "Control", message: messages.Message) -> None:
+    control.worker.send(message)
+
+
+def _load(control: "Control", message: Load) -> None:
+    python = worker_python(message.python)
+    if control.worker.python not in (None, python):
+        control.drop_worker()
+    control.state = State.LOADING
+    control.worker.load(
+        python,
+        messages.Load(
+            path=os.path.expanduser(message.path),
+            num_seqs=message.voices,
+            config_path=message.config_path,
+            search=(control.host.patch_folder,),
+            engine=message.engine,
+            precision=message.precision,
+            threads=message.threads,
+        ),
+    )
+
+
+def _unload(control: "Control", message: Unload) -> None:
+    if control.output.running and not control.output.stream:
+        control.outbox.error("unload in mid-take: what is finished stays in the array")
+    control.drop_worker()
+
+
+def _info(control: "Control", message: Info) -> None:
+    model = control.worker.model
+    rows = (*model.facts, ("voices", model.num_seqs)) if model else (("model", "none"),)
+    for row in (*rows, *control.settings.rows()):
+        control.outbox.say("info", *row)
+
+
+def _stop(control: "Control", message: object) -> None:
+    control.forget_deferred()
+    if control.output.stream:
+        control.output.stream.fade_out()
+    control.stop_take()
+
+
+def _generate(control: "Control", message: Generate) -> None:
+    if message.resume and not control.output.can_continue:
+        raise RequestError("continue: there is no take to continue (generate one first)")
+    number = control.output.num_takes + 1
+    request = requests.generate_request(
+        number, message, control.settings, control.worker.model, control.host
+    )
+    take = TakeInPd(number, message.arrays, control.host.arrays, control.outbox.say)
+    control.begin(take, request, State.TAKING)
+
+
+def _stream(control: "Control", message: Stream) -> None:
+    if message.latency_s is not None:
+        control.settings.change(messages.Latency(message.latency_s))
+    request = requests.stream_request(
+        control.output.num_takes + 1,
+        message,
+        control.settings,
+        control.worker.model,
+        control.host,
+    )
+    stream = StreamInPd(
+        request,
+        message.array,
+        control.settings,
+        control.host,
+        control.worker.send,
+        control.outbox.say,
+    )
+    control.begin(stream, request, State.STREAMING)
+
+
+def _save(control: "Control", message: messages.Save) -> None:
+    path = os.path.join(control.host.patch_folder, os.path.expanduser(message.path))
+    control.worker.num_saving += 1
+    control.worker.send(messages.Save(path))
+
+
+def _set(control: "Control", message: Any) -> None:
+    if control.state is State.STREAMING and control.output.stream:
+        control.output.stream.apply(message)
+    control.settings.change(message)
+
+
+def _set_temperature(control: "Control", message: messages.SetTemperature) -> None:
+    model = control.worker.model
+    if model and control.state is not State.LOADING:
+        requests.check_temperatures(message.values, model.num_seqs)
+    _set(control, message)
+    if control.state in (State.TAKING, State.STREAMING):
+        control.worker.send(message)
+
+
+def _ramp(control: "Control", message: messages.Ramp) -> None:
+    if control.state in (State.TAKING, State.STREAMING):
+        control.worker.send(message)
+        _set(control, messages.SetTemperature((message.target,)))
+    else:
+        control.settings.change(message)
+
+
+_ACTIONS: dict[type, Action] = {
+    Load: _load,
+    Unload: _unload,
+    Info: _info,
+    messages.Stop: _stop,
+    EndStream: _stop,
+    Generate: _generate,
+    Stream: _stream,
+    messages.Save: _save,
+    messages.SetTemperature: _set_temperature,
+    messages.Ramp: _ramp,
+}

@@ -1,0 +1,158 @@
+"""What is loaded and what sounds: the state, and the parts that messages and events change.
+
+`samplernn_pd.states` says which message is allowed when, `actions` what it does then,
+`reactions` what an event of the worker does. This module holds the steps that lead
+from one state to another.
+"""
+
+import time
+from typing import Any
+
+from samplernn_pd.actions import action_for
+from samplernn_pd.client import WorkerClient
+from samplernn_pd.outbox import Outbox
+from samplernn_pd.output import AnyTake, Output
+from samplernn_pd.reactions import react
+from samplernn_pd.settings import Settings
+from samplernn_pd.states import Answer, Refusal, State, answer_to
+from samplernn_pd.worker_link import HELLO_LIMIT_S, WorkerLink
+from sopilib.errors import RequestError, SampleRNNError
+from sopilib.protocol import messages
+
+POLL_LIMIT_S = 0.001
+
+
+class Control:
+    """One worker, one model, one take or stream at a time. Not safe for threads.
+
+    Args:
+        host: see `samplernn_pd.instrument`.
+        outbox: of status messages.
+        worker: the link to a worker, which starts at the first load.
+    """
+
+    def __init__(self, host: Any, outbox: Outbox, worker: WorkerLink) -> None:
+        self.host, self.outbox, self.worker = host, outbox, worker
+        self.settings = Settings()
+        self.output = Output()
+        self.state = State.EMPTY
+        self._deferred: list[object] = []  # messages until a stopped take has ended
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something for `deliver` to wait for or to do."""
+        is_at_rest = self.state in (State.EMPTY, State.IDLE)
+        return not is_at_rest or self.worker.num_saving > 0 or self.output.is_clearing
+
+    def handle(self, message: object) -> None:
+        """Apply, defer, ignore or refuse a message as its row of the table says.
+
+        Raises:
+            SampleRNNError: it is refused, or cannot be applied.
+        """
+        answer = answer_to(message, self.state, bool(self._deferred))
+        if isinstance(answer, Refusal):
+            raise RequestError(f"{message.selector()}: {answer.reason}")
+        if answer is Answer.DEFER:
+            self._deferred.append(message)
+        elif answer is Answer.APPLY:
+            action_for(message)(self, message)
+
+    def deliver(self, limit_s: float = POLL_LIMIT_S, position: int | None = None) -> None:
+        """Apply what has arrived, for about `limit_s` seconds at most.
+
+        Args:
+            limit_s: seconds.
+            position: where Pd plays the ring of a stream, in samples.
+        """
+        deadline = time.monotonic() + limit_s
+        self._play_streams_at(position)
+        while (event := self.worker.next_event()) is not None:
+            react(self, event)
+            if time.monotonic() > deadline:
+                break
+        self.output.clear_slices()
+        if self.output.stream and not self.output.stream.advance():
+            self.give_up_take()
+        if self.output.running:
+            self.output.running.show_progress()
+        if self.worker.is_silent:
+            self.lose_worker(f"the worker did not answer within {HELLO_LIMIT_S:g} s")
+
+    def _play_streams_at(self, position: int | None) -> None:
+        for stream in self.output.streams:
+            try:
+                stream.play_at(position)
+            except SampleRNNError as error:
+                self.outbox.error(str(error))
+                stream.cut()
+                self.stop_take()
+
+    # From one state to another
+
+    def end_load(self, model: messages.Loaded | None) -> None:
+        """A model is loaded, or with None the load has failed and the one before stays."""
+        self.worker.end_load(model)
+        self.state = State.IDLE if self.worker.model else State.EMPTY
+
+    def begin(self, take: AnyTake, request: messages.Generate, state: State) -> None:
+        """Send the request of a take or stream, which runs from now on."""
+        self.output.run(take)
+        self.worker.send(request)
+        self.state = state
+
+    def stop_take(self) -> None:
+        """Have the worker end the running take or stream."""
+        if self.state in (State.TAKING, State.STREAMING):
+            self.state = State.STOPPING
+            self.worker.send(messages.Stop())
+
+    def give_up_take(self) -> None:
+        """Stop a take whose arrays no longer accept what the worker makes."""
+        if self.state is State.STOPPING:
+            return
+        self.outbox.error(
+            f"the arrays {' '.join(self.output.running.array_names)} are gone or of another "
+            "length (the take is stopped; make them anew)"
+        )
+        if self.output.stream:
+            self.output.stream.cut()
+        self.stop_take()
+
+    def end_take(self, selector: str) -> None:
+        """The worker has ended the take: report it as `selector`, handle what has waited."""
+        take = self.output.end()
+        self.state = State.IDLE
+        deferred, self._deferred = self._deferred, []
+        if take.begun:
+            take.report(selector)
+        for message in deferred:
+            try:
+                self.handle(message)
+            except SampleRNNError as error:
+                self.outbox.error(str(error))
+
+    def forget_deferred(self) -> None:
+        """Forget the messages that wait for the end of a stopped take."""
+        self._deferred.clear()
+
+    def lose_worker(self, reason: str) -> None:
+        """Report why the worker has ended, or ends now."""
+        self.outbox.error(reason)
+        self.drop_worker()
+
+    def drop_worker(self) -> None:
+        """End the worker, and with it the running take."""
+        take = self.output.running
+        self.close_worker()
+        if take and take.begun:
+            take.report("stopped")
+        self.outbox.say("worker", "off")
+
+    def close_worker(self) -> WorkerClient | None:
+        """End the worker without a word, and return its client, whose threads can be joined."""
+        self.output.end()
+        self.output.can_continue = False
+        self._deferred.clear()
+        self.state = State.EMPTY
+        return self.worker.close()

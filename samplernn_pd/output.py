@@ -1,0 +1,68 @@
+"""What sounds in Pd's arrays: the running take or stream, and what older ones left there."""
+
+from samplernn_pd.stream import StreamInPd
+from samplernn_pd.take import TakeInPd
+
+AnyTake = TakeInPd | StreamInPd
+
+
+class Output:
+    """Knows the running take and clears the arrays behind those that have ended.
+
+    Attributes:
+        running: take or stream, None without one.
+        can_continue: whether a take of this model has begun.
+        num_takes: how many takes and streams the worker was asked for.
+    """
+
+    def __init__(self) -> None:
+        self.running: AnyTake | None = None
+        self.can_continue = False
+        self.num_takes = 0
+        self._clearing: list[AnyTake] = []  # their arrays still hold something older
+
+    @property
+    def stream(self) -> StreamInPd | None:
+        """The running stream."""
+        return self.running if isinstance(self.running, StreamInPd) else None
+
+    @property
+    def streams(self) -> list[StreamInPd]:
+        """The running stream, and those whose last sound has yet to be played."""
+        takes = [self.running, *(take for take in self._clearing if take is not self.running)]
+        return [take for take in takes if isinstance(take, StreamInPd)]
+
+    @property
+    def is_clearing(self) -> bool:
+        """Whether arrays still hold something older."""
+        return bool(self._clearing)
+
+    def run(self, take: AnyTake) -> None:
+        """Make `take` the running one. A stream continues in the ring of an older one."""
+        self.running = take
+        self.num_takes = take.number
+        if isinstance(take, StreamInPd):
+            self._clearing = [
+                take if isinstance(older, StreamInPd) and take.takes_over(older) else older
+                for older in self._clearing
+            ]
+
+    def begin(self, num_samples: int | None, sample_rate: int) -> bool:
+        """Prepare the arrays of the running take; False if one cannot be prepared."""
+        take = self.running
+        assert take is not None
+        self.can_continue = True
+        self._clearing = [older for older in self._clearing if not older.shares_arrays(take)]
+        is_prepared = take.begin(num_samples, sample_rate)
+        if is_prepared:
+            self._clearing.append(take)
+        return is_prepared
+
+    def end(self) -> AnyTake | None:
+        """Return the running take, which runs no longer."""
+        take, self.running = self.running, None
+        return take
+
+    def clear_slices(self) -> None:
+        """Silence some more of what older takes left."""
+        self._clearing = [take for take in self._clearing if take.silence_slice()]

@@ -1,0 +1,40 @@
+"""Where Pd plays a stream: told to the worker, which keeps the latency ahead of it."""
+
+from collections.abc import Callable
+
+from sopilib.errors import RequestError
+from sopilib.protocol import messages
+
+_POLLS_WITHOUT_POSITION = 50
+_REPORTS_PER_LATENCY = 8
+
+
+class PlayPosition:
+    """Tells the worker how much of a stream has been played.
+
+    Args:
+        take: number of the stream.
+        send: called with each request for the worker.
+    """
+
+    def __init__(self, take: int, send: Callable[[messages.Message], None]) -> None:
+        self._take, self._send = take, send
+        self._num_told = 0
+        self._num_polls = 0
+
+    def check(self, is_played: bool) -> None:
+        """Count a poll; RequestError if many have come and none with a position."""
+        self._num_polls += 1
+        if self._num_polls == _POLLS_WITHOUT_POSITION and not is_played:
+            raise RequestError("stream: poll tells no position (send poll POSITION)")
+
+    def tell(self, num_played: int, latency: int) -> None:
+        """Tell the worker, some times within the latency.
+
+        Args:
+            num_played: samples of the stream.
+            latency: in samples.
+        """
+        if num_played - self._num_told >= latency // _REPORTS_PER_LATENCY:
+            self._num_told = num_played
+            self._send(messages.Played(self._take, num_played))

@@ -1,0 +1,108 @@
+"""What each event of the worker changes: one table from class to function."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from samplernn_pd.client import WorkerGone
+from sopilib.protocol import messages
+
+if TYPE_CHECKING:
+    from samplernn_pd.control import Control
+
+
+def react(control: "Control", event: object) -> None:
+    """Apply an event of the worker; one of an unknown class is ignored."""
+    reaction = _REACTIONS.get(type(event))
+    if reaction:
+        reaction(control, event)
+
+
+def _on_hello(control: "Control", event: messages.Hello) -> None:
+    if event.protocol == messages.PROTOCOL_VERSION:
+        control.worker.note_greeting()
+        return
+    control.lose_worker(
+        f"the worker speaks protocol {event.protocol}, this class "
+        f"{messages.PROTOCOL_VERSION} (install both from one version)"
+    )
+
+
+def _on_loaded(control: "Control", event: messages.Loaded) -> None:
+    """Say that the worker is ready; to a patch a second model is a second worker."""
+    if control.worker.model:
+        control.outbox.say("worker", "off")
+    control.outbox.say("worker", "on")
+    control.end_load(event)
+    control.output.can_continue = False
+    control.outbox.say("loaded", event.name, event.sample_rate, event.num_seqs)
+
+
+def _on_started(control: "Control", event: messages.Started) -> None:
+    if not _is_running(control, event):
+        return
+    control.settings.ramp = None  # it was for this take
+    if not control.output.begin(event.num_samples, event.sample_rate):
+        control.give_up_take()
+
+
+def _on_chunk(control: "Control", event: messages.Chunk) -> None:
+    if _is_running(control, event) and not control.output.running.write(event):
+        control.give_up_take()
+
+
+def _on_finished(control: "Control", event: messages.Finished) -> None:
+    if _is_running(control, event):
+        control.end_take("generated")
+
+
+def _on_stopped(control: "Control", event: messages.Stopped) -> None:
+    if _is_running(control, event):
+        control.end_take("stopped")
+
+
+def _on_state(control: "Control", event: messages.State) -> None:
+    control.outbox.say("state", event.done, event.slot)
+
+
+def _on_saved(control: "Control", event: messages.Saved) -> None:
+    control.worker.num_saving -= 1
+    control.outbox.say("saved", event.path)
+
+
+def _on_notice(control: "Control", event: messages.Notice) -> None:
+    control.outbox.notice(event.text)
+
+
+def _on_failure(control: "Control", event: messages.Failure) -> None:
+    control.outbox.error(event.text)
+    if event.request == messages.Load.type_name:
+        control.end_load(None)
+    elif event.request == messages.Save.type_name:
+        control.worker.num_saving -= 1
+    elif _is_running(control, event):
+        control.end_take("stopped")
+
+
+def _on_gone(control: "Control", event: WorkerGone) -> None:
+    control.lose_worker(event.reason)
+
+
+def _is_running(control: "Control", event: Any) -> bool:
+    """Return whether `event` is about the running take."""
+    take = control.output.running
+    return take is not None and event.take == take.number
+
+
+_REACTIONS: dict[type, Callable[["Control", Any], None]] = {
+    messages.Hello: _on_hello,
+    messages.Loaded: _on_loaded,
+    messages.Started: _on_started,
+    messages.Chunk: _on_chunk,
+    messages.Finished: _on_finished,
+    messages.Stopped: _on_stopped,
+    messages.State: _on_state,
+    messages.Saved: _on_saved,
+    messages.Notice: _on_notice,
+    messages.Failure: _on_failure,
+    WorkerGone: _on_gone,
+}

@@ -1,0 +1,114 @@
+"""Which message is allowed in which state: one table.
+
+A message that is not allowed becomes one error, `name: reason`. What begins something
+waits while a stopped take ends, and so do the messages that follow it. `poll` has no row: it
+delivers what has arrived, in every state.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from samplernn_pd.messages import (
+    Envelope,
+    Generate,
+    Info,
+    Length,
+    Load,
+    Seed,
+    Stream,
+    Unload,
+)
+from sopilib.protocol import messages
+
+PdClass = type
+
+
+class State(enum.Enum):
+    """What the class is doing."""
+
+    EMPTY = enum.auto()  # no model is loaded
+    IDLE = enum.auto()  # a model is loaded
+    LOADING = enum.auto()
+    TAKING = enum.auto()  # a take is running
+    STREAMING = enum.auto()
+    STOPPING = enum.auto()  # the worker has yet to end a stopped take or stream
+
+
+class Answer(enum.Enum):
+    """What happens with a message."""
+
+    APPLY = enum.auto()
+    IN_TURN = enum.auto()  # apply, but not before those that wait
+    DEFER = enum.auto()  # apply once the stopped take has ended
+    IGNORE = enum.auto()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The answer to a message that is not allowed; `reason` follows its name."""
+
+    reason: str
+
+
+class EndStream:
+    """Stands for `Stream(None)` in tables by class."""
+
+
+_APPLY, _TURN, _DEFER, _IGNORE = Answer.APPLY, Answer.IN_TURN, Answer.DEFER, Answer.IGNORE
+_BUSY = Refusal("a model is being loaded (wait for it, or unload)")
+_TAKE = Refusal("a take is running (stop it first)")
+_SOUND = Refusal("a stream is running (stop it first)")
+_MODEL = Refusal("no model is loaded (load one, wait for `loaded`)")
+_NO_TAKE = Refusal("no take is running")
+_NONE = Refusal("there is no take (generate one first)")
+_DRY = Refusal("no stream is running (start one first)")
+
+_ALWAYS = (_APPLY,) * 6
+_SETTING = (_APPLY, _APPLY, _APPLY, _APPLY, _APPLY, _TURN)
+_KNOB = (_DRY, _DRY, _DRY, _DRY, _APPLY, _TURN)  # of a stream: all that have no row
+_STATE = (_MODEL, _APPLY, _MODEL, _TAKE, _APPLY, _DEFER)
+
+# fmt: off
+TABLE: dict[PdClass, tuple[Answer | Refusal, ...]] = {
+    # states               EMPTY     IDLE      LOADING   TAKING   STREAMING  STOPPING
+    Load:                 (_APPLY,   _APPLY,   _BUSY,    _TAKE,   _SOUND,    _DEFER),
+    Generate:             (_MODEL,   _APPLY,   _MODEL,   _TAKE,   _SOUND,    _DEFER),
+    Stream:               (_MODEL,   _APPLY,   _MODEL,   _TAKE,   _SOUND,    _DEFER),
+    EndStream:            (_IGNORE,  _IGNORE,  _IGNORE,  _IGNORE, _APPLY,    _DEFER),
+    messages.Save:        (_NONE,    _APPLY,   _APPLY,   _TAKE,   _SOUND,    _DEFER),
+    messages.Stop:        (_NO_TAKE, _NO_TAKE, _NO_TAKE, _APPLY,  _APPLY,    _APPLY),
+    messages.SaveState:   _STATE,
+    messages.RecallState: _STATE,
+    Unload:               _ALWAYS,
+    Info:                 _ALWAYS,
+    Length:               _SETTING,
+    Envelope:             _SETTING,
+    Seed:                 _SETTING,
+    messages.SetTemperature: _SETTING,
+    messages.Ramp:        _SETTING,
+    messages.Reseed:      _SETTING,
+    messages.Latency:     _SETTING,
+}
+# fmt: on
+
+
+def row_of(message: object) -> PdClass:
+    """Return the class under which tables have `message`."""
+    if isinstance(message, Stream) and message.array is None:
+        return EndStream
+    return type(message)
+
+
+def answer_to(message: object, state: State, has_waiting: bool) -> Answer | Refusal:
+    """Return what happens with `message`: APPLY, DEFER, IGNORE or a `Refusal`.
+
+    Args:
+        message: as `samplernn_pd.grammar.parse` returns it.
+        state: of the class.
+        has_waiting: whether messages wait for the end of a stopped take.
+    """
+    row = TABLE.get(row_of(message), _KNOB)
+    answer = row[list(State).index(state)]
+    if answer is Answer.IN_TURN:
+        return Answer.DEFER if has_waiting else Answer.APPLY
+    return answer

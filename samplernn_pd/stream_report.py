@@ -1,0 +1,59 @@
+"""What a stream tells Pd of itself: that it is on or off, some numbers, and underruns."""
+
+import time
+from collections.abc import Callable
+
+REPORT_EVERY_S = 0.2
+
+Say = Callable[..., None]  # called with selector and atoms of a status message
+
+
+class StreamReport:
+    """Reports a stream.
+
+    Args:
+        say: for status messages.
+        sample_rate: of the stream, in Hz.
+
+    Attributes:
+        speed: times real time, as the worker last told.
+    """
+
+    def __init__(self, say: Say, sample_rate: int) -> None:
+        self.speed = 0.0
+        self._say, self._sample_rate = say, sample_rate
+        self._is_on = False
+        self._underruns = 0
+        self._least_ahead: int | None = None  # samples, since the last report
+        self._reported_at = 0.0
+
+    def begin(self) -> None:
+        """Report that the stream is on."""
+        self._is_on = True
+        self._say("stream", "on")
+
+    def end(self) -> None:
+        """Report that the stream is off."""
+        self._say("stream", "off")
+
+    def underrun(self) -> None:
+        """Report that the sound has run out."""
+        self._underruns += 1
+        self._say("underrun", self._underruns)
+
+    def show(self, num_ahead: int) -> None:
+        """Report a few times a second the least sound ahead, speed and underruns.
+
+        Args:
+            num_ahead: samples that are written and not yet played.
+        """
+        if not self._is_on:
+            return
+        if self._least_ahead is None or num_ahead < self._least_ahead:
+            self._least_ahead = num_ahead
+        if time.monotonic() - self._reported_at < REPORT_EVERY_S:
+            return
+        self._reported_at = time.monotonic()
+        ahead_ms = round(1e3 * self._least_ahead / self._sample_rate, 1)
+        self._say("streaming", ahead_ms, self.speed, self._underruns)
+        self._least_ahead = None

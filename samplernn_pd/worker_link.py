@@ -1,0 +1,86 @@
+"""The worker of an instrument: its process, its model, and what it has yet to answer."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from samplernn_pd.client import WorkerClient
+from sopilib.protocol import messages
+
+HELLO_LIMIT_S = 60.0
+
+
+class WorkerLink:
+    """Starts a worker, sends it requests and says what it is known to have.
+
+    Args:
+        library_folder: holds `sopilib`.
+        start: called with a Python and that folder; returns a client.
+
+    Attributes:
+        model: `messages.Loaded` of the model, None without one.
+        num_saving: how many `save` it has yet to answer.
+    """
+
+    def __init__(
+        self, library_folder: Path, start: Callable[[str, Path], WorkerClient] = WorkerClient
+    ) -> None:
+        self._library_folder, self._start = library_folder, start
+        self._client: WorkerClient | None = None
+        self._has_greeted = False
+        self._load_began: float | None = None  # time.monotonic() while a model is being loaded
+        self.model: messages.Loaded | None = None
+        self.num_saving = 0
+
+    @property
+    def python(self) -> str | None:
+        """The Python that runs it, None while there is no worker."""
+        return self._client.python if self._client else None
+
+    def load(self, python: str, request: messages.Load) -> None:
+        """Send `request`, to a new worker where none runs."""
+        if self._client is None:
+            self._client = self._start(python, self._library_folder)
+            self._has_greeted = False
+        self._load_began = time.monotonic()
+        self.send(request)
+
+    def note_greeting(self) -> None:
+        """Note that the worker has said hello."""
+        self._has_greeted = True
+
+    def end_load(self, model: messages.Loaded | None) -> None:
+        """Note that a load has ended with `model`, or has failed and left the one before."""
+        self._load_began = None
+        self.model = model or self.model
+
+    def send(self, request: messages.Message) -> None:
+        """Send `request` to the worker, if there is one."""
+        if self._client:
+            self._client.send(request)
+
+    def next_event(self) -> Any:
+        """Return the oldest event not yet taken, None if there is none."""
+        return self._client.next_event() if self._client else None
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait for an event, at most `timeout_s` seconds. Not for Pd's thread."""
+        client = self._client
+        if client:
+            client.wait(timeout_s)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether a new worker has taken too long to say hello."""
+        waited = 0.0 if self._load_began is None else time.monotonic() - self._load_began
+        return not self._has_greeted and waited > HELLO_LIMIT_S
+
+    def close(self) -> WorkerClient | None:
+        """End the worker, and return its client, whose threads can be joined."""
+        client, self._client = self._client, None
+        self.model = self._load_began = None
+        self.num_saving = 0
+        if client:
+            client.close()
+        return client

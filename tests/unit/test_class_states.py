@@ -1,0 +1,199 @@
+"""Which message the class allows in which state: the whole table, cell by cell."""
+
+import pytest
+from class_host import Host, SilentWorker
+from places import PROJECT
+
+from samplernn_pd.grammar import parse
+from samplernn_pd.instrument import Instrument
+from samplernn_pd.states import TABLE, State, row_of
+from samplernn_pd.worker_link import WorkerLink
+from sopilib.protocol import messages
+
+MODEL = messages.Loaded("m", 16000, 1, (("rnn", "gru"),))
+STATES = "EMPTY IDLE LOADING TAKING STREAMING STOPPING"
+
+# For each message a cell for each state: `>TYPE` sends that request, `.` changes or reports
+# something and sends nothing, `~TYPE` waits and sends that request once the take has ended,
+# `~` waits and then does nothing; anything else is an error that holds these words.
+NO_MODEL, TAKE, STREAM = "no_model_is_loaded", "a_take_is_running", "a_stream_is_running"
+NO_STREAM, NO_TAKE = "no_stream_is_running", "no_take_is_running"
+ROWS = {
+    "load D": f">load >load a_model_is_being_loaded {TAKE} {STREAM} ~load",
+    "generate a": f"{NO_MODEL} >generate {NO_MODEL} {TAKE} {STREAM} ~generate",
+    "continue a": f"{NO_MODEL} no_take_to_continue {NO_MODEL} {TAKE} {STREAM} ~generate",
+    "stream ring": f"{NO_MODEL} >generate {NO_MODEL} {TAKE} {STREAM} ~generate",
+    "stream": ". . . . >stop ~",
+    "save f": f"there_is_no_take >save >save {TAKE} {STREAM} ~save",
+    "save_state 1": f"{NO_MODEL} >save_state {NO_MODEL} {TAKE} >save_state ~save_state",
+    "recall_state 1": f"{NO_MODEL} >recall_state {NO_MODEL} {TAKE} >recall_state ~recall_state",
+    "stop": f"{NO_TAKE} {NO_TAKE} {NO_TAKE} >stop >stop .",
+    "freeze 1": f"{NO_STREAM} {NO_STREAM} {NO_STREAM} {NO_STREAM} >freeze >freeze",
+    "unload": ". . . . . .",
+    "info": ". . . . . .",
+    "length 2": ". . . . . .",
+    "temperature 0.5": ". . . >temperature >temperature .",
+    "ramp 0.5 1": ". . . >ramp >ramp .",
+    "rng 7": ". . . . >reseed .",
+    "latency 200": ". . . . >latency .",
+    "envelope curve": ". . . . >curve .",
+    "seed a": ". . . . >prime .",
+}
+CELLS = [
+    (text, state, cell)
+    for text, row in ROWS.items()
+    for state, cell in zip(STATES.split(), row.split(), strict=True)
+]
+UNLOADED_TAKE = ["error unload in mid-take: what is finished stays in the array"]
+CHANGED = {  # what `info` tells after a message that only sets something
+    "length 2": "info length 2.0",
+    "temperature 0.5": "info temperature 0.5",
+    "rng 7": "info rng 7",
+    "latency 200": "info latency 200.0",
+    "envelope curve": "info envelope curve",
+    "seed a": "info seed a",
+}
+
+
+class Session:
+    """An instrument in a given state, and what it sends and tells from then on."""
+
+    def __init__(self, state):
+        self.host = Host()
+        self.worker = None
+        self.instrument = Instrument(self.host, PROJECT, WorkerLink(PROJECT, self._start))
+        getattr(self, f"_be_{state.lower()}")()
+        self.host.told.clear()
+        self.clear()
+
+    def _start(self, python, library_folder):
+        self.worker = SilentWorker(python)
+        return self.worker
+
+    def say(self, text):
+        selector, *atoms = text.split()
+        self.instrument.receive(selector, [_atom(word) for word in atoms])
+
+    def event(self, event):
+        self.worker.events.append(event)
+        self.instrument.poll()
+
+    def sent(self):
+        return [messages.type_of(request) for request in self.worker.sent] if self.worker else []
+
+    def clear(self):
+        if self.worker:
+            self.worker.sent.clear()
+
+    def errors(self):
+        return [line for line in self.host.told if line.startswith("error")]
+
+    def _be_empty(self):
+        pass
+
+    def _be_loading(self):
+        self.say("load D")
+
+    def _be_idle(self):
+        self._be_loading()
+        self.event(MODEL)
+
+    def _be_taking(self):
+        self._be_idle()
+        self.say("generate a")
+        self.event(messages.Started(1, 64000, 16000, 5))
+
+    def _be_streaming(self):
+        self._be_idle()
+        self.say("stream ring")
+        self.event(messages.Started(1, None, 16000, 5))
+
+    def _be_stopping(self):
+        self._be_taking()
+        self.say("stop")
+
+
+def _atom(word):
+    return float(word) if word.replace(".", "").isdigit() else word
+
+
+@pytest.mark.parametrize("text, state, cell", CELLS, ids=[f"{t}, {s}" for t, s, _ in CELLS])
+def test_a_message_does_in_a_state_what_its_cell_says(monkeypatch, text, state, cell):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session(state)
+    session.say(text)
+    if cell[0] in ">.~":
+        told = UNLOADED_TAKE if text == "unload" and state in ("TAKING", "STOPPING") else []
+        assert session.errors() == told
+        assert session.sent() == ([cell[1:]] if cell[0] == ">" else [])
+    else:
+        (error,) = session.errors()
+        assert error.startswith(f"error {text.split()[0]}: ")
+        assert cell.replace("_", " ") in error
+        assert session.sent() == []
+    if cell[0] == "~":
+        session.event(messages.Stopped(1, 100))
+        assert session.errors() == []
+        assert session.sent() == ([cell[1:]] if cell[1:] else [])
+    if cell == "." and text in CHANGED:
+        session.say("info")
+        assert CHANGED[text] in session.host.told
+
+
+def test_every_message_that_a_performer_has_is_walked():
+    walked = {row_of(parse(text.split()[0], [_atom(w) for w in text.split()[1:]])) for text in ROWS}
+    assert set(TABLE) | set(messages.PD_MESSAGES.values()) == walked
+    assert STATES.split() == [state.name for state in State]
+
+
+def test_what_is_set_behind_a_message_that_waits_waits_too(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("STOPPING")
+    for text in ("length 2", "generate a", "length 3", "temperature 0.5", "save_state 1"):
+        session.say(text)
+    session.say("info")
+    assert "info length 2.0" in session.host.told
+    assert "info temperature 1.0" in session.host.told
+    session.event(messages.Stopped(1, 100))
+    generate, temperature = session.worker.sent
+    assert (generate.dur_s, generate.temperature) == (2.0, (1.0,))
+    assert temperature == messages.SetTemperature((0.5,))
+    assert session.errors() == ["error save_state: a take is running (stop it first)"]
+    session.say("info")
+    assert "info length 3.0" in session.host.told
+
+
+def test_stop_forgets_what_waits(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("STOPPING")
+    session.say("generate a")
+    session.say("stop")
+    session.event(messages.Stopped(1, 100))
+    assert session.sent() == []
+    session.say("stop")
+    assert session.errors() == ["error stop: no take is running"]
+
+
+@pytest.mark.parametrize("state, after", [("IDLE", ">generate"), ("EMPTY", NO_MODEL)])
+def test_after_a_load_that_fails_the_state_is_what_it_was(monkeypatch, state, after):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session(state)
+    session.say("load D")
+    session.event(messages.Failure("load", "no model"))
+    session.host.told.clear()
+    session.clear()
+    session.say("generate a")
+    if after[0] == ">":
+        assert session.sent() == [after[1:]]
+    else:
+        assert after.replace("_", " ") in session.errors()[0]
+
+
+@pytest.mark.parametrize("state", STATES.split())
+def test_a_poll_delivers_in_every_state(monkeypatch, state):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session(state)
+    if session.worker:
+        session.worker.events.append(messages.Notice("the seed is silent"))
+    session.say("poll")
+    assert session.host.told == (["notice the seed is silent"] if session.worker else [])
