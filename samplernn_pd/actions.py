@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from samplernn_pd import requests
-from samplernn_pd.messages import Generate, Info, Load, Stream, Unload
+from samplernn_pd.messages import Generate, Info, Load, PdMessage, Stream, Unload
 from samplernn_pd.settings import SETTINGS
 from samplernn_pd.states import EndStream, State, row_of
 from samplernn_pd.stream import StreamInPd
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Action = Callable[["Control", Any], None]
 
 
-def action_for(message: object) -> Action:
+def action_for(message: PdMessage) -> Action:
     """Return the function to call with the control and `message`."""
     row = row_of(message)
     return _ACTIONS.get(row) or (_set if row in SETTINGS else _forward)
@@ -65,7 +65,7 @@ def _info(control: "Control", message: Info) -> None:
         control.outbox.say("info", *row)
 
 
-def _stop(control: "Control", message: object) -> None:
+def _stop(control: "Control", message: PdMessage) -> None:
     control.forget_deferred()
     if control.output.stream:
         control.output.stream.fade_out()
@@ -77,7 +77,7 @@ def _generate(control: "Control", message: Generate) -> None:
         raise RequestError("continue: there is no take to continue (generate one first)")
     number = control.output.num_takes + 1
     request = requests.generate_request(
-        number, message, control.settings, control.worker.model, control.host
+        number, message, control.settings, _model(control), control.host
     )
     take = TakeInPd(number, message.arrays, control.host.arrays, control.outbox.say)
     control.begin(take, request, State.TAKING)
@@ -90,18 +90,25 @@ def _stream(control: "Control", message: Stream) -> None:
         control.output.num_takes + 1,
         message,
         control.settings,
-        control.worker.model,
+        _model(control),
         control.host,
     )
     stream = StreamInPd(
         request,
-        message.array,
+        str(message.array),
         control.settings,
         control.host,
         control.worker.send,
         control.outbox.say,
     )
     control.begin(stream, request, State.STREAMING)
+
+
+def _model(control: "Control") -> messages.Loaded:
+    """Return the model, which the table of states has asked for."""
+    model = control.worker.model
+    assert model is not None
+    return model
 
 
 def _save(control: "Control", message: messages.Save) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from samplernn_pd.actions import action_for
 from samplernn_pd.client import WorkerClient
+from samplernn_pd.messages import PdMessage
 from samplernn_pd.outbox import Outbox
 from samplernn_pd.output import AnyTake, Output
 from samplernn_pd.reactions import react
@@ -36,7 +37,7 @@ class Control:
         self.settings = Settings()
         self.output = Output()
         self.state = State.EMPTY
-        self._deferred: list[object] = []  # messages until a stopped take has ended
+        self._deferred: list[PdMessage] = []  # messages until a stopped take has ended
 
     @property
     def is_busy(self) -> bool:
@@ -44,7 +45,7 @@ class Control:
         is_at_rest = self.state in (State.EMPTY, State.IDLE)
         return not is_at_rest or self.worker.num_saving > 0 or self.output.is_clearing
 
-    def handle(self, message: object) -> None:
+    def handle(self, message: PdMessage) -> None:
         """Apply, defer, ignore or refuse a message as its row of the table says.
 
         Raises:
@@ -109,11 +110,12 @@ class Control:
 
     def give_up_take(self) -> None:
         """Stop a take whose arrays no longer accept what the worker makes."""
-        if self.state is State.STOPPING:
+        take = self.output.running
+        if take is None or self.state is State.STOPPING:
             return
         self.outbox.error(
-            f"the arrays {' '.join(self.output.running.array_names)} are gone or of another "
-            "length (the take is stopped; make them anew)"
+            f"the arrays {' '.join(take.array_names)} are gone or of another length "
+            "(the take is stopped; make them anew)"
         )
         if self.output.stream:
             self.output.stream.cut()
@@ -124,7 +126,7 @@ class Control:
         take = self.output.end()
         self.state = State.IDLE
         deferred, self._deferred = self._deferred, []
-        if take.begun:
+        if take and take.begun:
             take.report(selector)
         for message in deferred:
             try:

@@ -7,11 +7,10 @@ over several atoms.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard
 
 from sopilib.errors import RequestError
-
-
-Atom = int | float | str
+from sopilib.protocol.atoms import Atom
 
 
 class Flags:
@@ -67,7 +66,7 @@ def parse_flags(
             waiting = _known_name(message, atom[2:], known)
     if waiting is not None:
         raise RequestError(f"{message}: --{waiting} has no value")
-    if loose:
+    if loose and positional is not None:
         flags.add(positional, " ".join(loose))
     return flags
 
@@ -113,5 +112,5 @@ def _joined(atoms: Iterable[Atom]) -> Iterator[Atom]:
         yield " ".join(parts)
 
 
-def _is_flag(atom: Atom) -> bool:
+def _is_flag(atom: Atom) -> TypeGuard[str]:
     return isinstance(atom, str) and atom.startswith("--")

@@ -8,6 +8,7 @@ and what is allowed.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from samplernn_pd.flags import parse_flags
 from samplernn_pd.messages import (
@@ -17,6 +18,7 @@ from samplernn_pd.messages import (
     Info,
     Length,
     Load,
+    PdMessage,
     Poll,
     Seed,
     Stream,
@@ -28,8 +30,6 @@ from sopilib.protocol.atoms import Atom, number, shown, text, whole_number, word
 
 MAX_VOICES = 64
 _LOAD_USAGE = "load DIR [voices N] [precision P] [threads N] [engine E]"
-
-PdMessage = ClassMessage | messages.Message
 
 
 def parse(selector: str, atoms: Sequence[Atom]) -> PdMessage:
@@ -56,7 +56,7 @@ def _checked(message: messages.Message) -> messages.Message:
 def _load(atoms: list[Atom]) -> Load:
     if _has_flags(atoms):
         return _load_flags(atoms)
-    options = {}
+    options: dict[str, Any] = {}
     while len(atoms) > 1 and atoms[-2] in _LOAD_OPTIONS:
         field, checked = _LOAD_OPTIONS[atoms[-2]]
         options.setdefault(field, checked(atoms[-2], atoms[-1]))

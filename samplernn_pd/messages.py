@@ -6,6 +6,8 @@ What it passes on to the worker as it is has its class in `sopilib.protocol.mess
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sopilib.protocol import messages
+
 
 @dataclass(frozen=True)
 class ClassMessage:
@@ -107,3 +109,6 @@ class Generate(ClassMessage, name="generate"):
     def selector(self) -> str:
         """Return `continue` for a take that resumes the last one."""
         return "continue" if self.resume else self.name
+
+
+PdMessage = ClassMessage | messages.Message  # all that `grammar` understands

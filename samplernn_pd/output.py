@@ -50,7 +50,8 @@ class Output:
     def begin(self, num_samples: int | None, sample_rate: int) -> bool:
         """Prepare the arrays of the running take; False if one cannot be prepared."""
         take = self.running
-        assert take is not None
+        if take is None:
+            return False
         self.can_continue = True
         self._clearing = [older for older in self._clearing if not older.shares_arrays(take)]
         is_prepared = take.begin(num_samples, sample_rate)

@@ -46,7 +46,8 @@ def _on_started(control: "Control", event: messages.Started) -> None:
 
 
 def _on_chunk(control: "Control", event: messages.Chunk) -> None:
-    if _is_running(control, event) and not control.output.running.write(event):
+    take = control.output.running
+    if take and event.take == take.number and not take.write(event):
         control.give_up_take()
 
 

@@ -5,7 +5,6 @@ in number or in memory, is refused before anything is lost.
 """
 
 import os
-
 from typing import Any
 
 from samplernn_pd.messages import Envelope, Generate, Seed, Stream
@@ -108,16 +107,16 @@ def _beginning(
     seed_file, seed_samples, seed_rate = sound
     _check_payload(seed_samples + curve)
     ramp = settings.ramp
-    return dict(
-        temperature=temperature,
-        ramp=(ramp.target, ramp.seconds) if ramp else None,
-        seed_file=seed_file,
-        seed_rate=seed_rate,
-        seed_samples=len(seed_samples) // 4,
-        envelope_samples=len(curve) // 4,
-        rng_seed=settings.rng_seed,
-        payload=seed_samples + curve,
-    )
+    return {
+        "temperature": temperature,
+        "ramp": (ramp.target, ramp.seconds) if ramp else None,
+        "seed_file": seed_file,
+        "seed_rate": seed_rate,
+        "seed_samples": len(seed_samples) // 4,
+        "envelope_samples": len(curve) // 4,
+        "rng_seed": settings.rng_seed,
+        "payload": seed_samples + curve,
+    }
 
 
 def check_temperatures(values: Temperature, voices: int) -> None:

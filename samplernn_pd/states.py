@@ -14,13 +14,12 @@ from samplernn_pd.messages import (
     Info,
     Length,
     Load,
+    PdMessage,
     Seed,
     Stream,
     Unload,
 )
 from sopilib.protocol import messages
-
-PdClass = type
 
 
 class State(enum.Enum):
@@ -69,7 +68,7 @@ _KNOB = (_DRY, _DRY, _DRY, _DRY, _APPLY, _TURN)  # of a stream: all that have no
 _STATE = (_MODEL, _APPLY, _MODEL, _TAKE, _APPLY, _DEFER)
 
 # fmt: off
-TABLE: dict[PdClass, tuple[Answer | Refusal, ...]] = {
+TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
     # states               EMPTY     IDLE      LOADING   TAKING   STREAMING  STOPPING
     Load:                 (_APPLY,   _APPLY,   _BUSY,    _TAKE,   _SOUND,    _DEFER),
     Generate:             (_MODEL,   _APPLY,   _MODEL,   _TAKE,   _SOUND,    _DEFER),
@@ -92,14 +91,14 @@ TABLE: dict[PdClass, tuple[Answer | Refusal, ...]] = {
 # fmt: on
 
 
-def row_of(message: object) -> PdClass:
+def row_of(message: PdMessage) -> type:
     """Return the class under which tables have `message`."""
     if isinstance(message, Stream) and message.array is None:
         return EndStream
     return type(message)
 
 
-def answer_to(message: object, state: State, has_waiting: bool) -> Answer | Refusal:
+def answer_to(message: PdMessage, state: State, has_waiting: bool) -> Answer | Refusal:
     """Return what happens with `message`: APPLY, DEFER, IGNORE or a `Refusal`.
 
     Args:

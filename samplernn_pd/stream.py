@@ -50,14 +50,15 @@ class StreamInPd:
         send: Callable[[messages.Message], None],
         say: Say,
     ) -> None:
-        self.number = request.take
+        assert request.latency_s is not None
+        assert request.out_rate is not None
+        self.number, self.sample_rate = request.take, request.out_rate
         self.array_names = (array_name,)
-        self.sample_rate = request.out_rate
         self._host, self._send = host, send
-        latency = round(request.latency_s * request.out_rate)
-        check_ring(array_name, request.latency_s * request.out_rate, host.arrays)
-        self._playout = Playout(Ring(host.arrays, array_name, request.out_rate), latency)
-        self._report = StreamReport(say, request.out_rate)
+        latency = request.latency_s * self.sample_rate
+        check_ring(array_name, latency, host.arrays)
+        self._playout = Playout(Ring(host.arrays, array_name, self.sample_rate), round(latency))
+        self._report = StreamReport(say, self.sample_rate)
         self._position = PlayPosition(self.number, send)
         self._drawn = DrawnTemperature(settings, host.arrays, send)
         if request.envelope_samples:

@@ -54,8 +54,9 @@ class TakeInPd:
         """Return whether `other`, a take or stream, writes into one of these arrays too."""
         return not set(self.array_names).isdisjoint(other.array_names)
 
-    def begin(self, num_samples: int, sample_rate: int) -> bool:
+    def begin(self, num_samples: int | None, sample_rate: int) -> bool:
         """Make every array as long as the take; False if one cannot be."""
+        assert num_samples is not None  # as it is for a stream
         self._num_samples, self._sample_rate = num_samples, sample_rate
         old_length = max(self._arrays.length(name) for name in self.array_names)
         self._old_end = min(old_length, num_samples)  # Pd makes what it adds silent

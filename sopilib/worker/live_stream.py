@@ -43,7 +43,7 @@ class LiveStream(Steered):
         request: TakeRequest,
         latency_s: float,
         states: States,
-        read_seed: Callable[[messages.Prime], tuple[np.ndarray, int]],
+        read_seed: Callable[[messages.Prime], tuple[np.ndarray, int | None]],
     ) -> None:
         self._number, self._generator, self._states = number, generator, states
         self._read_seed = read_seed

@@ -98,13 +98,13 @@ class Worker(Handlers):
     def _generate(self, request: messages.Generate) -> None:
         self._require_model()
         if request.latency_s is not None:
-            self._stream(request)
+            self._stream(request, request.latency_s)
             return
         take = Take(self._generator, self._take_request(request))
         self._last, self._is_recalled = RunningTake(request.take, take), False
         self._last.run(self._inbox, self._send, self._fail)
 
-    def _stream(self, request: messages.Generate) -> None:
+    def _stream(self, request: messages.Generate, latency_s: float) -> None:
         take_request = self._take_request(request)
         if self._is_recalled:
             take_request = dataclasses.replace(take_request, resume=True, seed_audio=None)
@@ -112,7 +112,7 @@ class Worker(Handlers):
             request.take,
             self._generator,
             take_request,
-            request.latency_s,
+            latency_s,
             self._states,
             self._live_seed,
         )
@@ -170,8 +170,9 @@ class Worker(Handlers):
 
     def _continued(self, request: messages.Generate) -> TakeRecord | None:
         """Return the record of the take that `request` continues, None if there is none."""
-        continues = request.resume and self._last and not self._is_recalled
-        return self._last.take.record if continues else None
+        if not request.resume or self._last is None or self._is_recalled:
+            return None
+        return self._last.take.record
 
     def _live_seed(self, request: messages.Prime) -> tuple[np.ndarray, int | None]:
         """Return (audio, rate) of a seed for the running stream."""
