@@ -117,7 +117,7 @@ def _save(control: "Control", message: messages.Save) -> None:
     control.worker.send(messages.Save(path))
 
 
-def _set(control: "Control", message: Any) -> None:
+def _set(control: "Control", message: PdMessage) -> None:
     if control.state is State.STREAMING and control.output.stream:
         control.output.stream.apply(message)
     control.settings.change(message)

@@ -16,21 +16,21 @@ _TAKES_SLICES = getattr(pyext, "thread_safe", False)
 class PdArrays:
     """Reads and writes float32 samples, as bytes, of arrays that may come and go."""
 
-    def length(self, name):
-        """Returns the number of samples in the array, 0 where there is none."""
+    def length(self, name: str) -> int:
+        """Return the number of samples in the array, 0 where there is none."""
         return len(pyext.Buffer(name))
 
-    def read(self, name):
-        """Returns all samples of the array as bytes."""
+    def read(self, name: str) -> bytes:
+        """Return all samples of the array as bytes."""
         return memoryview(pyext.Buffer(name)).tobytes()
 
-    def read_slice(self, name, start, stop):
-        """Returns the samples from `start` to before `stop`, as bytes; b"" without the array."""
+    def read_slice(self, name: str, start: int, stop: int) -> bytes:
+        """Return the samples from `start` to before `stop`, as bytes; b"" without the array."""
         buffer = pyext.Buffer(name)
         return memoryview(buffer)[start:stop].tobytes() if len(buffer) else b""
 
-    def resize(self, name, num_samples):
-        """Makes the array `num_samples` long; False if there is none or it cannot be."""
+    def resize(self, name: str, num_samples: int) -> bool:
+        """Make the array `num_samples` long; False if there is none or it cannot be."""
         length = self.length(name)
         if length not in (0, num_samples):
             try:
@@ -39,10 +39,10 @@ class PdArrays:
                 return False
         return length > 0 and self.length(name) == num_samples
 
-    def write(self, name, start, samples):
-        """Writes the bytes `samples` from sample `start` on; False if they do not fit.
+    def write(self, name: str, start: int, samples: bytes) -> bool:
+        """Write the bytes `samples` from sample `start` on; False if they do not fit.
 
-        Where there is no array nothing fits, not even no samples.
+        Without an array nothing fits, not even no samples.
         """
         buffer = pyext.Buffer(name)
         end = start + len(samples) // _BYTES_PER_SAMPLE
@@ -54,8 +54,8 @@ class PdArrays:
             memoryview(buffer)[start:end] = array.array("f", samples)
         return True
 
-    def redraw(self, name):
-        """Has Pd draw the array anew, if there is one."""
+    def redraw(self, name: str) -> None:
+        """Have Pd draw the array anew, if there is one."""
         buffer = pyext.Buffer(name)
         if len(buffer):
             buffer.dirty()

@@ -6,10 +6,10 @@ from one state to another.
 """
 
 import time
-from typing import Any
 
 from samplernn_pd.actions import action_for
 from samplernn_pd.client import WorkerClient
+from samplernn_pd.host import Host
 from samplernn_pd.messages import PdMessage
 from samplernn_pd.outbox import Outbox
 from samplernn_pd.output import AnyTake, Output
@@ -27,12 +27,12 @@ class Control:
     """One worker, one model, one take or stream at a time. Not safe for threads.
 
     Args:
-        host: see `samplernn_pd.instrument`.
+        host: the class in Pd.
         outbox: of status messages.
         worker: the link to a worker, which starts at the first load.
     """
 
-    def __init__(self, host: Any, outbox: Outbox, worker: WorkerLink) -> None:
+    def __init__(self, host: Host, outbox: Outbox, worker: WorkerLink) -> None:
         self.host, self.outbox, self.worker = host, outbox, worker
         self.settings = Settings()
         self.output = Output()

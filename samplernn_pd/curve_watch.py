@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from samplernn_pd import requests
+from samplernn_pd.host import Arrays
 from samplernn_pd.messages import Envelope
 from samplernn_pd.settings import Settings
 from sopilib.protocol import messages
@@ -18,10 +18,10 @@ class CurveWatch:
     Args:
         curve: its samples as bytes, as they are being followed.
         seconds: in which it passes again and again.
-        arrays: as `samplernn_pd.arrays.PdArrays`.
+        arrays: of the host.
     """
 
-    def __init__(self, name: str, curve: bytes, seconds: float, arrays: Any) -> None:
+    def __init__(self, name: str, curve: bytes, seconds: float, arrays: Arrays) -> None:
         self.seconds = seconds
         self._name, self._curve, self._arrays = name, curve, arrays
         self._looked_at = time.monotonic()
@@ -45,12 +45,12 @@ class DrawnTemperature:
 
     Args:
         settings: `seconds` hold where the envelope names none.
-        arrays: as `samplernn_pd.arrays.PdArrays`.
+        arrays: of the host.
         send: called with each request for the worker.
     """
 
     def __init__(
-        self, settings: Settings, arrays: Any, send: Callable[[messages.Message], None]
+        self, settings: Settings, arrays: Arrays, send: Callable[[messages.Message], None]
     ) -> None:
         self._settings, self._arrays, self._send = settings, arrays, send
         self._watch: CurveWatch | None = None

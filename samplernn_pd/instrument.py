@@ -1,12 +1,6 @@
 """The instrument behind the class: messages in, worker requests out, and back.
 
-Knows nothing of Pd but its host, the object that it is given:
-
-    host.send(selector, *atoms)   a status message
-    host.print(text)              a line on the console
-    host.arrays                   as `samplernn_pd.arrays.PdArrays`
-    host.patch_folder             where relative paths begin
-    host.sample_rate              Pd's, in Hz
+Knows nothing of Pd but its host, see `samplernn_pd.host`.
 
 Every method returns at once. What the worker sends is delivered by `poll`. What the
 host is told goes through an outbox, see there why.
@@ -15,10 +9,10 @@ host is told goes through an outbox, see there why.
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from samplernn_pd import grammar
 from samplernn_pd.control import POLL_LIMIT_S, Control
+from samplernn_pd.host import Host
 from samplernn_pd.messages import Poll
 from samplernn_pd.outbox import Outbox
 from samplernn_pd.worker_link import WorkerLink
@@ -32,12 +26,12 @@ class Instrument:
     """What `samplernn_pd.control` does, for threads: handlers come on any, one at a time.
 
     Args:
-        host: see above.
+        host: the class in Pd.
         library_folder: holds `sopilib`.
         worker: the link to its worker, by default of a process of its own.
     """
 
-    def __init__(self, host: Any, library_folder: Path, worker: WorkerLink | None = None) -> None:
+    def __init__(self, host: Host, library_folder: Path, worker: WorkerLink | None = None) -> None:
         self._outbox = Outbox(host)
         self._control = Control(host, self._outbox, worker or WorkerLink(library_folder))
         self._lock = threading.RLock()

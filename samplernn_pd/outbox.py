@@ -7,11 +7,13 @@ with the next message before the host's `send` returns.
 import collections
 from typing import Any
 
+from samplernn_pd.host import Host
+
 
 class Outbox:
     """Queues status messages for `host.send(selector, *atoms)`."""
 
-    def __init__(self, host: Any) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
         self._waiting: collections.deque[tuple[Any, ...]] = collections.deque()
         self._sending = False

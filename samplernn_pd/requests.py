@@ -7,6 +7,7 @@ in number or in memory, is refused before anything is lost.
 import os
 from typing import Any
 
+from samplernn_pd.host import Arrays, Host
 from samplernn_pd.messages import Envelope, Generate, Seed, Stream
 from samplernn_pd.settings import Settings
 from sopilib.errors import RequestError
@@ -22,7 +23,7 @@ Sound = tuple[str | None, bytes, int | None]  # file, samples, rate
 
 
 def generate_request(
-    number: int, message: Generate, settings: Settings, model: messages.Loaded, host: Any
+    number: int, message: Generate, settings: Settings, model: messages.Loaded, host: Host
 ) -> messages.Generate:
     """Return the `messages.Generate` of a `Generate`.
 
@@ -30,7 +31,7 @@ def generate_request(
         number: of the take.
         settings: what holds where the message says nothing.
         model: the `messages.Loaded` of the loaded model.
-        host: the host of `samplernn_pd.instrument`.
+        host: the class in Pd.
 
     Raises:
         RequestError: an array or seed that is not there, a wrong number of arrays or
@@ -54,7 +55,7 @@ def generate_request(
 
 
 def stream_request(
-    number: int, message: Stream, settings: Settings, model: messages.Loaded, host: Any
+    number: int, message: Stream, settings: Settings, model: messages.Loaded, host: Host
 ) -> messages.Generate:
     """Return the `messages.Generate` of a stream.
 
@@ -75,21 +76,22 @@ def stream_request(
     )
 
 
-def prime_request(seed: Seed, host: Any) -> messages.Prime:
+def prime_request(seed: Seed, host: Host) -> messages.Prime:
     """Return the `messages.Prime` of a `Seed`, RequestError if it is not there."""
     seed_file, samples, rate = _live_seed(seed, host)
     return messages.Prime(seed_file, rate, samples)
 
 
-def read_curve(envelope: Envelope, arrays: Any) -> bytes:
-    """Return the samples, as bytes, of the array of a `Envelope`.
+def read_curve(envelope: Envelope, arrays: Arrays) -> bytes:
+    """Return the samples, as bytes, of the array of an `Envelope`.
 
     Raises:
         RequestError: there is no such array.
     """
-    if arrays.length(envelope.array) == 0:
-        raise RequestError(f"envelope: no array {envelope.array!r} (make one, or check the name)")
-    return arrays.read(envelope.array)
+    name = envelope.array
+    if name is None or arrays.length(name) == 0:
+        raise RequestError(f"envelope: no array {name!r} (make one, or check the name)")
+    return arrays.read(name)
 
 
 def _beginning(
@@ -97,7 +99,7 @@ def _beginning(
     sound: Sound,
     settings: Settings,
     model: messages.Loaded,
-    host: Any,
+    host: Host,
 ) -> dict[str, Any]:
     """Return the fields of `messages.Generate` that every beginning has, by name.
 
@@ -128,7 +130,7 @@ def check_temperatures(values: Temperature, voices: int) -> None:
 
 
 def available_bytes() -> int:
-    """Return the memory to be had now, in bytes; all there is where that is not told."""
+    """Return the free memory in bytes, or all memory where the system does not say."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             table = dict(line.split(":") for line in lines)
@@ -137,7 +139,7 @@ def available_bytes() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _check_arrays(names: tuple[str, ...], voices: int, arrays: Any) -> None:
+def _check_arrays(names: tuple[str, ...], voices: int, arrays: Arrays) -> None:
     if len(names) != voices:
         raise RequestError(f"{len(names)} array(s) for {voices} voice(s) (name one for each)")
     for name in names:
@@ -169,7 +171,7 @@ def _check_payload(samples: bytes) -> None:
 
 
 def _temperature(
-    entries: Temperature | None, settings: Settings, voices: int, arrays: Any
+    entries: Temperature | None, settings: Settings, voices: int, arrays: Arrays
 ) -> tuple[Temperature, bytes]:
     """Return the entries of the request and the bytes of the curve they may refer to."""
     if entries is None and settings.envelope.array:
@@ -179,17 +181,17 @@ def _temperature(
     return entries, b""
 
 
-def _live_seed(seed: Seed, host: Any) -> Sound:
+def _live_seed(seed: Seed, host: Host) -> Sound:
     """Return as `_seed`; of an array only its end: reading a long one would hold Pd up."""
-    length = seed.source and host.arrays.length(seed.source)
-    if not length:
+    name, arrays = seed.source, host.arrays
+    if name is None or not arrays.length(name):
         return _seed(seed, None, host)
-    rate = seed.rate or host.sample_rate
+    rate, length = seed.rate or host.sample_rate, arrays.length(name)
     begin = max(0, length - round(_LIVE_SEED_S * rate))
-    return None, host.arrays.read_slice(seed.source, begin, length), rate
+    return None, arrays.read_slice(name, begin, length), rate
 
 
-def _seed(seed: Seed, rate: int | None, host: Any) -> Sound:
+def _seed(seed: Seed, rate: int | None, host: Host) -> Sound:
     """Return (file, samples as bytes, rate); the array of a name goes before its file.
 
     `rate` is the one named with the take, else that of the seed counts, else Pd's.

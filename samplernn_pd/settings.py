@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from samplernn_pd.messages import Envelope, Length, Seed
+from samplernn_pd.messages import Envelope, Length, PdMessage, Seed
 from sopilib.protocol import messages
 
 Row = tuple[str | float, ...]
@@ -22,7 +22,7 @@ class Settings:
     rng_seed: int | None = None
     latency_s: float = 0.1
 
-    def change(self, message: Any) -> None:
+    def change(self, message: PdMessage) -> None:
         """Set what `message`, one of `SETTINGS`, says."""
         for name, value in SETTINGS[type(message)](message).items():
             setattr(self, name, value)

@@ -7,11 +7,11 @@ a message can be read.
 
 import array
 from collections.abc import Callable
-from typing import Any
 
 from samplernn_pd import requests
 from samplernn_pd.curve_watch import DrawnTemperature
-from samplernn_pd.messages import Envelope, Seed
+from samplernn_pd.host import Arrays, Host
+from samplernn_pd.messages import Envelope, PdMessage, Seed
 from samplernn_pd.play_position import PlayPosition
 from samplernn_pd.playout import Playout
 from samplernn_pd.ring import BLOCK, Ring
@@ -31,7 +31,7 @@ class StreamInPd:
         request: that began it.
         array_name: of the ring.
         settings: as they are and will be.
-        host: the host of `samplernn_pd.instrument`.
+        host: the class in Pd.
         send: called with each request for the worker.
         say: for status messages.
 
@@ -46,7 +46,7 @@ class StreamInPd:
         request: messages.Generate,
         array_name: str,
         settings: Settings,
-        host: Any,
+        host: Host,
         send: Callable[[messages.Message], None],
         say: Say,
     ) -> None:
@@ -65,7 +65,7 @@ class StreamInPd:
             self._drawn.watch(settings.envelope, request.payload[4 * request.seed_samples :])
         self._is_over = False
 
-    def apply(self, message: Any) -> None:
+    def apply(self, message: PdMessage) -> None:
         """Have the stream change as a message that sets something says.
 
         Raises:
@@ -175,7 +175,7 @@ class StreamInPd:
         self._send(message)
 
 
-def check_ring(name: str, latency: float, arrays: Any) -> None:
+def check_ring(name: str, latency: float, arrays: Arrays) -> None:
     """Raise RequestError unless the array can hold a stream with so many samples ahead."""
     length = arrays.length(name)
     if length == 0:

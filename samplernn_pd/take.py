@@ -6,8 +6,9 @@ the samples that arrive: to do it at once would hold Pd up where a take is long.
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from samplernn_pd.host import Arrays
 from sopilib.protocol import messages
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ class TakeInPd:
     Args:
         number: of the take.
         array_names: one for each voice.
-        arrays: as `samplernn_pd.arrays.PdArrays`.
+        arrays: of the host.
         say: called with selector and atoms of a status message.
     """
 
     def __init__(
-        self, number: int, array_names: Sequence[str], arrays: Any, say: Callable[..., None]
+        self, number: int, array_names: Sequence[str], arrays: Arrays, say: Callable[..., None]
     ) -> None:
         self.number = number
         self.array_names = array_names

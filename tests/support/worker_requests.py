@@ -7,6 +7,7 @@ import numpy as np
 from sopilib.protocol import messages as protocol
 
 TIME_LIMIT_S = 120
+_FIRST = (protocol.Notice, protocol.Started, protocol.Failure)
 
 
 def receive(client, *wanted):
@@ -25,7 +26,9 @@ def receive(client, *wanted):
 
 def receive_take(client):
     """The events of a take to its end, and its samples (num_seqs, num_samples)."""
-    events, chunks = [receive(client, protocol.Started, protocol.Failure)], []
+    events, chunks = [receive(client, *_FIRST)], []
+    while isinstance(events[-1], protocol.Notice):
+        events.append(receive(client, *_FIRST))
     while not isinstance(events[-1], (protocol.Finished, protocol.Stopped, protocol.Failure)):
         events.append(
             receive(client, protocol.Chunk, protocol.Finished, protocol.Stopped, protocol.Failure)

@@ -197,3 +197,15 @@ def test_a_poll_delivers_in_every_state(monkeypatch, state):
         session.worker.events.append(messages.Notice("the seed is silent"))
     session.say("poll")
     assert session.host.told == (["notice the seed is silent"] if session.worker else [])
+
+
+def test_a_take_of_the_flag_form_without_dur_has_four_seconds_unless_length_says_otherwise(
+    monkeypatch,
+):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("IDLE")
+    for texts in (["generate --out a"], ["length 2", "generate --out a"]):
+        for text in texts:
+            session.say(text)
+        session.event(messages.Stopped(session.worker.sent[-1].take, 0))
+    assert [request.dur_s for request in session.worker.sent] == [4.0, 2.0]

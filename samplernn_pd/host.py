@@ -1,0 +1,45 @@
+"""What the instrument asks of the object that hosts it, and all that it knows of Pd."""
+
+from typing import Protocol
+
+
+class Arrays(Protocol):
+    """Arrays by name, of float32 samples as bytes. They may come, go and change length."""
+
+    def length(self, name: str) -> int:
+        """Return the number of samples in the array, 0 where there is none."""
+
+    def read(self, name: str) -> bytes:
+        """Return all samples of the array."""
+
+    def read_slice(self, name: str, start: int, stop: int) -> bytes:
+        """Return the samples from `start` to before `stop`; b"" without the array."""
+
+    def resize(self, name: str, num_samples: int) -> bool:
+        """Make the array `num_samples` long; False if there is none or it cannot be."""
+
+    def write(self, name: str, start: int, samples: bytes) -> bool:
+        """Write `samples` from sample `start` on; False if they do not fit."""
+
+    def redraw(self, name: str) -> None:
+        """Have Pd draw the array anew, if there is one."""
+
+
+class Host(Protocol):
+    """The class in Pd."""
+
+    arrays: Arrays
+
+    @property
+    def patch_folder(self) -> str:
+        """The folder where relative paths begin."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Pd's sample rate in Hz."""
+
+    def send(self, selector: str, *atoms: int | float | str) -> None:
+        """Send a status message."""
+
+    def print(self, text: str) -> None:
+        """Write a line to the console."""
