@@ -43,7 +43,7 @@ class Output:
         self.num_takes = take.number
         if isinstance(take, StreamInPd):
             self._clearing = [
-                take if isinstance(older, StreamInPd) and take.takes_over(older) else older
+                take if isinstance(older, StreamInPd) and take.continue_in_ring_of(older) else older
                 for older in self._clearing
             ]
 

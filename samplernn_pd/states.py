@@ -54,40 +54,36 @@ class EndStream:
 
 
 _APPLY, _TURN, _DEFER, _IGNORE = Answer.APPLY, Answer.IN_TURN, Answer.DEFER, Answer.IGNORE
-_BUSY = Refusal("a model is being loaded (wait for it, or unload)")
-_TAKE = Refusal("a take is running (stop it first)")
-_SOUND = Refusal("a stream is running (stop it first)")
-_MODEL = Refusal("no model is loaded (load one, wait for `loaded`)")
+_LOADING = Refusal("a model is being loaded (wait for it, or unload)")
+_IN_TAKE = Refusal("a take is running (stop it first)")
+_IN_STREAM = Refusal("a stream is running (stop it first)")
+_NO_MODEL = Refusal("no model is loaded (load one, wait for `loaded`)")
 _NO_TAKE = Refusal("no take is running")
-_NONE = Refusal("there is no take (generate one first)")
-_DRY = Refusal("no stream is running (start one first)")
-
-_ALWAYS = (_APPLY,) * 6
-_SETTING = (_APPLY, _APPLY, _APPLY, _APPLY, _APPLY, _TURN)
-_KNOB = (_DRY, _DRY, _DRY, _DRY, _APPLY, _TURN)  # of a stream: all that have no row
-_STATE = (_MODEL, _APPLY, _MODEL, _TAKE, _APPLY, _DEFER)
+_NO_STREAM = Refusal("no stream is running (start one first)")
+_NOTHING = Refusal("there is no take (generate one first)")
 
 # fmt: off
 TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
-    # states               EMPTY     IDLE      LOADING   TAKING   STREAMING  STOPPING
-    Load:                 (_APPLY,   _APPLY,   _BUSY,    _TAKE,   _SOUND,    _DEFER),
-    Generate:             (_MODEL,   _APPLY,   _MODEL,   _TAKE,   _SOUND,    _DEFER),
-    Stream:               (_MODEL,   _APPLY,   _MODEL,   _TAKE,   _SOUND,    _DEFER),
-    EndStream:            (_IGNORE,  _IGNORE,  _IGNORE,  _IGNORE, _APPLY,    _DEFER),
-    messages.Save:        (_NONE,    _APPLY,   _APPLY,   _TAKE,   _SOUND,    _DEFER),
-    messages.Stop:        (_NO_TAKE, _NO_TAKE, _NO_TAKE, _APPLY,  _APPLY,    _APPLY),
-    messages.SaveState:   _STATE,
-    messages.RecallState: _STATE,
-    Unload:               _ALWAYS,
-    Info:                 _ALWAYS,
-    Length:               _SETTING,
-    Envelope:             _SETTING,
-    Seed:                 _SETTING,
-    messages.SetTemperature: _SETTING,
-    messages.Ramp:        _SETTING,
-    messages.Reseed:      _SETTING,
-    messages.Latency:     _SETTING,
+    #                         EMPTY       IDLE        LOADING     TAKING      STREAMING   STOPPING
+    Load:                    (_APPLY,     _APPLY,     _LOADING,   _IN_TAKE,   _IN_STREAM, _DEFER),
+    Generate:                (_NO_MODEL,  _APPLY,     _NO_MODEL,  _IN_TAKE,   _IN_STREAM, _DEFER),
+    Stream:                  (_NO_MODEL,  _APPLY,     _NO_MODEL,  _IN_TAKE,   _IN_STREAM, _DEFER),
+    EndStream:               (_IGNORE,    _IGNORE,    _IGNORE,    _IGNORE,    _APPLY,     _DEFER),
+    messages.Save:           (_NOTHING,   _APPLY,     _APPLY,     _IN_TAKE,   _IN_STREAM, _DEFER),
+    messages.SaveState:      (_NO_MODEL,  _APPLY,     _NO_MODEL,  _IN_TAKE,   _APPLY,     _DEFER),
+    messages.RecallState:    (_NO_MODEL,  _APPLY,     _NO_MODEL,  _IN_TAKE,   _APPLY,     _DEFER),
+    messages.Stop:           (_NO_TAKE,   _NO_TAKE,   _NO_TAKE,   _APPLY,     _APPLY,     _APPLY),
+    Unload:                  (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY),
+    Info:                    (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY),
+    Length:                  (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
+    Envelope:                (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
+    Seed:                    (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
+    messages.SetTemperature: (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
+    messages.Ramp:           (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
+    messages.Reseed:         (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
+    messages.Latency:        (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
 }
+_STEERS_STREAM = (_NO_STREAM, _NO_STREAM, _NO_STREAM, _NO_STREAM, _APPLY,     _TURN)  # all others
 # fmt: on
 
 
@@ -106,7 +102,7 @@ def answer_to(message: PdMessage, state: State, has_waiting: bool) -> Answer | R
         state: of the class.
         has_waiting: whether messages wait for the end of a stopped take.
     """
-    row = TABLE.get(row_of(message), _KNOB)
+    row = TABLE.get(row_of(message), _STEERS_STREAM)
     answer = row[list(State).index(state)]
     if answer is Answer.IN_TURN:
         return Answer.DEFER if has_waiting else Answer.APPLY

@@ -86,7 +86,7 @@ class StreamInPd:
         """Return whether `other`, a take or stream, writes into the ring too."""
         return not set(self.array_names).isdisjoint(other.array_names)
 
-    def takes_over(self, older: "StreamInPd") -> bool:
+    def continue_in_ring_of(self, older: "StreamInPd") -> bool:
         """Continue in the ring of `older`, a stream that is over; False if it has another one.
 
         The sound of `older` that has yet to be played then fades out.

@@ -185,7 +185,7 @@ class Freeze(Message, type_name="freeze", pd="freeze S"):
         seconds, (shortest, longest) = number("freeze", self.seconds), FREEZE_S
         if seconds and not shortest <= seconds <= longest:
             raise RequestError(
-                f"freeze: {text(seconds)} s (0 to go on, or {shortest:g} to {longest:g})"
+                f"freeze: {text(seconds)} s (0 to release, or {shortest:g} to {longest:g})"
             )
 
 

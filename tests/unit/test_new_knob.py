@@ -15,7 +15,7 @@ from sopilib.protocol import messages
 from sopilib.worker import live_stream
 from sopilib.worker.steering import handles
 
-TIME_LIMIT_S = 60
+TIME_LIMIT_S = 120
 
 
 @pytest.fixture

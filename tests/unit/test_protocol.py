@@ -1,11 +1,13 @@
 """The codec, fed whole, byte by byte and with trailing data; and hostile bytes."""
 
 import json
+import math
 import struct
 
 import pytest
 
-from sopilib.errors import ProtocolError
+from samplernn_pd.grammar import parse
+from sopilib.errors import ProtocolError, RequestError
 from sopilib.protocol import codec as frames
 from sopilib.protocol import messages as protocol
 
@@ -122,3 +124,67 @@ def test_bytes_that_are_no_frame_are_an_error(data):
 def test_the_error_comes_with_the_first_wrong_byte():
     with pytest.raises(ProtocolError):
         frames.Decoder().feed(b"W")
+
+
+OUT_OF_RANGE = [
+    (
+        protocol.SetTemperature((1.0, -0.5)),
+        "temperature: -0.5 (0 or more; 0 is the likeliest sample)",
+    ),
+    (protocol.SetTemperature((math.nan,)), "temperature: nan is not a finite number"),
+    (protocol.SetTemperature(("hot",)), "temperature: 'hot' is not a number"),
+    (protocol.Ramp(-1.0, 1.0), "temperature: -1 (0 or more; 0 is the likeliest sample)"),
+    (protocol.Ramp(1.0, -1.0), "ramp: -1 s (0 or more)"),
+    (protocol.Ramp(1.0, math.inf), "ramp: inf is not a finite number"),
+    (protocol.Reseed(-1), "rng: -1 (a whole number, 0 or more)"),
+    (protocol.Reseed(1.5), "rng: 1.5 (a whole number, 0 or more)"),
+    (protocol.Freeze(-1.0), "freeze: -1 s (0 to release, or 0.02 to 3600)"),
+    (protocol.Freeze(0.019), "freeze: 0.019 s (0 to release, or 0.02 to 3600)"),
+    (protocol.Freeze(3601.0), "freeze: 3601 s (0 to release, or 0.02 to 3600)"),
+    (protocol.Freeze(math.nan), "freeze: nan is not a finite number"),
+    (protocol.Freeze(None), "freeze: None is not a number"),
+    (protocol.SaveState(-1), "save_state: -1 (a whole number, 0 or more)"),
+    (protocol.RecallState(1.5), "recall_state: 1.5 (a whole number)"),
+]
+
+
+@pytest.mark.parametrize("message, text", OUT_OF_RANGE, ids=[str(m) for m, _ in OUT_OF_RANGE])
+def test_a_value_out_of_range_is_refused_with_the_value_and_the_range(message, text):
+    (decoded,) = frames.Decoder().feed(frames.encode(message))
+    with pytest.raises(RequestError) as caught:
+        decoded.check()
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        protocol.SetTemperature((0.0, 2.5)),
+        protocol.Ramp(0.0, 0.0),
+        protocol.Reseed(None),
+        protocol.Reseed(0),
+        protocol.Freeze(0.0),
+        protocol.Freeze(0.02),
+        protocol.Freeze(3600.0),
+        protocol.SaveState(0),
+        *CASES,
+    ],
+    ids=lambda message: str(message)[:40],
+)
+def test_a_value_within_its_range_is_allowed(message):
+    message.check()
+
+
+def test_what_a_performer_gets_for_a_wrong_value_is_what_the_worker_says():
+    for selector, atoms, message in (
+        ("freeze", [0.019], protocol.Freeze(0.019)),
+        ("ramp", [1, -1], protocol.Ramp(1.0, -1.0)),
+        ("temperature", [-0.5], protocol.SetTemperature((-0.5,))),
+        ("rng", [-1], protocol.Reseed(-1)),
+        ("save_state", [-1], protocol.SaveState(-1)),
+    ):
+        with pytest.raises(RequestError) as from_pd:
+            parse(selector, atoms)
+        with pytest.raises(RequestError) as from_worker:
+            message.check()
+        assert str(from_pd.value) == str(from_worker.value)

@@ -52,7 +52,7 @@ def test_a_stream_that_follows_at_once_lets_the_one_before_fade_out(num_polls_be
     first.fade_out()
     host.play(first, num_polls_between)
     second = host.stream()
-    assert second.takes_over(first)
+    assert second.continue_in_ring_of(first)
     host.play(second, 3, is_begun=False)
     second.begin(None, RATE)
     host.play(second, 60)
@@ -62,14 +62,14 @@ def test_a_stream_that_follows_at_once_lets_the_one_before_fade_out(num_polls_be
     assert np.abs(np.diff(sound)).max() < STEP
 
 
-def test_a_ring_of_another_length_or_name_is_not_taken_over():
+def test_a_stream_does_not_continue_in_a_ring_of_another_length_or_name():
     host = Host()
     first = host.stream()
     host.arrays.samples = np.zeros(65536, np.float32)
-    assert not host.stream().takes_over(first)
+    assert not host.stream().continue_in_ring_of(first)
     second = host.stream()
     second.array_names = ("other",)
-    assert not second.takes_over(first)
+    assert not second.continue_in_ring_of(first)
 
 
 @pytest.mark.parametrize(
