@@ -15,7 +15,7 @@ from samplernn_pd.outbox import Outbox
 from samplernn_pd.output import AnyTake, Output
 from samplernn_pd.reactions import react
 from samplernn_pd.settings import Settings
-from samplernn_pd.states import Answer, Refusal, State, answer_to
+from samplernn_pd.states import NO_MODEL, Answer, Refusal, State, answer_to
 from samplernn_pd.worker_link import HELLO_LIMIT_S, WorkerLink
 from sopilib.errors import RequestError, SampleRNNError
 from sopilib.protocol import messages
@@ -53,11 +53,17 @@ class Control:
         """
         answer = answer_to(message, self.state, bool(self._deferred))
         if isinstance(answer, Refusal):
-            raise RequestError(f"{message.selector()}: {answer.reason}")
+            raise RequestError(f"{message.selector()}: {self._reason(answer)}")
         if answer is Answer.DEFER:
             self._deferred.append(message)
         elif answer is Answer.APPLY:
             action_for(message)(self, message)
+
+    def _reason(self, refusal: Refusal) -> str:
+        """Return the reason, or the one behind it: a load seems endless without polls."""
+        if refusal is NO_MODEL and self.state is State.LOADING:
+            return self.host.missing_polls() or refusal.reason
+        return refusal.reason
 
     def deliver(self, limit_s: float = POLL_LIMIT_S, position: int | None = None) -> None:
         """Apply what has arrived, for about `limit_s` seconds at most.

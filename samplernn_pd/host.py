@@ -38,6 +38,9 @@ class Host(Protocol):
     def sample_rate(self) -> int:
         """Pd's sample rate in Hz."""
 
+    def missing_polls(self) -> str | None:
+        """Return why nothing is delivered where polls are missing, else None."""
+
     def send(self, selector: str, *atoms: int | float | str) -> None:
         """Send a status message."""
 

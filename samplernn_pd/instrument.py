@@ -74,6 +74,12 @@ class Instrument:
             finally:
                 self._polling = False
 
+    def error(self, text: str) -> None:
+        """Send a line as `error`, and to the console."""
+        with self._lock:
+            self._outbox.error(text)
+            self._outbox.send()
+
     def wait(self, timeout_s: float) -> None:
         """Wait for something to deliver. Not for Pd's thread."""
         self._control.worker.wait(timeout_s)

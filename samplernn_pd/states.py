@@ -57,7 +57,7 @@ _APPLY, _TURN, _DEFER, _IGNORE = Answer.APPLY, Answer.IN_TURN, Answer.DEFER, Ans
 _LOADING = Refusal("a model is being loaded (wait for it, or unload)")
 _IN_TAKE = Refusal("a take is running (stop it first)")
 _IN_STREAM = Refusal("a stream is running (stop it first)")
-_NO_MODEL = Refusal("no model is loaded (load one, wait for `loaded`)")
+NO_MODEL = Refusal("no model is loaded (load one, wait for `loaded`)")
 _NO_TAKE = Refusal("no take is running")
 _NO_STREAM = Refusal("no stream is running (start one first)")
 _NOTHING = Refusal("there is no take (generate one first)")
@@ -66,12 +66,12 @@ _NOTHING = Refusal("there is no take (generate one first)")
 TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
     #                         EMPTY       IDLE        LOADING     TAKING      STREAMING   STOPPING
     Load:                    (_APPLY,     _APPLY,     _LOADING,   _IN_TAKE,   _IN_STREAM, _DEFER),
-    Generate:                (_NO_MODEL,  _APPLY,     _NO_MODEL,  _IN_TAKE,   _IN_STREAM, _DEFER),
-    Stream:                  (_NO_MODEL,  _APPLY,     _NO_MODEL,  _IN_TAKE,   _IN_STREAM, _DEFER),
+    Generate:                (NO_MODEL,   _APPLY,     NO_MODEL,   _IN_TAKE,   _IN_STREAM, _DEFER),
+    Stream:                  (NO_MODEL,   _APPLY,     NO_MODEL,   _IN_TAKE,   _IN_STREAM, _DEFER),
     EndStream:               (_IGNORE,    _IGNORE,    _IGNORE,    _IGNORE,    _APPLY,     _DEFER),
     messages.Save:           (_NOTHING,   _APPLY,     _APPLY,     _IN_TAKE,   _IN_STREAM, _DEFER),
-    messages.SaveState:      (_NO_MODEL,  _APPLY,     _NO_MODEL,  _IN_TAKE,   _APPLY,     _DEFER),
-    messages.RecallState:    (_NO_MODEL,  _APPLY,     _NO_MODEL,  _IN_TAKE,   _APPLY,     _DEFER),
+    messages.SaveState:      (NO_MODEL,   _APPLY,     NO_MODEL,   _IN_TAKE,   _APPLY,     _DEFER),
+    messages.RecallState:    (NO_MODEL,   _APPLY,     NO_MODEL,   _IN_TAKE,   _APPLY,     _DEFER),
     messages.Stop:           (_NO_TAKE,   _NO_TAKE,   _NO_TAKE,   _APPLY,     _APPLY,     _APPLY),
     Unload:                  (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY),
     Info:                    (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY),

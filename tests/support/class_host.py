@@ -44,6 +44,10 @@ class Host:
     def __init__(self):
         self.arrays = Arrays(a=64, ring=1 << 16, curve=8)
         self.told = []
+        self.polls_missing = None
+
+    def missing_polls(self):
+        return self.polls_missing
 
     def send(self, selector, *atoms):
         self.told.append(" ".join(str(atom) for atom in (selector, *atoms)))

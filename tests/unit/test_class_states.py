@@ -209,3 +209,14 @@ def test_a_take_of_the_flag_form_without_dur_has_four_seconds_unless_length_says
             session.say(text)
         session.event(messages.Stopped(session.worker.sent[-1].take, 0))
     assert [request.dur_s for request in session.worker.sent] == [4.0, 2.0]
+
+
+def test_during_a_load_without_polls_the_hint_is_the_reason(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("LOADING")
+    session.host.polls_missing = "nothing is delivered (send poll)"
+    for text in ("generate a", "load D"):
+        session.say(text)
+    hint, other = session.errors()
+    assert hint == "error generate: nothing is delivered (send poll)"
+    assert other.startswith("error load: a model is being loaded")
