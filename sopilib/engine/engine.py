@@ -8,10 +8,13 @@ import os
 
 import numpy as np
 
-from sopilib.engine import native
+from sopilib.engine import is_built
 from sopilib.engine.crew import Crew
 from sopilib.errors import RequestError
 from sopilib.model.quantize import dequantize, quantize
+
+if is_built():  # this module can be imported without the kernels, an EngineGenerator not made
+    from sopilib.engine import native
 
 # a team may be so large on any machine
 _FEW_THREADS = 16
