@@ -16,7 +16,7 @@ from samplernn_pd.output import AnyTake, Output
 from samplernn_pd.reactions import react
 from samplernn_pd.settings import Settings
 from samplernn_pd.states import NO_MODEL, Answer, Refusal, State, answer_to
-from samplernn_pd.worker_link import HELLO_LIMIT_S, WorkerLink
+from samplernn_pd.worker_link import WorkerLink
 from sopilib.errors import RequestError, SampleRNNError
 from sopilib.protocol import messages
 
@@ -83,8 +83,6 @@ class Control:
             self.give_up_take()
         if self.output.running:
             self.output.running.show_progress()
-        if self.worker.is_silent:
-            self.lose_worker(f"the worker did not answer within {HELLO_LIMIT_S:g} s")
 
     def _play_streams_at(self, position: int | None) -> None:
         for stream in self.output.streams:

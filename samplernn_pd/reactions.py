@@ -18,13 +18,11 @@ def react(control: "Control", event: object) -> None:
 
 
 def _on_hello(control: "Control", event: messages.Hello) -> None:
-    if event.protocol == messages.PROTOCOL_VERSION:
-        control.worker.note_greeting()
-        return
-    control.lose_worker(
-        f"the worker speaks protocol {event.protocol}, this class "
-        f"{messages.PROTOCOL_VERSION} (install both from one version)"
-    )
+    if event.protocol != messages.PROTOCOL_VERSION:
+        control.lose_worker(
+            f"the worker speaks protocol {event.protocol}, this class "
+            f"{messages.PROTOCOL_VERSION} (install both from one version)"
+        )
 
 
 def _on_loaded(control: "Control", event: messages.Loaded) -> None:

@@ -1,14 +1,17 @@
 """The worker of an instrument: its process, its model, and what it has yet to answer."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from samplernn_pd.client import WorkerClient
+from sopilib.installation.worker_python import recorded_python
 from sopilib.protocol import messages
 
-HELLO_LIMIT_S = 60.0
+
+def start_worker(python: str, library_folder: Path) -> WorkerClient:
+    """Return a client whose worker runs in `python`, else in the Python of the installation."""
+    return WorkerClient(python, library_folder, recorded_python())
 
 
 class WorkerLink:
@@ -24,12 +27,10 @@ class WorkerLink:
     """
 
     def __init__(
-        self, library_folder: Path, start: Callable[[str, Path], WorkerClient] = WorkerClient
+        self, library_folder: Path, start: Callable[[str, Path], WorkerClient] = start_worker
     ) -> None:
         self._library_folder, self._start = library_folder, start
         self._client: WorkerClient | None = None
-        self._has_greeted = False
-        self._load_began: float | None = None  # time.monotonic() while a model is being loaded
         self.model: messages.Loaded | None = None
         self.num_saving = 0
 
@@ -42,17 +43,10 @@ class WorkerLink:
         """Send `request`, to a new worker where none runs."""
         if self._client is None:
             self._client = self._start(python, self._library_folder)
-            self._has_greeted = False
-        self._load_began = time.monotonic()
         self.send(request)
-
-    def note_greeting(self) -> None:
-        """Note that the worker has said hello."""
-        self._has_greeted = True
 
     def end_load(self, model: messages.Loaded | None) -> None:
         """Note that a load has ended with `model`, or has failed and left the one before."""
-        self._load_began = None
         self.model = model or self.model
 
     def send(self, request: messages.Message) -> None:
@@ -70,16 +64,10 @@ class WorkerLink:
         if client:
             client.wait(timeout_s)
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether a new worker has taken too long to say hello."""
-        waited = 0.0 if self._load_began is None else time.monotonic() - self._load_began
-        return not self._has_greeted and waited > HELLO_LIMIT_S
-
     def close(self) -> WorkerClient | None:
         """End the worker, and return its client, whose threads can be joined."""
         client, self._client = self._client, None
-        self.model = self._load_began = None
+        self.model = None
         self.num_saving = 0
         if client:
             client.close()

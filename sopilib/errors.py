@@ -26,6 +26,10 @@ class RequestError(SampleRNNError):
     """A request (length, temperature, number of voices, ...) cannot be met."""
 
 
+class PythonError(RequestError):
+    """The Python of this process lacks what a request needs; another may have it."""
+
+
 class RecordError(SampleRNNError):
     """The record of a take is missing, damaged or of another version."""
 

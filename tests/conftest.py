@@ -26,6 +26,7 @@ _MARKERS = {
         "unit/test_stream.py",
         "unit/test_sweep.py",
         "unit/test_worker.py",
+        "unit/test_worker_python.py",
     ),
     "slow": ("unit/test_live.py",),
 }

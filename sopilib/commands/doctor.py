@@ -17,12 +17,11 @@ from pathlib import Path
 
 from sopilib import engine
 from sopilib.errors import SampleRNNError
-from sopilib.installation import paths
+from sopilib.installation import isolated, paths
 from sopilib.installation.original_pyext import find_original_pyext
-from sopilib.installation.worker_python import worker_python
+from sopilib.installation.worker_python import recorded_python, worker_python
 from sopilib.model.folder import find_model
 
-PYTHONS = ((3, 10), (3, 13))
 PACKAGES = ("numpy", "soundfile", "soxr", "tqdm", "matplotlib")
 HEADER = "m_pd.h"
 PD_LIMIT_S = 20
@@ -43,16 +42,14 @@ _PROBE_PATCH = r"""#N canvas 0 0 400 300 12;
 #X connect 2 0 3 1;
 #X connect 3 0 4 0;
 """
-_WORKER_PROBE = """import sys
-sys.path.append(sys.argv[1])
-from sopilib.model.quiet_tensorflow import tf
-import numpy, soundfile, soxr
-print("Python", sys.version.split()[0] + ", TensorFlow", tf.__version__)
-"""
 
 
 class CheckError(SampleRNNError):
     """Something is missing or does not work; the text ends with its fix."""
+
+
+class ReplacedError(CheckError):
+    """Something does not work and something else does it; a take can be made in Pd."""
 
 
 def add_arguments(parser):
@@ -83,22 +80,24 @@ def run(args):
 def _report(name, check, needed):
     """Prints the line of a check and returns whether it passed."""
     try:
-        text, passed = check(), True
+        text = check()
+    except ReplacedError as error:
+        word, text = "warning", str(error)
     except SampleRNNError as error:
-        text, passed = str(error), False
-    word = "ok" if passed else "FAILED" if needed else "warning"
+        word, text = "FAILED" if needed else "warning", str(error)
+    else:
+        word = "ok"
     print(f"{word:<8} {name:<16}  {text}", flush=True)
-    return passed
+    return word == "ok" or (needed and word == "warning")
 
 
 def check_python():
     """Returns version and path of this Python."""
-    lowest, highest = PYTHONS
     version = sys.version.split()[0]
-    if not lowest <= sys.version_info[:2] <= highest:
+    if not isolated.OLDEST <= sys.version_info[:2] <= isolated.NEWEST:
         raise CheckError(
-            f"{version} at {sys.executable} is none of 3.{lowest[1]} to "
-            f"3.{highest[1]} (install with one that is: make PYTHON=... install)"
+            f"{version} at {sys.executable} is none of {isolated.versions()} "
+            "(install with one that is: make PYTHON=... install)"
         )
     return f"{version}, {sys.executable}"
 
@@ -124,9 +123,29 @@ def _versions(packages):
 
 
 def check_worker():
-    """Returns what the worker's Python has, after it has really imported it."""
+    """Return what the worker's Python has, after it has really imported it.
+
+    Raises:
+        ReplacedError: it cannot run the worker, and the Python of the installation can.
+        CheckError: neither can.
+    """
     python = worker_python()
-    command = [python, "-c", _WORKER_PROBE, str(paths.packages_folder())]
+    try:
+        return _probe_worker(python)
+    except CheckError as error:
+        fallback = recorded_python()
+        if fallback in (None, python):
+            raise
+        try:
+            found = _probe_worker(fallback)
+        except CheckError:
+            raise error from None
+        raise ReplacedError(f"{error}; {fallback} is used instead: {found}") from None
+
+
+def _probe_worker(python: str) -> str:
+    """Return what `python` has to run the worker with, and where it is."""
+    command = isolated.command(python, paths.packages_folder(), "sopilib.worker.report")
     try:
         output = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=WORKER_LIMIT_S
@@ -138,6 +157,8 @@ def check_worker():
         ) from None
     except OSError as error:
         raise CheckError(f"{python}: {error.strerror} ({_INSTALL})") from None
+    if output.returncode == isolated.REFUSED:
+        raise CheckError(_last_line(output.stderr))
     if output.returncode != 0:
         raise CheckError(f"{python}: {_last_line(output.stderr)} ({_INSTALL})")
     return f"{output.stdout.strip()}, {python}"

@@ -9,22 +9,29 @@ VARIABLE = "SAMPLERNN_PYTHON"
 RECORD = packages_folder() / "samplernn_pd" / "worker_python.txt"
 
 
-def worker_python(named=None):
-    """Returns the Python named in the message, else by SAMPLERNN_PYTHON, else the recorded one.
-
-    The record is written when the project is installed and names the Python of that
-    environment.
+def worker_python(named: str | None = None) -> str:
+    """Return the Python named in the message, else by SAMPLERNN_PYTHON, else the recorded one.
 
     Raises:
         RequestError: there is none of the three.
     """
     if named:
         return os.path.expanduser(str(named))
-    if os.environ.get(VARIABLE):
-        return os.environ[VARIABLE]
-    try:
-        return RECORD.read_text(encoding="utf-8").strip()
-    except OSError:
+    python = os.environ.get(VARIABLE) or recorded_python()
+    if not python:
         raise RequestError(
             f"no Python for the worker (run `make`, set {VARIABLE}, or load --python P -- ...)"
-        ) from None
+        )
+    return python
+
+
+def recorded_python() -> str | None:
+    """Return the Python of the installation, None if it is not recorded.
+
+    The record is written when the project is installed and names the Python of that
+    environment. It runs the worker where another one that was named cannot.
+    """
+    try:
+        return RECORD.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None

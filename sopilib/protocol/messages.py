@@ -312,11 +312,16 @@ class Notice(Message, type_name="notice"):
 
 @dataclass(frozen=True)
 class Failure(Message, type_name="failure"):
-    """A request failed; `request` is its type, `take` its take if it had begun one."""
+    """A request failed; `request` is its type, `take` its take if it had begun one.
+
+    `other_python`: the Python of this worker lacks what the request needs; another may
+    have it.
+    """
 
     request: str
     text: str
     take: int | None = None
+    other_python: bool = False
 
 
 @dataclass(frozen=True)

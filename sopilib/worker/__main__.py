@@ -14,8 +14,9 @@ import sys
 import threading
 
 from sopilib.errors import ProtocolError
+from sopilib.installation.isolated import refuse
 from sopilib.protocol import codec as frames
-from sopilib.worker.missing_package import missing_package_text
+from sopilib.worker.missing_package import missing_package_text, no_generator_text
 
 log = logging.getLogger("samplernn.worker")
 READ_BYTES = 1 << 16
@@ -39,11 +40,13 @@ def main():
 
 
 def _import_worker():
-    """Return the class Worker; end with one line where this Python lacks a package."""
+    """Return the class Worker; end with one line where this Python lacks what it needs."""
     try:
         from sopilib.worker.session import Worker
     except ImportError as error:
-        sys.exit(missing_package_text(error))
+        refuse(missing_package_text(error))
+    if text := no_generator_text():
+        refuse(text)
     return Worker
 
 

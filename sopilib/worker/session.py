@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from sopilib import __version__
+from sopilib import __version__, engine
 from sopilib.audio.files import read_audio
-from sopilib.errors import ProtocolError, RequestError, SampleRNNError
+from sopilib.errors import ProtocolError, PythonError, RequestError, SampleRNNError
 from sopilib.generation.generator import make_generator
 from sopilib.generation.record import ModelRecord, TakeRecord, model_record
 from sopilib.generation.record_file import save_take
@@ -26,7 +26,7 @@ from sopilib.installation import paths
 from sopilib.model.folder import ModelFiles, find_model
 from sopilib.protocol import messages
 from sopilib.worker import live_stream
-from sopilib.worker.missing_package import missing_package_text
+from sopilib.worker.missing_package import missing_package_text, slow_generator_text
 from sopilib.worker.running_take import Inbox, RunningTake, Send
 from sopilib.worker.steering import Handlers, handles
 
@@ -58,10 +58,12 @@ class Worker(Handlers):
             if not self.apply(request) and isinstance(request, messages.Unknown):
                 raise RequestError(f"unknown request {request.type!r}")
             # Other requests steer a take and came after its end: nothing is left to steer.
+        except PythonError as error:
+            self._fail(request, str(error), other_python=True)
         except SampleRNNError as error:
             self._fail(request, str(error))
         except ImportError as error:
-            self._fail(request, missing_package_text(error))
+            self._fail(request, missing_package_text(error), other_python=True)
         except Exception as error:
             log.error("%s", traceback.format_exc())
             self._fail(request, f"{type(error).__name__} in the worker: {_first_line(error)}")
@@ -82,9 +84,9 @@ class Worker(Handlers):
         files = find_model(
             request.path, config_path=request.config_path, search=_search_folders(request)
         )
-        made = make_generator(  # a failure keeps the old one
-            files, request.num_seqs, request.engine, request.precision, request.threads
-        )
+        made = _make_generator(files, request)  # a failure keeps the old one
+        if text := slow_generator_text():
+            self._send(messages.Notice(text))
         self._model = model_record(files, made)
         self._generator, self._states, self._is_recalled = made, {}, False
         self._last = None
@@ -204,9 +206,26 @@ class Worker(Handlers):
             )
         return samples, rate
 
-    def _fail(self, request: messages.Message, text: str) -> None:
-        type_ = messages.type_of(request)
-        self._send(messages.Failure(type_, text, getattr(request, "take", None)))
+    def _fail(self, request: messages.Message, text: str, other_python: bool = False) -> None:
+        type_, take = messages.type_of(request), getattr(request, "take", None)
+        self._send(messages.Failure(type_, text, take, other_python))
+
+
+def _make_generator(files: ModelFiles, request: messages.Load) -> Any:
+    """Return the generator for a `messages.Load`.
+
+    Raises:
+        PythonError: this Python has only TensorFlow, which cannot do it.
+        SampleRNNError: see `make_generator`.
+    """
+    try:
+        return make_generator(
+            files, request.num_seqs, request.engine, request.precision, request.threads
+        )
+    except SampleRNNError as error:
+        if engine.is_built():
+            raise
+        raise PythonError(str(error)) from error
 
 
 def _ends_silent(samples: np.ndarray, rate: int) -> bool:

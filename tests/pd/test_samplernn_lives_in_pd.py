@@ -1,6 +1,7 @@
 """Lives of the class in a real Pd: detached, stopped, killed, closed, quit."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -9,6 +10,14 @@ import numpy as np
 import pytest
 from class_in_pd import GRU, LOAD_LIMIT_S, PATCHES, TAKE_LIMIT_S, ClassInPd
 from processes import wait_until_ended
+from pythons import (
+    INSTALLED,
+    command_line,
+    copy_library,
+    make_environment,
+    python_of,
+    site_packages,
+)
 
 
 def test_an_array_made_too_short_in_mid_take_stops_the_take():
@@ -161,10 +170,46 @@ def test_unload_in_mid_take_keeps_what_is_finished_and_ends_the_worker():
         pd.load()
 
 
-def test_a_wrong_python_is_told_and_the_next_load_works():
+def test_a_wrong_python_is_told_and_the_installations_goes_on():
     with ClassInPd() as pd:
         pd.message(f"load --python /no/such/python -- --num_seqs 1 --ckpt_dir {GRU}")
-        pd.status("error cannot start Python '/no/such/python'.*")
+        pd.status("notice cannot start Python '/no/such/python'.* is used instead")
+        pd.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)
+        assert not re.search(r"^status: error", pd.console, re.MULTILINE)
+
+
+@pytest.mark.parametrize("patch", ["class-polled.pd", "class-detached.pd"])
+def test_a_python_that_is_too_old_is_told_and_the_installations_goes_on(patch):
+    python = python_of("3.8")
+    with ClassInPd(patch) as pd:
+        pd.message(f"load --python {python} -- --num_seqs 1 --ckpt_dir {GRU}")
+        pd.status(r"notice Python 3\.8\.\d+ at .* cannot run the worker .* is used instead")
+        pd.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)
+        pd.message("generate --dur 0.05 --out sound1")
+        pd.status("generated sound1 16000 800")
+
+
+def test_a_python_that_has_another_sopilib_runs_the_worker(tmp_path):
+    python = make_environment(tmp_path / "env", INSTALLED)
+    other = site_packages(tmp_path / "env") / "sopilib"
+    other.mkdir()
+    (other / "__init__.py").write_text("raise ImportError('the package of another project')\n")
+    with ClassInPd() as pd:
+        pd.message(f"load --python {python} -- --num_seqs 1 --ckpt_dir {GRU}")
+        pd.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)
+        (worker,) = pd.worker_pids()
+        assert command_line(worker)[0] == python
+        assert "is used instead" not in pd.console
+
+
+def test_where_no_python_can_serve_the_worker_is_off_and_the_next_load_works(tmp_path):
+    """A copy of the class whose recorded Python is gone, as that of a deleted environment."""
+    library = copy_library(tmp_path / "library")
+    (library / "samplernn_pd" / "worker_python.txt").write_text("/gone/bin/python\n")
+    with ClassInPd(library=library) as pd:
+        pd.message(f"load --python /no/such/python -- --num_seqs 1 --ckpt_dir {GRU}")
+        pd.status("notice cannot start Python '/no/such/python'.*")
+        pd.status("error cannot start Python '/gone/bin/python'.*")
         pd.status("worker off")
         pd.load()
 

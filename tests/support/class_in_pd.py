@@ -14,16 +14,19 @@ from places import GRU, PATCHES, PROJECT
 
 LOAD_LIMIT_S = 60
 TAKE_LIMIT_S = 60
-PD_PATHS = ("-path", str(PROJECT), "-path", str(PROJECT / "pd"))
 
 
 class ClassInPd(PdHost):
-    """A Pd that has the class in it; `loader` is as the fixture of that name."""
+    """A Pd that has the class in it, of the packages in the folder `library`.
 
-    def __init__(self, patch="class-polled.pd", loader=(), **options):
+    `loader` is as the fixture of that name.
+    """
+
+    def __init__(self, patch="class-polled.pd", loader=(), library=PROJECT, **options):
         env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}
+        paths = ("-path", str(library), "-path", str(PROJECT / "pd"))
         super().__init__(
-            PATCHES / patch, args=(*loader, *PD_PATHS), env=env, time_limit_s=240, **options
+            PATCHES / patch, args=(*loader, *paths), env=env, time_limit_s=240, **options
         )
 
     def message(self, text):

@@ -5,12 +5,14 @@ import re
 import shutil
 import stat
 import sys
+from pathlib import Path
 
 import pytest
+from pythons import make_environment, packages_but, python_of
 from stand_in import build_stand_in
 
 from sopilib.commands import doctor
-from sopilib.installation import paths
+from sopilib.installation import paths, worker_python
 
 
 @pytest.fixture
@@ -28,6 +30,7 @@ def project(tmp_path, monkeypatch):
 def no_worker(monkeypatch):
     """No Python for the worker: its check fails at once, where it is not what is tested."""
     monkeypatch.setenv("SAMPLERNN_PYTHON", "/no/such/python")
+    monkeypatch.setattr(worker_python, "RECORD", Path("/no/such/record"))
 
 
 def write_program(path, text):
@@ -142,19 +145,47 @@ def test_without_a_model_that_can_be_loaded_the_models_fail(project, no_worker, 
     assert table["models/preludes"][0] == "warning"
 
 
-def test_a_worker_python_that_is_gone_fails(monkeypatch):
-    monkeypatch.setenv("SAMPLERNN_PYTHON", "/no/such/python")
+def test_a_worker_python_that_is_gone_fails(no_worker):
     with pytest.raises(doctor.CheckError, match="^/no/such/python: No such file or directory"):
         doctor.check_worker()
 
 
-def test_a_worker_python_without_tensorflow_fails(tmp_path, monkeypatch):
-    bare = write_program(tmp_path / "python", f'#!/bin/sh\nexec "{sys.executable}" -S -I "$@"\n')
-    monkeypatch.setenv("SAMPLERNN_PYTHON", str(bare))
-    with pytest.raises(
-        doctor.CheckError, match="ModuleNotFoundError: No module named 'tensorflow'"
-    ):
+def test_a_worker_python_without_packages_fails(no_worker, tmp_path, monkeypatch):
+    bare = make_environment(tmp_path / "env")
+    monkeypatch.setenv("SAMPLERNN_PYTHON", bare)
+    with pytest.raises(doctor.CheckError, match=rf"^{bare} has no numpy \({bare} -m pip install"):
         doctor.check_worker()
+
+
+def test_a_worker_python_that_is_too_old_fails(no_worker, monkeypatch):
+    python = python_of("3.8")
+    monkeypatch.setenv("SAMPLERNN_PYTHON", python)
+    with pytest.raises(doctor.CheckError, match=r"^Python 3\.8\.\d+ at .* \(name one of 3.10 to"):
+        doctor.check_worker()
+
+
+def test_a_worker_python_without_tensorflow_passes_and_says_what_it_can_do(
+    no_worker, tmp_path, monkeypatch
+):
+    python = make_environment(tmp_path / "env", packages_but(tmp_path / "packages", "tensorflow"))
+    monkeypatch.setenv("SAMPLERNN_PYTHON", python)
+    version = sys.version.split()[0]
+    assert doctor.check_worker() == (
+        f"Python {version}, no TensorFlow (only packed and exported models can be loaded), {python}"
+    )
+
+
+def test_a_worker_python_that_is_replaced_is_a_warning(project, tmp_path, monkeypatch, capsys):
+    """As in Pd, where the Python of the installation goes on."""
+    record = tmp_path / "record.txt"
+    record.write_text(sys.executable)
+    monkeypatch.setattr(worker_python, "RECORD", record)
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "/no/such/python")
+    status, table = run_doctor(capsys)
+    word, text = table["worker"]
+    assert (status, word) == (0, "warning")
+    assert text.startswith("/no/such/python: No such file or directory (")
+    assert f"; {sys.executable} is used instead: Python " in text
 
 
 def test_a_package_that_is_not_installed_fails(monkeypatch):
