@@ -13,8 +13,10 @@ int array_count_views(int change)
 int array_raise_missing(const char *name)
 {
     stand_in_crash("a Buffer without an array is used");
-    PyErr_Format(PyExc_LookupError, "there is no array '%s' (create it in the patch, or "
-        "check the name)", name);
+    PyErr_Format(PyExc_LookupError,
+        "there is no array '%s' (create it in the patch, or "
+        "check the name)",
+        name);
     return -1;
 }
 
@@ -139,7 +141,7 @@ t_array_job *array_job_do(t_array_job *job)
     if (queue_call(&job->job))
         return job;
     PyErr_SetString(PyExc_TimeoutError, "pyext.Buffer: Pd does not answer (it is busy, "
-        "or waits for this thread)");
+                                        "or waits for this thread)");
     return NULL;
 }
 
@@ -155,7 +157,7 @@ int array_job_leave(t_array_job *job)
         array_job_release(&job->job);
     } else if (!queue_post(&job->job)) {
         PyErr_SetString(PyExc_RuntimeError, "pyext.Buffer: not done, the queue to Pd "
-            "is full (write larger parts)");
+                                            "is full (write larger parts)");
         return 0;
     }
     return 1;

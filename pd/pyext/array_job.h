@@ -15,8 +15,8 @@ typedef struct {
     int kind;
     char *name;
     long start, length;
-    t_float *samples;   /* (length,) from `start` on */
-    int is_refused;     /* RESIZE: there was a view */
+    t_float *samples; /* (length,) from `start` on */
+    int is_refused;   /* RESIZE: there was a view */
 } t_array_job;
 
 int array_count_views(int change);

@@ -69,8 +69,10 @@ static int check_resized(t_buffer *self, const t_array_job *job, long length)
     if (self->length == 0)
         array_raise_missing(self->name);
     else if (job->is_refused)
-        PyErr_Format(PyExc_BufferError, "array '%s' is not resized while there is a "
-            "memoryview of an array (release it before)", self->name);
+        PyErr_Format(PyExc_BufferError,
+            "array '%s' is not resized while there is a "
+            "memoryview of an array (release it before)",
+            self->name);
     else if (self->length != length)
         PyErr_NoMemory();
     return !PyErr_Occurred();
@@ -83,8 +85,10 @@ static PyObject *buffer_resize(PyObject *base, PyObject *args)
     if (!PyArg_ParseTuple(args, "l:resize", &length))
         return NULL;
     if (length < 1 || length > MAX_LENGTH)
-        return PyErr_Format(PyExc_ValueError, "array '%s' cannot have %ld samples (give 1 "
-            "to %ld)", self->name, length, MAX_LENGTH);
+        return PyErr_Format(PyExc_ValueError,
+            "array '%s' cannot have %ld samples (give 1 "
+            "to %ld)",
+            self->name, length, MAX_LENGTH);
     t_array_job *job = array_job_new(RESIZE, self->name);
     if (job)
         job->length = length;
@@ -102,10 +106,13 @@ static int unpack_slice(PyObject *key, Py_ssize_t *start, Py_ssize_t *stop)
 {
     Py_ssize_t step;
     if (!PySlice_Check(key))
-        PyErr_Format(PyExc_TypeError, "pyext.Buffer takes slices, not %.100s (write "
-            "buffer[a:b] = samples)", Py_TYPE(key)->tp_name);
+        PyErr_Format(PyExc_TypeError,
+            "pyext.Buffer takes slices, not %.100s (write "
+            "buffer[a:b] = samples)",
+            Py_TYPE(key)->tp_name);
     else if (PySlice_Unpack(key, start, stop, &step) == 0 && step != 1)
-        PyErr_Format(PyExc_ValueError, "pyext.Buffer takes slices of step 1, not %zd", step);
+        PyErr_Format(
+            PyExc_ValueError, "pyext.Buffer takes slices of step 1, not %zd", step);
     return !PyErr_Occurred();
 }
 
@@ -122,21 +129,25 @@ static Py_ssize_t find_range(t_buffer *self, PyObject *key, Py_ssize_t *start)
         return -1;
     if (self->length == 0)
         return array_raise_missing(self->name);
-    return PySlice_AdjustIndices(self->length < 0 ? PY_SSIZE_T_MAX : self->length, start,
-        &stop, 1);
+    return PySlice_AdjustIndices(
+        self->length < 0 ? PY_SSIZE_T_MAX : self->length, start, &stop, 1);
 }
 
 /* Returns 0 with an error set unless the samples are what fits into the slice. */
-static int check_samples(const t_buffer *self, const Py_buffer *samples, Py_ssize_t length)
+static int check_samples(
+    const t_buffer *self, const Py_buffer *samples, Py_ssize_t length)
 {
     const char *format = samples->format ? samples->format : "B";
     if (samples->ndim != 1 || strcmp(format, ARRAY_FORMAT) != 0)
-        PyErr_Format(PyExc_TypeError, "array '%s' takes samples of format '%s', not '%s' in "
-            "%d dimensions (give an array.array('%s'))", self->name, ARRAY_FORMAT, format,
-            samples->ndim, ARRAY_FORMAT);
+        PyErr_Format(PyExc_TypeError,
+            "array '%s' takes samples of format '%s', not '%s' in "
+            "%d dimensions (give an array.array('%s'))",
+            self->name, ARRAY_FORMAT, format, samples->ndim, ARRAY_FORMAT);
     else if (samples->shape[0] != length)
-        PyErr_Format(PyExc_ValueError, "array '%s': %zd samples do not fit into a slice of "
-            "%zd (give as many, within the array)", self->name, samples->shape[0], length);
+        PyErr_Format(PyExc_ValueError,
+            "array '%s': %zd samples do not fit into a slice of "
+            "%zd (give as many, within the array)",
+            self->name, samples->shape[0], length);
     return !PyErr_Occurred();
 }
 
@@ -159,8 +170,10 @@ static int buffer_write(PyObject *base, PyObject *key, PyObject *value)
 {
     Py_buffer samples;
     if (IS_STAND_IN || !value || !PyObject_CheckBuffer(value)) {
-        PyErr_Format(PyExc_TypeError, "a slice of a pyext.Buffer takes samples (give an "
-            "array.array('%s'))", ARRAY_FORMAT);
+        PyErr_Format(PyExc_TypeError,
+            "a slice of a pyext.Buffer takes samples (give an "
+            "array.array('%s'))",
+            ARRAY_FORMAT);
         return -1;
     }
     if (on_pd_thread)
@@ -175,26 +188,20 @@ static int buffer_write(PyObject *base, PyObject *key, PyObject *value)
 static PyMethodDef methods[] = {
     {"resize", buffer_resize, METH_VARARGS, "resize(n): gives the array n samples."},
     {"dirty", buffer_dirty, METH_NOARGS, "Has the array redrawn when this is freed."},
-    {NULL, NULL, 0, NULL}
-};
+    {NULL, NULL, 0, NULL}};
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "Buffer(name): a Pd array; len() is 0 if there is none of that name.\n"
+    {Py_tp_doc,
+        "Buffer(name): a Pd array; len() is 0 if there is none of that name.\n"
         "memoryview(buffer) is writable; buffer[a:b] = samples takes an array('f') and\n"
         "only leaves them to Pd on another thread. LookupError without an array."},
-    {Py_tp_new, buffer_new},
-    {Py_tp_dealloc, buffer_dealloc},
-    {Py_tp_methods, methods},
-    {Py_mp_length, buffer_length},
-    {Py_mp_ass_subscript, buffer_write},
-    {Py_bf_getbuffer, buffer_get_view},
-    {Py_bf_releasebuffer, buffer_release_view},
-    {0, NULL}
-};
+    {Py_tp_new, buffer_new}, {Py_tp_dealloc, buffer_dealloc}, {Py_tp_methods, methods},
+    {Py_mp_length, buffer_length}, {Py_mp_ass_subscript, buffer_write},
+    {Py_bf_getbuffer, buffer_get_view}, {Py_bf_releasebuffer, buffer_release_view},
+    {0, NULL}};
 
 static PyType_Spec spec = {
-    "pyext.Buffer", sizeof(t_buffer), 0, Py_TPFLAGS_DEFAULT, slots
-};
+    "pyext.Buffer", sizeof(t_buffer), 0, Py_TPFLAGS_DEFAULT, slots};
 
 int buffer_add(PyObject *module)
 {

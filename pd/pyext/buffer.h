@@ -10,7 +10,7 @@
 typedef struct {
     PyObject_HEAD
     char *name;
-    Py_ssize_t length;  /* when last looked at, -1 before; other threads than Pd's
+    Py_ssize_t length; /* when last looked at, -1 before; other threads than Pd's
                            keep it */
     int is_dirty;
 } t_buffer;

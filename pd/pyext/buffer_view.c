@@ -10,8 +10,8 @@
 /* What a view needs besides its Py_buffer. */
 typedef struct {
     Py_ssize_t length, stride_bytes;
-    t_float *copy;      /* (length,), NULL: a view of the array itself */
-    t_float *original;  /* (length,) the copy as it was */
+    t_float *copy;     /* (length,), NULL: a view of the array itself */
+    t_float *original; /* (length,) the copy as it was */
 } t_view;
 
 /* Points the view at the array itself; returns its samples, or NULL. */
@@ -79,10 +79,15 @@ int buffer_get_view(PyObject *base, Py_buffer *result, int flags)
         return -1;
     }
     *result = (Py_buffer){
-        .buf = samples, .obj = Py_NewRef(base), .itemsize = sizeof(t_float),
-        .len = view->length * (Py_ssize_t)sizeof(t_float), .ndim = 1,
-        .format = ARRAY_FORMAT, .shape = &view->length,
-        .strides = &view->stride_bytes, .internal = view,
+        .buf = samples,
+        .obj = Py_NewRef(base),
+        .itemsize = sizeof(t_float),
+        .len = view->length * (Py_ssize_t)sizeof(t_float),
+        .ndim = 1,
+        .format = ARRAY_FORMAT,
+        .shape = &view->length,
+        .strides = &view->stride_bytes,
+        .internal = view,
     };
     return 0;
 }
@@ -130,6 +135,6 @@ void buffer_check_views(void)
     int num_views = array_count_views(0);
     if (num_views > num_known)
         pd_error(NULL, "pyext: a memoryview of an array outlives its handler (release "
-            "it: Pd may move or delete the array)");
+                       "it: Pd may move or delete the array)");
     num_known = num_views;
 }

@@ -4,7 +4,7 @@
 
 #include "pyext.h"
 
-#define MAX_LINE_BYTES 900      /* Pd cuts a line at MAXPDSTRING, 1000 */
+#define MAX_LINE_BYTES 900 /* Pd cuts a line at MAXPDSTRING, 1000 */
 
 typedef struct {
     t_job job;
@@ -97,8 +97,8 @@ static int post_all_but_last(PyObject *self, PyObject *lines)
 static PyObject *console_write(PyObject *self, PyObject *text)
 {
     if (!PyUnicode_Check(text))
-        return PyErr_Format(PyExc_TypeError, "write() takes str, not %.100s",
-            Py_TYPE(text)->tp_name);
+        return PyErr_Format(
+            PyExc_TypeError, "write() takes str, not %.100s", Py_TYPE(text)->tp_name);
     PyObject *newline = PyUnicode_FromString("\n");
     PyObject *begun = begun_line(self);
     PyObject *whole = begun ? PyUnicode_Concat(begun, text) : NULL;
@@ -138,15 +138,10 @@ static PyObject *console_is_writable(PyObject *self, PyObject *unused)
 static PyMethodDef methods[] = {
     {"write", console_write, METH_O, "Posts every complete line."},
     {"flush", console_flush, METH_NOARGS, "Posts the line under way."},
-    {"writable", console_is_writable, METH_NOARGS, "True."},
-    {NULL, NULL, 0, NULL}
-};
+    {"writable", console_is_writable, METH_NOARGS, "True."}, {NULL, NULL, 0, NULL}};
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "Pd's console as a text stream."},
-    {Py_tp_methods, methods},
-    {0, NULL}
-};
+    {Py_tp_doc, "Pd's console as a text stream."}, {Py_tp_methods, methods}, {0, NULL}};
 
 static PyType_Spec spec = {"pyext.Console", 0, 0, Py_TPFLAGS_DEFAULT, slots};
 
@@ -166,8 +161,8 @@ static PyObject *console_new(void)
 int console_install(void)
 {
     PyObject *console = console_new();
-    int is_installed = console && PySys_SetObject("stdout", console) == 0
-        && PySys_SetObject("stderr", console) == 0;
+    int is_installed = console && PySys_SetObject("stdout", console) == 0 &&
+                       PySys_SetObject("stderr", console) == 0;
     Py_XDECREF(console);
     return is_installed;
 }

@@ -14,7 +14,7 @@ typedef struct message {
     int inlet;
     t_symbol *selector;
     int argc;
-    t_atom argv[];      /* (argc,) */
+    t_atom argv[]; /* (argc,) */
 } t_message;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -22,12 +22,12 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static t_message *first = NULL;
 static t_message **end = &first;
 static int num_queued = 0;
-static int num_threads = 0;         /* those of detach 2 */
+static int num_threads = 0; /* those of detach 2 */
 static int has_fifo_thread = 0;
-static long fifo_generation = 0;    /* an older thread was given up, and ends */
+static long fifo_generation = 0; /* an older thread was given up, and ends */
 
-static t_message *message_new(t_host *host, int inlet, t_symbol *selector, int argc,
-    const t_atom *argv)
+static t_message *message_new(
+    t_host *host, int inlet, t_symbol *selector, int argc, const t_atom *argv)
 {
     t_message *message = malloc(sizeof(*message) + sizeof(t_atom) * (size_t)argc);
     if (!message)
@@ -160,8 +160,7 @@ static int post_single(t_message *message)
 }
 
 /* Leaves a message to a detached handler; for Pd's thread. */
-void detach_post(t_pyext *x, int inlet, t_symbol *selector, int argc,
-    const t_atom *argv)
+void detach_post(t_pyext *x, int inlet, t_symbol *selector, int argc, const t_atom *argv)
 {
     t_message *message = message_new(x->host, inlet, selector, argc, argv);
     int is_posted = 0;
@@ -173,8 +172,10 @@ void detach_post(t_pyext *x, int inlet, t_symbol *selector, int argc,
             message_free(message);
     }
     if (!is_posted)
-        pd_error(x, "pyext: %s: '%s' dropped, too many messages or threads wait (send "
-            "fewer, or make the handler faster)", x->host->label, selector->s_name);
+        pd_error(x,
+            "pyext: %s: '%s' dropped, too many messages or threads wait (send "
+            "fewer, or make the handler faster)",
+            x->host->label, selector->s_name);
 }
 
 /* Takes the messages of a host out of the FIFO; the mutex is held. */

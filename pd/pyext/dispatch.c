@@ -32,8 +32,8 @@ static PyObject *from_atom(const t_atom *atom)
     char text[MAXPDSTRING];
     if (atom->a_type == A_FLOAT)
         return is_integral(atom->a_w.w_float)
-            ? PyLong_FromDouble((double)atom->a_w.w_float)
-            : PyFloat_FromDouble((double)atom->a_w.w_float);
+                   ? PyLong_FromDouble((double)atom->a_w.w_float)
+                   : PyFloat_FromDouble((double)atom->a_w.w_float);
     if (atom->a_type == A_SYMBOL)
         return symbol_new(atom->a_w.w_symbol->s_name);
     atom_string(atom, text, sizeof(text));
@@ -76,17 +76,22 @@ static const int has_selector[NUM_FORMS] = {0, 0, 1, 0, 1};
 static PyObject *method_name(int form, PyObject *tag, int inlet)
 {
     switch (form) {
-    case TAG_N: return PyUnicode_FromFormat("%U_%d", tag, inlet);
-    case INT_N: return PyUnicode_FromFormat("int_%d", inlet);
-    case ANYTHING_N: return PyUnicode_FromFormat("_anything_%d", inlet);
-    case TAG_: return PyUnicode_FromFormat("%U_", tag);
-    default: return PyUnicode_FromString("_anything_");
+    case TAG_N:
+        return PyUnicode_FromFormat("%U_%d", tag, inlet);
+    case INT_N:
+        return PyUnicode_FromFormat("int_%d", inlet);
+    case ANYTHING_N:
+        return PyUnicode_FromFormat("_anything_%d", inlet);
+    case TAG_:
+        return PyUnicode_FromFormat("%U_", tag);
+    default:
+        return PyUnicode_FromString("_anything_");
     }
 }
 
 /* Returns the method that takes the message, and which form it has, or NULL. */
-static PyObject *choose_method(PyObject *instance, PyObject *tag, int inlet, int is_int,
-    int *form)
+static PyObject *choose_method(
+    PyObject *instance, PyObject *tag, int inlet, int is_int, int *form)
 {
     for (*form = TAG_N; *form < NUM_FORMS; (*form)++) {
         if (*form == INT_N && !is_int)
@@ -99,14 +104,15 @@ static PyObject *choose_method(PyObject *instance, PyObject *tag, int inlet, int
 }
 
 /* Returns the arguments of a method of that form, or NULL with an error set. */
-static PyObject *arguments_of(int form, int inlet, t_symbol *selector, int argc,
-    const t_atom *argv)
+static PyObject *arguments_of(
+    int form, int inlet, t_symbol *selector, int argc, const t_atom *argv)
 {
     Py_ssize_t next = 0;
     PyObject *number = has_inlet[form] ? PyLong_FromLong(inlet) : NULL;
     PyObject *tag = has_selector[form] ? symbol_new(selector->s_name) : NULL;
     PyObject *args = PyErr_Occurred() ? NULL
-        : dispatch_arguments(argc, argv, has_inlet[form] + has_selector[form]);
+                                      : dispatch_arguments(argc, argv,
+                                            has_inlet[form] + has_selector[form]);
     if (!args) {
         Py_XDECREF(number);
         Py_XDECREF(tag);
@@ -120,16 +126,16 @@ static PyObject *arguments_of(int form, int inlet, t_symbol *selector, int argc,
 }
 
 /* Calls the method for a message; GIL held. Exceptions end on the console. */
-void dispatch_call(t_host *host, int inlet, t_symbol *selector, int argc,
-    const t_atom *argv)
+void dispatch_call(
+    t_host *host, int inlet, t_symbol *selector, int argc, const t_atom *argv)
 {
-    int form, is_int = selector == &s_float && argc == 1
-        && argv->a_type == A_FLOAT && is_integral(argv->a_w.w_float);
+    int form, is_int = selector == &s_float && argc == 1 && argv->a_type == A_FLOAT &&
+                       is_integral(argv->a_w.w_float);
     PyObject *result = NULL, *args = NULL, *instance = Py_XNewRef(host->instance);
     if (!instance)
         return;
-    PyObject *tag = PyUnicode_DecodeUTF8(selector->s_name,
-        (Py_ssize_t)strlen(selector->s_name), "surrogateescape");
+    PyObject *tag = PyUnicode_DecodeUTF8(
+        selector->s_name, (Py_ssize_t)strlen(selector->s_name), "surrogateescape");
     PyObject *method = tag ? choose_method(instance, tag, inlet, is_int, &form) : NULL;
     if (method)
         args = arguments_of(form, inlet, selector, argc, argv);
@@ -138,8 +144,8 @@ void dispatch_call(t_host *host, int inlet, t_symbol *selector, int argc,
     if (PyErr_Occurred())
         report_exception();
     else if (!method)
-        PySys_FormatStderr("pyext: %s takes no '%U' at inlet %d\n", host->label, tag,
-            inlet);
+        PySys_FormatStderr(
+            "pyext: %s takes no '%U' at inlet %d\n", host->label, tag, inlet);
     Py_XDECREF(result);
     Py_XDECREF(args);
     Py_XDECREF(method);

@@ -27,8 +27,9 @@ void report_failure(const char *label, const char *what)
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     PyObject *text = value ? PyObject_Str(value) : NULL;
-    PyObject *line = text ? PyUnicode_FromFormat("%s: %U",
-        ((PyTypeObject *)type)->tp_name, text) : NULL;
+    PyObject *line =
+        text ? PyUnicode_FromFormat("%s: %U", ((PyTypeObject *)type)->tp_name, text)
+             : NULL;
     PyErr_Clear();
     PyErr_Restore(type, value, traceback);
     report_exception();

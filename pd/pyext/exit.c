@@ -29,7 +29,8 @@ static void close_all(void)
 static void run_exit_functions(void)
 {
     PyObject *module = PyImport_ImportModule("atexit");
-    PyObject *result = module ? PyObject_CallMethod(module, "_run_exitfuncs", NULL) : NULL;
+    PyObject *result =
+        module ? PyObject_CallMethod(module, "_run_exitfuncs", NULL) : NULL;
     if (!result)
         report_exception();
     Py_XDECREF(result);

@@ -5,7 +5,7 @@
 
 #define MAX_PORTS 256
 
-static t_host *living = NULL;   /* Pd's thread only */
+static t_host *living = NULL; /* Pd's thread only */
 
 t_host *host_first(void)
 {
@@ -67,8 +67,8 @@ static int make_instance(t_host *host, PyObject *type, PyObject *args)
 {
     PyTypeObject *class = (PyTypeObject *)type;
     host->instance = python_class_new(class, args, host);
-    return host->instance
-        && Py_TYPE(host->instance)->tp_init(host->instance, args, NULL) == 0;
+    return host->instance &&
+           Py_TYPE(host->instance)->tp_init(host->instance, args, NULL) == 0;
 }
 
 /* Returns a new host with its instance, or NULL with a Python error set. For
@@ -79,8 +79,8 @@ t_host *host_open(t_pyext *x, PyObject *type)
     if (!host)
         return NULL;
     PyObject *args = dispatch_arguments(x->argc, x->argv, 0);
-    int num_outlets = args && make_instance(host, type, args)
-        ? host_count(host, "_outlets") : -1;
+    int num_outlets =
+        args && make_instance(host, type, args) ? host_count(host, "_outlets") : -1;
     Py_XDECREF(args);
     if (num_outlets < 0) {
         drop_instance(host);
@@ -99,8 +99,8 @@ int host_count(t_host *host, const char *attribute)
     long count = value ? PyLong_AsLong(value) : -1;
     Py_XDECREF(value);
     if (!PyErr_Occurred() && (count < 0 || count > MAX_PORTS)) {
-        PyErr_Format(PyExc_ValueError, "%s is %ld (give 0 to %d)", attribute, count,
-            MAX_PORTS);
+        PyErr_Format(
+            PyExc_ValueError, "%s is %ld (give 0 to %d)", attribute, count, MAX_PORTS);
         count = -1;
     }
     return (int)count;
@@ -140,8 +140,10 @@ void host_close(t_host *host)
     num_running = detach_close(host);
     Py_END_ALLOW_THREADS
     if (num_running > 0)
-        pd_error(NULL, "pyext: %s: a handler still runs after the object is gone "
-            "(let it watch self._shouldexit)", host->label);
+        pd_error(NULL,
+            "pyext: %s: a handler still runs after the object is gone "
+            "(let it watch self._shouldexit)",
+            host->label);
     host_call_del(host);
     queue_hurry(-1);
     drop_instance(host);

@@ -23,13 +23,10 @@ static PyObject *sample_rate(PyObject *module, PyObject *unused)
 
 static PyMethodDef functions[] = {
     {"_samplerate", sample_rate, METH_NOARGS, "_samplerate(): Pd's sample rate in Hz."},
-    {NULL, NULL, 0, NULL}
-};
+    {NULL, NULL, 0, NULL}};
 
-static PyModuleDef module_definition = {
-    PyModuleDef_HEAD_INIT, "pyext", "Python classes as Pd objects.", -1,
-    functions, NULL, NULL, NULL, NULL
-};
+static PyModuleDef module_definition = {PyModuleDef_HEAD_INIT, "pyext",
+    "Python classes as Pd objects.", -1, functions, NULL, NULL, NULL, NULL};
 
 /* Extension modules look up Python's symbols globally; Pd may have loaded them for
    this library alone. */
@@ -68,8 +65,10 @@ static int initialize(void)
         status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
     if (PyStatus_Exception(status))
-        pd_error(NULL, "pyext: Python does not start from %s: %s (install the project "
-            "again)", PYEXT_HOME, status.err_msg ? status.err_msg : "unknown reason");
+        pd_error(NULL,
+            "pyext: Python does not start from %s: %s (install the project "
+            "again)",
+            PYEXT_HOME, status.err_msg ? status.err_msg : "unknown reason");
     return !PyStatus_Exception(status);
 }
 
@@ -89,10 +88,10 @@ static int add_module(void)
 {
     PyObject *module = PyModule_Create(&module_definition);
     PyObject *modules = PyImport_GetModuleDict();
-    int is_added = module && symbol_add(module) && buffer_add(module)
-        && python_class_add(module)
-        && (IS_STAND_IN || PyModule_AddObjectRef(module, "thread_safe", Py_True) == 0)
-        && PyDict_SetItemString(modules, "pyext", module) == 0;
+    int is_added =
+        module && symbol_add(module) && buffer_add(module) && python_class_add(module) &&
+        (IS_STAND_IN || PyModule_AddObjectRef(module, "thread_safe", Py_True) == 0) &&
+        PyDict_SetItemString(modules, "pyext", module) == 0;
     Py_XDECREF(module);
     return is_added;
 }
@@ -101,8 +100,9 @@ static int add_module(void)
 static int shorten_switch_interval(void)
 {
     PyObject *sys = PyImport_ImportModule("sys");
-    PyObject *result = sys
-        ? PyObject_CallMethod(sys, "setswitchinterval", "d", SWITCH_INTERVAL_S) : NULL;
+    PyObject *result =
+        sys ? PyObject_CallMethod(sys, "setswitchinterval", "d", SWITCH_INTERVAL_S)
+            : NULL;
     Py_XDECREF(result);
     Py_XDECREF(sys);
     return result != NULL;
@@ -118,8 +118,8 @@ static void ignore_broken_pipes(void)
 
 static int prepare(void)
 {
-    int is_prepared = add_module() && console_install() && shorten_switch_interval()
-        && (IS_STAND_IN || append_path(PYEXT_SITE));
+    int is_prepared = add_module() && console_install() && shorten_switch_interval() &&
+                      (IS_STAND_IN || append_path(PYEXT_SITE));
     if (!is_prepared)
         report_failure("Python", "does not start");
     return is_prepared;
@@ -155,7 +155,7 @@ int interpreter_start(void)
 static int visit_path(const char *path, void *unused)
 {
     (void)unused;
-    if (IS_STAND_IN && path[0] != '/')  /* Pd's current folder, for want of a canvas */
+    if (IS_STAND_IN && path[0] != '/') /* Pd's current folder, for want of a canvas */
         return 1;
     char *resolved = realpath(path, NULL);
     if (resolved && !append_path(resolved))
@@ -176,8 +176,8 @@ void interpreter_add_paths(t_canvas *canvas, t_symbol *canvas_dir)
 }
 
 /* Returns a class that derives from pyext._class, or NULL with an error set. */
-PyObject *interpreter_find_class(const char *module_name, const char *class_name,
-    const char *canvas_dir)
+PyObject *interpreter_find_class(
+    const char *module_name, const char *class_name, const char *canvas_dir)
 {
     PyObject *module = precedence_import(module_name, canvas_dir);
     PyObject *class = module ? PyObject_GetAttrString(module, class_name) : NULL;

@@ -5,16 +5,16 @@
 #include "pyext.h"
 
 typedef struct {
-    char *text;         /* NULL: a number */
+    char *text; /* NULL: a number */
     t_float number;
 } t_value;
 
 typedef struct {
     t_job job;
-    int outlet;         /* from 0 */
+    int outlet; /* from 0 */
     char *selector;
     int num_values;
-    t_value *values;    /* (num_values,) */
+    t_value *values; /* (num_values,) */
 } t_message;
 
 static void message_release(t_job *job)
@@ -79,8 +79,10 @@ static int set_value(t_value *value, PyObject *item)
     value->text = symbol_copy_text(item);
     if (!value->text && PyErr_ExceptionMatches(PyExc_TypeError)) {
         PyErr_Clear();
-        PyErr_Format(PyExc_TypeError, "_outlet: %.100s is no Pd atom (send int, float, "
-            "str or pyext.Symbol)", Py_TYPE(item)->tp_name);
+        PyErr_Format(PyExc_TypeError,
+            "_outlet: %.100s is no Pd atom (send int, float, "
+            "str or pyext.Symbol)",
+            Py_TYPE(item)->tp_name);
     }
     return value->text != NULL;
 }
@@ -143,8 +145,10 @@ static int set_content(t_message *message, PyObject *item)
 static int set_anything(t_message *message, PyObject *selector, PyObject *items)
 {
     if (!is_sequence(items)) {
-        PyErr_Format(PyExc_TypeError, "_outlet: after a selector comes a list, not "
-            "%.100s", Py_TYPE(items)->tp_name);
+        PyErr_Format(PyExc_TypeError,
+            "_outlet: after a selector comes a list, not "
+            "%.100s",
+            Py_TYPE(items)->tp_name);
         return 0;
     }
     message->selector = symbol_copy_text(selector);
@@ -174,13 +178,15 @@ static t_message *message_from(t_host *host, PyObject *args)
     if (!PyArg_ParseTuple(args, "iO|O:_outlet", &outlet, &first, &second))
         return NULL;
     if (outlet < 1 || outlet > host->num_outlets) {
-        PyErr_Format(PyExc_ValueError, "_outlet: no outlet %d (there are %d, from 1, and "
-            "none before __init__ has returned)", outlet, host->num_outlets);
+        PyErr_Format(PyExc_ValueError,
+            "_outlet: no outlet %d (there are %d, from 1, and "
+            "none before __init__ has returned)",
+            outlet, host->num_outlets);
         return NULL;
     }
     t_message *message = message_new(host, outlet - 1);
     int is_set = message && (second ? set_anything(message, first, second)
-        : set_content(message, first));
+                                    : set_content(message, first));
     if (message && !is_set) {
         message_release(&message->job);
         return NULL;
@@ -212,7 +218,7 @@ PyObject *outlets_send(t_host *host, PyObject *args)
     int is_sent = on_pd_thread ? send_now(message) : queue_post(&message->job);
     if (!is_sent && !host->should_exit) {
         PyErr_SetString(PyExc_RuntimeError, "_outlet: the queue to Pd is full (send "
-            "less, or make what is connected faster)");
+                                            "less, or make what is connected faster)");
         return NULL;
     }
     Py_RETURN_NONE;

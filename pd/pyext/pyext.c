@@ -55,8 +55,10 @@ static void pyext_detach(t_pyext *x, t_floatarg mode)
     if (mode == 0 || mode == 1 || mode == 2)
         x->detach = (int)mode;
     else
-        pd_error(x, "pyext: detach %g (give 0: Pd's thread, 1: one other thread, 2: a "
-            "thread for each message)", mode);
+        pd_error(x,
+            "pyext: detach %g (give 0: Pd's thread, 1: one other thread, 2: a "
+            "thread for each message)",
+            mode);
 }
 
 static void set_attributes(t_pyext *x, int argc, const t_atom *argv)
@@ -90,8 +92,8 @@ static PyObject *find_dotted(t_pyext *x, t_symbol *name)
     snprintf(module, sizeof(module), "%.*s", (int)(dot - name->s_name), name->s_name);
     x->module = gensym(module);
     x->class_name = gensym(dot + 1);
-    return interpreter_find_class(x->module->s_name, x->class_name->s_name,
-        x->canvas_dir->s_name);
+    return interpreter_find_class(
+        x->module->s_name, x->class_name->s_name, x->canvas_dir->s_name);
 }
 
 /* Finds the class that the arguments name and keeps those that are left. Returns
@@ -117,8 +119,8 @@ static PyObject *find_class(t_pyext *x, int argc, const t_atom *argv)
     x->module = argv[0].a_w.w_symbol;
     x->class_name = argv[1].a_w.w_symbol;
     set_arguments(x, argc - 2, argv + 2);
-    return interpreter_find_class(x->module->s_name, x->class_name->s_name,
-        x->canvas_dir->s_name);
+    return interpreter_find_class(
+        x->module->s_name, x->class_name->s_name, x->canvas_dir->s_name);
 }
 
 static void add_inlet(t_pyext *x, int number)
@@ -203,8 +205,10 @@ static void check_ports(t_pyext *x)
 {
     int num_inlets = host_count(x->host, "_inlets");
     if (num_inlets != x->num_inlets || x->host->num_outlets != x->num_outlets)
-        pd_error(x, "pyext: %s: inlets and outlets stay as they are (make the object "
-            "anew)", x->host->label);
+        pd_error(x,
+            "pyext: %s: inlets and outlets stay as they are (make the object "
+            "anew)",
+            x->host->label);
     PyErr_Clear();
 }
 
@@ -213,8 +217,10 @@ static void check_ports(t_pyext *x)
 static void reload_instance(t_pyext *x)
 {
     const char *module = x->module->s_name, *canvas_dir = x->canvas_dir->s_name;
-    PyObject *class = interpreter_reload(module, canvas_dir)
-        ? interpreter_find_class(module, x->class_name->s_name, canvas_dir) : NULL;
+    PyObject *class =
+        interpreter_reload(module, canvas_dir)
+            ? interpreter_find_class(module, x->class_name->s_name, canvas_dir)
+            : NULL;
     if (class) {
         if (x->host)
             host_close(x->host);
@@ -240,34 +246,36 @@ static void pyext_reload(t_pyext *x, t_symbol *name, int argc, t_atom *argv)
 static void pyext_help(t_pyext *x)
 {
     post("pyext: %s.%s: %d inlets, %d outlets, detach %d. This inlet takes detach N, "
-        "reload [arguments], help", x->module->s_name, x->class_name->s_name,
-        x->num_inlets, x->num_outlets, x->detach);
+         "reload [arguments], help",
+        x->module->s_name, x->class_name->s_name, x->num_inlets, x->num_outlets,
+        x->detach);
 }
 
 static void pyext_anything(t_pyext *x, t_symbol *selector, int argc, t_atom *argv)
 {
     (void)argc;
     (void)argv;
-    pd_error(x, "pyext: no '%s' at the first inlet (it takes detach N, reload, help; the "
-        "class's own inlets come after it)", selector->s_name);
+    pd_error(x,
+        "pyext: no '%s' at the first inlet (it takes detach N, reload, help; the "
+        "class's own inlets come after it)",
+        selector->s_name);
 }
 
 /* What Pd calls when it loads this library: all that others may see of it. */
-__attribute__((visibility("default")))
-void pyext_setup(void)
+__attribute__((visibility("default"))) void pyext_setup(void)
 {
-    proxy_class = class_new(gensym("pyext inlet"), NULL, NULL, sizeof(t_proxy),
-        CLASS_PD, A_NULL);
+    proxy_class =
+        class_new(gensym("pyext inlet"), NULL, NULL, sizeof(t_proxy), CLASS_PD, A_NULL);
     class_addanything(proxy_class, proxy_anything);
     pyext_class = class_new(gensym("pyext"), (t_newmethod)(t_method)pyext_new,
         (t_method)pyext_free, sizeof(t_pyext), CLASS_DEFAULT, A_GIMME, A_NULL);
     class_addcreator((t_newmethod)(t_method)pyext_new, gensym("pyext."), A_GIMME, A_NULL);
-    class_addmethod(pyext_class, (t_method)pyext_detach, gensym("detach"), A_FLOAT,
-        A_NULL);
-    class_addmethod(pyext_class, (t_method)pyext_reload, gensym("reload"), A_GIMME,
-        A_NULL);
-    class_addmethod(pyext_class, (t_method)pyext_reload, gensym("reload."), A_GIMME,
-        A_NULL);
+    class_addmethod(
+        pyext_class, (t_method)pyext_detach, gensym("detach"), A_FLOAT, A_NULL);
+    class_addmethod(
+        pyext_class, (t_method)pyext_reload, gensym("reload"), A_GIMME, A_NULL);
+    class_addmethod(
+        pyext_class, (t_method)pyext_reload, gensym("reload."), A_GIMME, A_NULL);
     class_addmethod(pyext_class, (t_method)pyext_help, gensym("help"), A_NULL);
     class_addanything(pyext_class, pyext_anything);
 }

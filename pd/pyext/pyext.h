@@ -49,24 +49,24 @@ typedef struct proxy {
 /* The Pd object. */
 typedef struct pyext {
     t_object object;
-    t_host *host;           /* NULL if reloading has failed */
+    t_host *host; /* NULL if reloading has failed */
     t_symbol *module;
     t_symbol *class_name;
-    t_symbol *canvas_dir;   /* folder of the patch */
+    t_symbol *canvas_dir; /* folder of the patch */
     int argc;
-    t_atom *argv;           /* (argc,) arguments of the Python class */
-    int detach;             /* 0 Pd's thread, 1 one FIFO thread, 2 one each */
+    t_atom *argv; /* (argc,) arguments of the Python class */
+    int detach;   /* 0 Pd's thread, 1 one FIFO thread, 2 one each */
     int num_inlets;
-    t_proxy **proxies;      /* (num_inlets,) */
+    t_proxy **proxies; /* (num_inlets,) */
     int num_outlets;
-    t_outlet **outlets;     /* (num_outlets + 1,), the last for attributes */
+    t_outlet **outlets; /* (num_outlets + 1,), the last for attributes */
 } t_pyext;
 
 /* interpreter.c: the embedded Python, its paths, classes by name */
 int interpreter_start(void);
 void interpreter_add_paths(t_canvas *canvas, t_symbol *canvas_dir);
-PyObject *interpreter_find_class(const char *module_name, const char *class_name,
-    const char *canvas_dir);
+PyObject *interpreter_find_class(
+    const char *module_name, const char *class_name, const char *canvas_dir);
 int interpreter_reload(const char *module_name, const char *canvas_dir);
 
 /* precedence.c: which of several modules of one name */
@@ -102,28 +102,27 @@ PyObject *python_class_new(PyTypeObject *type, PyObject *args, t_host *host);
 PyGILState_STATE enter_python(void);
 void leave_python(PyGILState_STATE state);
 PyObject *dispatch_arguments(int argc, const t_atom *argv, Py_ssize_t num_leading);
-void dispatch_call(t_host *host, int inlet, t_symbol *selector, int argc,
-    const t_atom *argv);
+void dispatch_call(
+    t_host *host, int inlet, t_symbol *selector, int argc, const t_atom *argv);
 
 /* outlets.c: messages out */
 PyObject *outlets_send(t_host *host, PyObject *args);
 
 /* detach.c: handlers in threads of their own */
-void detach_post(t_pyext *x, int inlet, t_symbol *selector, int argc,
-    const t_atom *argv);
+void detach_post(t_pyext *x, int inlet, t_symbol *selector, int argc, const t_atom *argv);
 int detach_close(t_host *host);
 
 /* queue.c: jobs of other threads for Pd's thread */
 typedef struct job {
     struct job *next;
-    void (*run)(struct job *job);       /* on Pd's thread, GIL not needed */
-    void (*release)(struct job *job);   /* frees it, on any thread */
-    t_host *host;                       /* NULL, or dropped when this is closed */
+    void (*run)(struct job *job);     /* on Pd's thread, GIL not needed */
+    void (*release)(struct job *job); /* frees it, on any thread */
+    t_host *host;                     /* NULL, or dropped when this is closed */
     int waited_for;
     int state;
 } t_job;
 
-extern __thread int on_pd_thread;       /* > 0 while Python runs for Pd */
+extern __thread int on_pd_thread; /* > 0 while Python runs for Pd */
 void queue_start(void);
 int queue_post(t_job *job);
 int queue_call(t_job *job);
@@ -149,7 +148,7 @@ int buffer_add(PyObject *module);
 void buffer_check_views(void);
 
 /* stand_in.c: where the original external crashes */
-extern __thread int is_handler_thread;  /* of a detached handler */
+extern __thread int is_handler_thread; /* of a detached handler */
 void stand_in_crash(const char *why);
 
 #endif

@@ -4,7 +4,7 @@
 
 typedef struct {
     PyObject_HEAD
-    t_host *host;       /* NULL in an instance that Pd has not made */
+    t_host *host; /* NULL in an instance that Pd has not made */
 } t_instance;
 
 static PyTypeObject *base = NULL;
@@ -72,30 +72,20 @@ static PyMethodDef methods[] = {
         "_outlet(n, x): sends a number, a str (symbol), None (bang) or a list to\n"
         "outlet n, from 1. _outlet(n, 'selector', [x, ...]) sends that message.\n"
         "Safe on any thread; other threads than Pd's leave it in a queue."},
-    {NULL, NULL, 0, NULL}
-};
+    {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef attributes[] = {
     {"_shouldexit", get_should_exit, NULL, "1 once the object is being deleted.", NULL},
     {"_isthreaded", get_is_threaded, NULL, "1 on any thread but Pd's.", NULL},
     {"_canvas_dir", get_canvas_dir, NULL, "Folder of the patch, str.", NULL},
-    {NULL, NULL, NULL, NULL, NULL}
-};
+    {NULL, NULL, NULL, NULL, NULL}};
 
-static PyType_Slot slots[] = {
-    {Py_tp_doc, "Base class of Pd objects written in Python."},
-    {Py_tp_new, new_instance},
-    {Py_tp_init, init},
-    {Py_tp_dealloc, dealloc},
-    {Py_tp_methods, methods},
-    {Py_tp_getset, attributes},
-    {0, NULL}
-};
+static PyType_Slot slots[] = {{Py_tp_doc, "Base class of Pd objects written in Python."},
+    {Py_tp_new, new_instance}, {Py_tp_init, init}, {Py_tp_dealloc, dealloc},
+    {Py_tp_methods, methods}, {Py_tp_getset, attributes}, {0, NULL}};
 
-static PyType_Spec spec = {
-    "pyext._class", sizeof(t_instance), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots
-};
+static PyType_Spec spec = {"pyext._class", sizeof(t_instance), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
 
 static int set_count(const char *attribute)
 {
@@ -108,8 +98,8 @@ static int set_count(const char *attribute)
 int python_class_add(PyObject *module)
 {
     base = (PyTypeObject *)PyType_FromSpec(&spec);
-    return base && set_count("_inlets") && set_count("_outlets")
-        && PyModule_AddType(module, base) == 0;
+    return base && set_count("_inlets") && set_count("_outlets") &&
+           PyModule_AddType(module, base) == 0;
 }
 
 int python_class_is_base_of(PyObject *type)

@@ -31,7 +31,7 @@ static t_job **end = &first;
 static int length = 0;
 static int num_waiting = 0;
 static int num_hurrying = 0;
-static int is_draining = 0;     /* Pd's thread only */
+static int is_draining = 0; /* Pd's thread only */
 static t_clock *tick_clock = NULL;
 
 double queue_now_s(void)

@@ -5,7 +5,7 @@
 
 typedef struct {
     PyObject_HEAD
-    PyObject *text;     /* str */
+    PyObject *text; /* str */
 } t_symbol_object;
 
 static PyTypeObject *symbol_type = NULL;
@@ -34,8 +34,8 @@ PyObject *symbol_text(PyObject *symbol_or_str)
 char *symbol_copy_text(PyObject *symbol_or_str)
 {
     PyObject *text = symbol_text(symbol_or_str);
-    PyObject *bytes = text
-        ? PyUnicode_AsEncodedString(text, "utf-8", "surrogateescape") : NULL;
+    PyObject *bytes =
+        text ? PyUnicode_AsEncodedString(text, "utf-8", "surrogateescape") : NULL;
     char *content, *copy = NULL;
     if (bytes && PyBytes_AsStringAndSize(bytes, &content, NULL) == 0) {
         copy = strdup(content);
@@ -49,8 +49,8 @@ char *symbol_copy_text(PyObject *symbol_or_str)
 /* Returns a new Symbol of a text of Pd's. */
 PyObject *symbol_new(const char *text)
 {
-    PyObject *decoded = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text),
-        "surrogateescape");
+    PyObject *decoded =
+        PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape");
     PyObject *symbol = decoded ? wrap(symbol_type, decoded) : NULL;
     Py_XDECREF(decoded);
     return symbol;
@@ -93,24 +93,18 @@ static PyObject *compare(PyObject *a, PyObject *b, int operation)
 {
     if (!PyObject_TypeCheck(a, symbol_type) || !PyObject_TypeCheck(b, symbol_type))
         Py_RETURN_NOTIMPLEMENTED;
-    return PyObject_RichCompare(((t_symbol_object *)a)->text,
-        ((t_symbol_object *)b)->text, operation);
+    return PyObject_RichCompare(
+        ((t_symbol_object *)a)->text, ((t_symbol_object *)b)->text, operation);
 }
 
 static PyType_Slot slots[] = {
     {Py_tp_doc, "Symbol(text): a symbol of Pd; str() gives its text."},
-    {Py_tp_new, new_from_python},
-    {Py_tp_dealloc, dealloc},
-    {Py_tp_str, get_str},
-    {Py_tp_repr, get_repr},
-    {Py_tp_hash, get_hash},
-    {Py_tp_richcompare, compare},
-    {0, NULL}
-};
+    {Py_tp_new, new_from_python}, {Py_tp_dealloc, dealloc}, {Py_tp_str, get_str},
+    {Py_tp_repr, get_repr}, {Py_tp_hash, get_hash}, {Py_tp_richcompare, compare},
+    {0, NULL}};
 
 static PyType_Spec spec = {
-    "pyext.Symbol", sizeof(t_symbol_object), 0, Py_TPFLAGS_DEFAULT, slots
-};
+    "pyext.Symbol", sizeof(t_symbol_object), 0, Py_TPFLAGS_DEFAULT, slots};
 
 int symbol_add(PyObject *module)
 {

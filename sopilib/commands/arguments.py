@@ -91,10 +91,7 @@ def chosen_config(args):
     """
     if args.config_file is not None and args.preset is not None:
         raise RequestError("--config_file and --preset together (give one of them)")
-    if args.preset is not None:
-        path = _preset_path(args.preset)
-    else:
-        path = args.config_file
+    path = args.config_file if args.preset is None else _preset_path(args.preset)
     config = ModelConfig() if path is None else load_config(path)
     if args.sample_rate is not None:
         config = dataclasses.replace(config, sample_rate=args.sample_rate)

@@ -82,10 +82,9 @@ def test_an_object_created_too_late_fails_too(tmp_path):
         "#X restore 10 70 pd late",
         "#X connect 0 0 1 0",
     )
-    with pytest.raises(PdFailure, match="no_such_object"):
-        with PdHost(patch) as pd:
-            pd.send("make", "obj", 10, 10, "no_such_object")
-            pd.wait_for("couldn't create")
+    with pytest.raises(PdFailure, match="no_such_object"), PdHost(patch) as pd:  # noqa: PT012
+        pd.send("make", "obj", 10, 10, "no_such_object")
+        pd.wait_for("couldn't create")
 
 
 def test_a_failure_to_create_can_be_what_the_test_is_about(tmp_path):

@@ -59,7 +59,8 @@ def sine_patch(folder, *, file_samples=SINE_SAMPLES):
         "#X obj 200 250 tabwrite demo-sine",
         f"#X msg 100 100 {statuses}",
         "#X obj 100 300 print demo",
-        f"#X msg 10 130 write -wave -bytes 4 -rate {SINE_RATE} -nframes {file_samples} \\$1 demo-sine",
+        f"#X msg 10 130 write -wave -bytes 4 -rate {SINE_RATE} -nframes {file_samples} "
+        "\\$1 demo-sine",
         "#X obj 10 160 soundfiler",
         "#X obj 10 190 t b",
         "#X obj 10 220 list prepend saved",
@@ -240,7 +241,8 @@ def test_neither_play_nor_demo_starts_without_pd(tmp_path, patches, monkeypatch)
 
 
 def test_play_imports_nothing_heavy():
-    code = "import sys, sopilib.commands.play; print({'numpy', 'tensorflow', 'tqdm'} & set(sys.modules))"
+    heavy = "{'numpy', 'tensorflow', 'tqdm'}"
+    code = f"import sys, sopilib.commands.play; print({heavy} & set(sys.modules))"
     heavy = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

@@ -11,13 +11,13 @@ from sopilib.engine.fold import fold
 from sopilib.engine.pack import pack
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def folded_model(name):
     """The FoldedModel of a fixture checkpoint."""
     return fold(golden_config(name), golden_variables(name).get)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def packed_model(name, precision="float32"):
     """The PackedModel of a fixture checkpoint."""
     return pack(golden_config(name), folded_model(name), precision)

@@ -34,13 +34,13 @@ def needs_tensorflow():
         pytest.skip("needs TensorFlow")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def golden_config(name):
     """The ModelConfig of a fixture checkpoint."""
     return find_model(CHECKPOINTS / name).config
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def golden_model(name):
     """The SampleRNN of a fixture checkpoint; tests share it and do not change it."""
     needs_tensorflow()
@@ -49,7 +49,7 @@ def golden_model(name):
     return load_model(find_model(CHECKPOINTS / name))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def golden_variables(name):
     """dict: the variables of a fixture checkpoint by path, as arrays; not to be changed."""
     folder = os.environ.get("GOLDEN_VARIABLES")
@@ -62,7 +62,7 @@ def golden_variables(name):
     return {path: variable.numpy() for path, variable in named_variables(model).items()}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def golden_generator(name, num_seqs):
     """A Generator of a fixture checkpoint; tests share it and reset it themselves."""
     model = golden_model(name)
@@ -71,7 +71,7 @@ def golden_generator(name, num_seqs):
     return Generator(model, num_seqs)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def golden_arrays(name):
     """dict: `samples` int32 (2, big + T), `logits` (2, T, q_levels), and `..._next`."""
     with np.load(CHECKPOINTS / name / "golden.npz") as arrays:

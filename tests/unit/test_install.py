@@ -53,8 +53,11 @@ def test_make_alone_lists_what_there_is_to_make(checkout):
     ]
 
 
+TARGETS = ["install", "demo", "play", "test", "test-fast", "lint", "deken"]
+
+
 @pytest.mark.parametrize("python", ["/no/such/python", "false"])
-@pytest.mark.parametrize("target", ["install", "demo", "play", "test", "test-fast", "lint", "deken"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_python_that_does_not_fit_is_refused_before_anything_is_installed(
     checkout, target, python
 ):

@@ -35,10 +35,11 @@ void check_shape(const Array& array, int voices, py::ssize_t samples) {
 // A packed model and the voices that it plays; keeps the arrays alive.
 class Engine {
  public:
-  Engine(const py::dict& settings, py::dict arrays, int voices, int threads,
-         const std::string& isa)
-      : arrays_(std::move(arrays)), model_(engine::read_model(settings, arrays_)),
-        kernels_(kernels_named(isa)), threads_(threads),
+  Engine(const py::dict& settings, py::dict arrays, int voices, int threads, const std::string& isa)
+      : arrays_(std::move(arrays)),
+        model_(engine::read_model(settings, arrays_)),
+        kernels_(kernels_named(isa)),
+        threads_(threads),
         voices_(model_, kernels_, voices, threads) {}
 
   const char* isa() const { return kernels_.name; }
@@ -157,9 +158,8 @@ PYBIND11_MODULE(native, module) {
   module.def("instruction_sets", &instruction_sets,
              "Names of the kernels that this processor can run, the fastest first.");
   py::class_<Engine>(module, "Engine")
-      .def(py::init<const py::dict&, py::dict, int, int, const std::string&>(),
-           py::arg("settings"), py::arg("arrays"), py::arg("num_seqs"), py::arg("threads"),
-           py::arg("isa"))
+      .def(py::init<const py::dict&, py::dict, int, int, const std::string&>(), py::arg("settings"),
+           py::arg("arrays"), py::arg("num_seqs"), py::arg("threads"), py::arg("isa"))
       .def_property_readonly("isa", &Engine::isa)
       .def("use_threads", &Engine::use_threads, py::arg("threads"))
       .def("reset", &Engine::reset)

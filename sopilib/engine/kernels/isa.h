@@ -8,18 +8,14 @@
 #define ISA_PRAGMA(text) _Pragma(#text)
 
 #if defined(__clang__)
-#define BEGIN_ISA(features)                                                       \
+#define BEGIN_ISA(features) \
   ISA_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define END_ISA ISA_PRAGMA(clang attribute pop)
 #else
-#define BEGIN_ISA(features) \
-  ISA_PRAGMA(GCC push_options) ISA_PRAGMA(GCC target(features))
+#define BEGIN_ISA(features) ISA_PRAGMA(GCC push_options) ISA_PRAGMA(GCC target(features))
 #define END_ISA ISA_PRAGMA(GCC pop_options)
 #endif
 
 // The table of the functions that this file has compiled.
-#define KERNELS(name)                                                               \
-  {                                                                                 \
-    name, multiply<Dot>, touch, quantize, add_rows, gru, lstm, rectify, draw,  \
-        bits                                                                        \
-  }
+#define KERNELS(name) \
+  {name, multiply<Dot>, touch, quantize, add_rows, gru, lstm, rectify, draw, bits}

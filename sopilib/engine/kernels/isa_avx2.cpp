@@ -22,9 +22,7 @@ struct Dot {
   static constexpr int kTile = 1;
   __m256i sums[2];
 
-  static INLINE Dot start8(int32_t) {
-    return {{_mm256_setzero_si256(), _mm256_setzero_si256()}};
-  }
+  static INLINE Dot start8(int32_t) { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
 
   static INLINE Dot start4(int32_t sum) {
     return {{_mm256_set1_epi32(-8 * sum), _mm256_set1_epi32(-8 * sum)}};

@@ -42,7 +42,6 @@ struct Dot {
   INLINE Lanes lanes() const {
     return __builtin_convertvector(reinterpret_cast<IntLanes>(sums), Lanes);
   }
-
 };
 
 }  // namespace

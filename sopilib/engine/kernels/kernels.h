@@ -24,11 +24,11 @@ enum class Format { float32, bfloat16, int8, int4 };
 // `count` matrices of one shape, one after the other.
 struct Matrix {
   Format format = Format::float32;
-  int rows = 0;                  // multiple of 16
-  int cols = 0;                  // multiple of 64 if quantized, else of 4
-  int count = 0;                 // 0: there is no such matrix
-  const uint8_t* data = nullptr; // (count, rows / 16, block_bytes)
-  const float* scales = nullptr; // (count, rows), int8 only
+  int rows = 0;                   // multiple of 16
+  int cols = 0;                   // multiple of 64 if quantized, else of 4
+  int count = 0;                  // 0: there is no such matrix
+  const uint8_t* data = nullptr;  // (count, rows / 16, block_bytes)
+  const float* scales = nullptr;  // (count, rows), int8 only
   size_t block_bytes = 0;
 };
 
@@ -53,10 +53,10 @@ struct Inputs {
   int cols = 0;
   const float* values = nullptr;  // (voices, cols), rows `stride` apart
   size_t stride = 0;
-  int8_t* codes = nullptr;        // (voices, cols), -127 <= code <= 127
-  int32_t* sums = nullptr;        // (voices, cols / 32) of the codes of each group
-  int32_t* totals = nullptr;      // (voices,) of all codes
-  float* scales = nullptr;        // (voices,)
+  int8_t* codes = nullptr;    // (voices, cols), -127 <= code <= 127
+  int32_t* sums = nullptr;    // (voices, cols / 32) of the codes of each group
+  int32_t* totals = nullptr;  // (voices,) of all codes
+  float* scales = nullptr;    // (voices,)
 };
 
 // What a cell reads and writes for each voice; gates in blocks: (unit / 16, gate, 16).

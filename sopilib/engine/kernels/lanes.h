@@ -97,8 +97,6 @@ INLINE Lanes exponential(Lanes x) {
 
 INLINE Lanes sigmoid(Lanes x) { return 1.0f / (1.0f + exponential(-x)); }
 
-INLINE Lanes hyperbolic_tangent(Lanes x) {
-  return 1.0f - 2.0f / (exponential(x + x) + 1.0f);
-}
+INLINE Lanes hyperbolic_tangent(Lanes x) { return 1.0f - 2.0f / (exponential(x + x) + 1.0f); }
 
 }  // namespace

@@ -57,8 +57,7 @@ struct Bfloat16 {
 
 // One block of 16 rows for `voices` voices from the first of `in` on.
 template <class Weights, int voices>
-INLINE void block_float(const uint8_t* w, const Inputs& in, int voice, float* y,
-                        size_t stride) {
+INLINE void block_float(const uint8_t* w, const Inputs& in, int voice, float* y, size_t stride) {
   constexpr int kSums = 4, kRegisters = 32;
   if constexpr (voices * kSums >= kRegisters) {
     constexpr int kHalf = voices / 2;
@@ -88,13 +87,12 @@ INLINE int32_t four_codes(const int8_t* codes) {
 }
 
 template <class Dot, int voices>
-INLINE void block_int8(const uint8_t* w, const float* scales, const Inputs& in,
-                       int voice, float* y, size_t stride) {
+INLINE void block_int8(const uint8_t* w, const float* scales, const Inputs& in, int voice, float* y,
+                       size_t stride) {
   constexpr int kSums = voices >= 8 ? 1 : 8 / voices;  // so that none waits for the one before
   Dot sums[voices][kSums];
   for (int v = 0; v < voices; ++v)
-    for (int k = 0; k < kSums; ++k)
-      sums[v][k] = Dot::start8(k == 0 ? in.totals[voice + v] : 0);
+    for (int k = 0; k < kSums; ++k) sums[v][k] = Dot::start8(k == 0 ? in.totals[voice + v] : 0);
   const int8_t* codes = in.codes + size_t(voice) * in.cols;
   for (int c = 0; c < in.cols; c += 4 * kSums) {
     for (int k = 0; k < kSums; ++k, w += kLineBytes) {
@@ -110,8 +108,7 @@ INLINE void block_int8(const uint8_t* w, const float* scales, const Inputs& in,
 }
 
 template <class Dot, int voices>
-INLINE void block_int4(const uint8_t* w, const Inputs& in, int voice, float* y,
-                       size_t stride) {
+INLINE void block_int4(const uint8_t* w, const Inputs& in, int voice, float* y, size_t stride) {
   constexpr int kChunks = engine::kGroup / 8;
   const int groups = in.cols / engine::kGroup;
   Lanes sums[voices] = {};
@@ -139,20 +136,24 @@ INLINE void block_int4(const uint8_t* w, const Inputs& in, int voice, float* y,
 }
 
 template <class Dot, int voices>
-INLINE void block(const Matrix& m, const uint8_t* w, const float* scales,
-                  const Inputs& in, int voice, float* y, size_t stride) {
+INLINE void block(const Matrix& m, const uint8_t* w, const float* scales, const Inputs& in,
+                  int voice, float* y, size_t stride) {
   switch (m.format) {
-    case Format::float32: return block_float<Float32, voices>(w, in, voice, y, stride);
-    case Format::bfloat16: return block_float<Bfloat16, voices>(w, in, voice, y, stride);
-    case Format::int8: return block_int8<Dot, voices>(w, scales, in, voice, y, stride);
-    case Format::int4: return block_int4<Dot, voices>(w, in, voice, y, stride);
+    case Format::float32:
+      return block_float<Float32, voices>(w, in, voice, y, stride);
+    case Format::bfloat16:
+      return block_float<Bfloat16, voices>(w, in, voice, y, stride);
+    case Format::int8:
+      return block_int8<Dot, voices>(w, scales, in, voice, y, stride);
+    case Format::int4:
+      return block_int4<Dot, voices>(w, in, voice, y, stride);
   }
 }
 
 // A block for all voices from voice `voice` on, in tiles as large as may be.
 template <class Dot, int tile>
-INLINE void tiles(const Matrix& m, const uint8_t* w, const float* scales,
-                  const Inputs& in, int voice, float* y, size_t stride) {
+INLINE void tiles(const Matrix& m, const uint8_t* w, const float* scales, const Inputs& in,
+                  int voice, float* y, size_t stride) {
   for (; voice + tile <= in.voices; voice += tile)
     block<Dot, tile>(m, w, scales, in, voice, y + voice * stride, stride);
   if constexpr (tile > 1) tiles<Dot, tile / 2>(m, w, scales, in, voice, y, stride);

@@ -17,7 +17,10 @@ int widest_input(const Model& model) {
 }  // namespace
 
 Member::Member(Voices& voices, int index)
-    : voices_(voices), model_(voices.model_), kernels_(voices.kernels_), index_(index),
+    : voices_(voices),
+      model_(voices.model_),
+      kernels_(voices.kernels_),
+      index_(index),
       count_(voices.count_) {
   const size_t widest = widest_input(model_);
   history_.resize(size_t(count_) * (model_.big_frame_size() + kMaxSamples));
@@ -118,8 +121,8 @@ void Member::run_layer(int tier, int layer) {
   multiply(weights.recurrent, 0, rows, from_state, gates);
 
   float* memory = model_.is_lstm() ? state.memory.data() + at : nullptr;
-  const CellStep step = {count_, model_.width, from_input, from_state,
-                         before + at, after + at, memory, stride};
+  const CellStep step = {count_,      model_.width, from_input, from_state,
+                         before + at, after + at,   memory,     stride};
   (model_.is_lstm() ? kernels_.lstm : kernels_.gru)(step, units);
 }
 
@@ -156,8 +159,7 @@ void Member::run_skip(int tier) {
   const size_t all_layers = weights.layers.size() * model_.width;
   float* sum = voices_.state.tiers[tier].conditioning.data();
   fill(weights.skip_bias, rows, sum, model_.width);
-  read(voices_.state.tiers[tier].outputs[clock_.current[tier]].data(), all_layers,
-       int(all_layers));
+  read(voices_.state.tiers[tier].outputs[clock_.current[tier]].data(), all_layers, int(all_layers));
   multiply(weights.skip, 0, rows, sum, model_.width);
 }
 
@@ -213,8 +215,8 @@ int32_t Member::next_level(const Job& job, int voice, int sample) {
     job.bits[at] = kernels_.bits(logits, model_.padded_levels, job.given[at], weights_.data());
   if (job.given) return job.given[at];
   // logits of a damaged model may be no numbers: what is drawn is a level nevertheless
-  return std::min(kernels_.draw(logits, model_.padded_levels, job.temperature[at],
-                                job.uniform[at], weights_.data()),
+  return std::min(kernels_.draw(logits, model_.padded_levels, job.temperature[at], job.uniform[at],
+                                weights_.data()),
                   model_.q_levels - 1);
 }
 
@@ -232,8 +234,8 @@ void Member::read_conditioning(int tier) {
 }
 
 void Member::read(const float* values, size_t stride, int cols) {
-  inputs_ = {count_,       cols,           values,        stride, codes_.data(),
-             sums_.data(), totals_.data(), scales_.data()};
+  inputs_ = {count_,        cols,         values,         stride,
+             codes_.data(), sums_.data(), totals_.data(), scales_.data()};
   is_quantized_ = false;
 }
 
@@ -248,8 +250,7 @@ void Member::multiply(const Matrix& matrix, int index, Blocks rows, float* y, si
 
 void Member::fill(const float* bias, Blocks rows, float* y, size_t stride) const {
   const size_t first = size_t(rows.first) * kBlockRows, last = size_t(rows.last) * kBlockRows;
-  for (int v = 0; v < count_; ++v)
-    std::copy(bias + first, bias + last, y + v * stride + first);
+  for (int v = 0; v < count_; ++v) std::copy(bias + first, bias + last, y + v * stride + first);
 }
 
 // This member's blocks of 16 out of `size` rows.

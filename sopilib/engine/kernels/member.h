@@ -48,11 +48,11 @@ class Member {
   const int index_;  // of this member in the team
   const int count_;  // voices
   Clock clock_;
-  int newest_ = 0;                 // place of the next sample in `history_`
-  std::vector<int32_t> history_;   // (voices, big_frame_size + kMaxSamples)
-  std::vector<float> frame_;       // (voices, big_frame_size) scaled samples of a frame
-  std::vector<float> weights_;     // of the levels to draw from, and their sums
-  Inputs inputs_;                  // what `multiply` reads
+  int newest_ = 0;                // place of the next sample in `history_`
+  std::vector<int32_t> history_;  // (voices, big_frame_size + kMaxSamples)
+  std::vector<float> frame_;      // (voices, big_frame_size) scaled samples of a frame
+  std::vector<float> weights_;    // of the levels to draw from, and their sums
+  Inputs inputs_;                 // what `multiply` reads
   bool is_quantized_ = false;
   std::vector<int8_t> codes_;
   std::vector<int32_t> sums_, totals_;

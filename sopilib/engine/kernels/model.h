@@ -11,24 +11,24 @@
 namespace engine {
 
 struct Layer {
-  Matrix kernel;              // (gates * width, width); none in layer 0, see Tier
-  Matrix recurrent;           // (gates * width, width)
-  const float* input_bias;    // (gates * width,)
-  const float* state_bias;    // (gates * width,)
+  Matrix kernel;            // (gates * width, width); none in layer 0, see Tier
+  Matrix recurrent;         // (gates * width, width)
+  const float* input_bias;  // (gates * width,)
+  const float* state_bias;  // (gates * width,)
 };
 
 struct Tier {
   int frame_size;
-  Matrix inputs;              // (gates * width, frame_size): samples to gates of layer 0
-  Matrix conditioning;        // (frames in a frame of the tier above, gates * width, width)
+  Matrix inputs;        // (gates * width, frame_size): samples to gates of layer 0
+  Matrix conditioning;  // (frames in a frame of the tier above, gates * width, width)
   std::vector<Layer> layers;
-  Matrix skip;                // (width, num_rnn_layers * width), or none
-  const float* skip_bias;     // (width,)
+  Matrix skip;             // (width, num_rnn_layers * width), or none
+  const float* skip_bias;  // (width,)
 };
 
 struct Model {
   int q_levels;
-  int padded_levels;          // multiple of 16; the logits of the padding are -1e30
+  int padded_levels;  // multiple of 16; the logits of the padding are -1e30
   int width;
   int gates;
   std::vector<Tier> tiers;    // the one with the longest frames first

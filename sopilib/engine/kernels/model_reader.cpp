@@ -114,8 +114,8 @@ Model read_model(const py::dict& settings, const py::dict& arrays) {
   for (size_t t = frame_sizes.size(); t-- > 0;) {
     const bool is_top = t + 1 == frame_sizes.size();
     const int ratio = is_top ? 0 : frame_sizes[t + 1] / frame_sizes[t];
-    model.tiers.push_back(read_tier(reader, "tier" + std::to_string(t) + ".", frame_sizes[t],
-                                    ratio, model.width, model.gates));
+    model.tiers.push_back(read_tier(reader, "tier" + std::to_string(t) + ".", frame_sizes[t], ratio,
+                                    model.width, model.gates));
   }
   const int width = model.width, padded = model.padded_levels;
   model.table = reader.table(frame_sizes[0], model.q_levels, width);

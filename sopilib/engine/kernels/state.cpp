@@ -50,9 +50,8 @@ std::vector<int32_t> State::integers() const {
 bool State::restore(const std::vector<float>& floats_given,
                     const std::vector<int32_t>& integers_given, const Model& model) {
   const auto is_level = [&](int32_t level) { return level >= 0 && level < model.q_levels; };
-  if (floats_given.size() != floats().size() ||
-      integers_given.size() != 2 + history.size() || integers_given[0] < 0 ||
-      integers_given[0] >= model.big_frame_size() ||
+  if (floats_given.size() != floats().size() || integers_given.size() != 2 + history.size() ||
+      integers_given[0] < 0 || integers_given[0] >= model.big_frame_size() ||
       !std::all_of(integers_given.begin() + 2, integers_given.end(), is_level))
     return false;
   const float* next = floats_given.data();

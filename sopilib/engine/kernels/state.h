@@ -10,16 +10,16 @@ namespace engine {
 
 // Where generation stands; each thread keeps its own copy while a job runs.
 struct Clock {
-  int position = 0;          // samples made of the current big frame
+  int position = 0;            // samples made of the current big frame
   bool tiers_are_run = false;  // those that are due at this position
-  std::vector<int> current;  // for each tier, which of its two outputs is the newest
+  std::vector<int> current;    // for each tier, which of its two outputs is the newest
 };
 
 struct TierState {
   // (voices, num_rnn_layers, width) each: a step reads one and writes the other
   std::vector<float> outputs[2];
-  std::vector<float> memory;       // (voices, num_rnn_layers, width), LSTM only
-  std::vector<float> conditioning; // (voices, width), with skip connections only
+  std::vector<float> memory;        // (voices, num_rnn_layers, width), LSTM only
+  std::vector<float> conditioning;  // (voices, width), with skip connections only
 };
 
 struct State {

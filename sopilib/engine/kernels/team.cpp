@@ -81,8 +81,7 @@ void Team::barrier(int member) {
   for_members_.wake();
   for (int other = 0; other < active; ++other)
     // a member may be a barrier ahead of this one, never behind it once it is here
-    for_members_.wait_until(
-        [&] { return int32_t(members_[other].arrivals.load() - here) >= 0; });
+    for_members_.wait_until([&] { return int32_t(members_[other].arrivals.load() - here) >= 0; });
 }
 
 }  // namespace engine

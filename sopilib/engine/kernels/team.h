@@ -61,7 +61,7 @@ class Team {
   const std::function<void(int)>* job_ = nullptr;
   bool is_closing_ = false;
   std::vector<Member> members_;
-  Patience for_jobs_;      // apart, so that who sleeps between jobs is not woken by barriers
+  Patience for_jobs_;  // apart, so that who sleeps between jobs is not woken by barriers
   Patience for_members_;
   std::vector<std::thread> threads_;
 };

@@ -28,12 +28,12 @@ struct Activations {
 // What one job of the team does; `samples` is how many it goes on.
 struct Job {
   int samples = 0;
-  const int32_t* given = nullptr;       // (voices, samples) levels to absorb, or
-  const float* temperature = nullptr;   // (voices, samples) to draw levels with
-  const float* uniform = nullptr;       // (voices, samples), 0 <= u < 1
-  int32_t* levels = nullptr;            // (voices, samples) drawn
-  float* bits = nullptr;                // (voices, samples) -log2 p of what is given
-  size_t stride = 0;                    // from one voice to the next in these
+  const int32_t* given = nullptr;      // (voices, samples) levels to absorb, or
+  const float* temperature = nullptr;  // (voices, samples) to draw levels with
+  const float* uniform = nullptr;      // (voices, samples), 0 <= u < 1
+  int32_t* levels = nullptr;           // (voices, samples) drawn
+  float* bits = nullptr;               // (voices, samples) -log2 p of what is given
+  size_t stride = 0;                   // from one voice to the next in these
 };
 
 class Member;

@@ -35,8 +35,11 @@ struct Quantized {
   Inputs inputs;
 
   Quantized(const Kernels& kernels, const std::vector<float>& values, int voices, int cols)
-      : codes(voices * cols), sums(voices * cols / kGroup), totals(voices), scales(voices),
-        inputs{voices,       cols,        values.data(),  size_t(cols),
+      : codes(voices * cols),
+        sums(voices * cols / kGroup),
+        totals(voices),
+        scales(voices),
+        inputs{voices,       cols,        values.data(), size_t(cols),
                codes.data(), sums.data(), totals.data(), scales.data()} {
     kernels.quantize(inputs);
   }
@@ -74,7 +77,7 @@ void check_extremes(const Kernels& kernels) {
   kernels.multiply(m, 0, {0, 1}, x.inputs, y.data(), 16);
   check(y == std::vector<float>(16, 64.0f * 127 * 127), "int8 extremes", kernels.name);
 
-  std::vector<uint8_t> packed(576, 0xF0);  // weights -8 and 7
+  std::vector<uint8_t> packed(576, 0xF0);                                  // weights -8 and 7
   for (int i = 0; i < 64; i += 2) packed[i] = 0x80, packed[i + 1] = 0x3F;  // scale 1
   m.format = Format::int4, m.data = packed.data(), m.scales = nullptr, m.block_bytes = 576;
   std::fill(y.begin(), y.end(), 0.0f);
@@ -91,7 +94,7 @@ void check_cells(const Kernels& plain, const Kernels& kernels) {
   for (auto cell : {&Kernels::gru, &Kernels::lstm}) {
     for (int i = 0; i < 2; ++i) {
       after[i].assign(width * voices, 0.0f), memory[i] = before;
-      const CellStep step = {voices,          width,            x.data(),         h.data(),
+      const CellStep step = {voices,        width,           x.data(),         h.data(),
                              before.data(), after[i].data(), memory[i].data(), size_t(width)};
       ((i ? kernels : plain).*cell)(step, {0, width / kBlockRows});
     }
@@ -109,7 +112,8 @@ void check_draws(const Kernels& plain, const Kernels& kernels) {
     check(level == plain.draw(logits.data(), padded, temperature, u, weights.data()), "draw",
           kernels.name);
     check(kernels.bits(logits.data(), padded, level, weights.data()) ==
-              plain.bits(logits.data(), padded, level, weights.data()), "bits", kernels.name);
+              plain.bits(logits.data(), padded, level, weights.data()),
+          "bits", kernels.name);
   }
 }
 
