@@ -274,7 +274,7 @@ def test_a_model_that_cannot_be_loaded_gets_one_line_and_the_old_one_stays(each_
     each_pd.message("length 0.01")
     for folder, quoted in broken.items():
         each_pd.message(f"load {folder}")
-        each_pd.wait_for(rf"^samplernn: .*{quoted}.*$")
+        each_pd.wait_for(rf"^samplernn: .*{quoted}.*$", LOAD_LIMIT_S)
         each_pd.status("error .*")
         each_pd.message("generate sound1 sound2")
         each_pd.status("generated sound2 16000 160")
