@@ -220,3 +220,69 @@ def test_during_a_load_without_polls_the_hint_is_the_reason(monkeypatch):
     hint, other = session.errors()
     assert hint == "error generate: nothing is delivered (send poll)"
     assert other.startswith("error load: a model is being loaded")
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    return Session("IDLE")
+
+
+def take_of(session, *texts):
+    """Say the texts, the last of which generates, and see the take to its end."""
+    for text in texts:
+        session.say(text)
+    request = session.worker.sent[-1]
+    session.event(messages.Started(request.take, 64000, 16000, 5))
+    session.event(messages.Finished(request.take, 64000))
+    return request
+
+
+def test_what_has_waited_is_applied_once(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("STOPPING")
+    session.say("generate a")
+    session.event(messages.Stopped(1, 100))
+    session.event(messages.Finished(2, 100))
+    assert session.sent() == ["generate"]
+
+
+def test_a_ramp_is_for_one_take_and_a_temperature_ends_it(idle):
+    assert take_of(idle, "ramp 0.5 3", "generate a").ramp == (0.5, 3.0)
+    assert take_of(idle, "generate a").ramp is None
+    assert take_of(idle, "ramp 0.5 3", "temperature 0.9", "generate a").ramp is None
+
+
+def test_a_ramp_in_a_take_leaves_its_target_as_the_temperature(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("TAKING")
+    session.say("ramp 0.5 3")
+    session.say("info")
+    assert "info temperature 0.5" in session.host.told
+
+
+def test_a_take_of_another_model_is_not_continued(idle):
+    take_of(idle, "generate a")
+    assert take_of(idle, "continue a").resume
+    idle.say("load D")
+    idle.event(MODEL)
+    idle.say("continue a")
+    (error,) = idle.errors()
+    assert "there is no take to continue" in error
+
+
+@pytest.mark.parametrize("message", ["temperature 0.5", "ramp 0.5 1", "envelope"])
+def test_a_stream_follows_a_curve_as_it_is_drawn_until_the_temperature_is_set(monkeypatch, message):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    monkeypatch.setattr("samplernn_pd.curve_watch._LOOK_EVERY_S", 0.0)
+    session = Session("STREAMING")
+    session.say("envelope curve")
+    session.clear()
+    session.host.arrays.samples["curve"][:] = 0.5
+    session.say("poll 0")
+    assert session.sent() == ["curve"]
+    session.say(message)
+    session.clear()
+    session.host.arrays.samples["curve"][:] = 0.7
+    session.say("poll 64")
+    assert session.sent() == []
