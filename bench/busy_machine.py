@@ -3,7 +3,7 @@
     python bench/busy_machine.py [--ckpt_dir preludes] [--dur 10]
 
 One row for each number of programs that spin beside it: the engine as it chooses its
-threads itself (`sopilib.engine.crew`), and held to one.
+threads itself (`sopilib.engine.thread_team`), and held to one.
 """
 
 import argparse

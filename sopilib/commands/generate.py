@@ -18,7 +18,7 @@ from sopilib.generation.generator import make_generator
 from sopilib.generation.record import find_recorded_model, model_record
 from sopilib.generation.record_file import read_take, save_take
 from sopilib.generation.take import Take, TakeRequest, take_again
-from sopilib.generation.temperature import parse_temperature
+from sopilib.generation.temperature_text import parse_temperature
 
 _WITH_FROM = ("run", "parser", "record", "output_path", "threads")
 

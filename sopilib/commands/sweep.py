@@ -15,7 +15,8 @@ from sopilib.errors import RequestError
 from sopilib.generation.generator import make_generator
 from sopilib.generation.record import model_record
 from sopilib.generation.record_file import save_take
-from sopilib.generation.take import Take, TakeRequest, checked_rng_seed
+from sopilib.generation.request_checks import checked_rng_seed
+from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.temperature import check_temperature
 from sopilib.installation.paths import make_folder
 

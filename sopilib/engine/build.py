@@ -1,4 +1,4 @@
-"""How the engine's kernels are compiled; for `setup.py`, which has no need of the package.
+"""Compile the engine's kernels; `setup.py` loads this module without its package.
 
 One module for every machine: each `kernels/isa_*.cpp` compiles itself for its instruction
 set, and the fastest that the processor has is chosen at run time.
@@ -24,8 +24,8 @@ _FLAGS = [
 ]
 
 
-def engine_extension(root):
-    """The kernels as a setuptools Extension, for BuildEngine; `root` is the checkout."""
+def engine_extension(root: str | Path) -> Extension:
+    """Return the kernels as a setuptools Extension for BuildEngine; `root` is the checkout."""
     files = sorted((Path(root) / _FOLDER).iterdir())
     return Extension(
         "sopilib.engine.native",
@@ -39,9 +39,10 @@ def engine_extension(root):
 
 
 class BuildEngine(build_ext):
-    """`build_ext` that goes on without the engine where there is no C++ compiler."""
+    """`build_ext` that carries on without the engine where there is no C++ compiler."""
 
-    def build_extension(self, ext):
+    def build_extension(self, ext: Extension) -> None:
+        """Build one extension; print why where it cannot be built."""
         ext.include_dirs.append(pybind11.get_include())
         try:
             super().build_extension(ext)

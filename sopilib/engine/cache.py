@@ -1,9 +1,9 @@
-"""Where the packed weights of a checkpoint are kept, so that a second load is quick.
+"""Keep the packed weights of a checkpoint on disk, so that a second load is quick.
 
-Beside the checkpoint, or, where that folder cannot be written, in the user's cache folder.
-The name holds a digest of all that the weights depend on: the checkpoint's index, which
-has a checksum of every variable, the config and the version of the layout. Loading from
-here imports no TensorFlow.
+The file lies beside the checkpoint or, where that folder cannot be written, in the user's
+cache folder. Its name holds a digest of all that the weights depend on: the checkpoint's
+index, which has a checksum of every variable, the config and the version of the layout.
+Loading from here imports no TensorFlow.
 """
 
 import hashlib
@@ -11,22 +11,28 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from sopilib.engine.pack import config_of_packed
+from sopilib.engine.pack import PackedModel, config_of_packed
 from sopilib.engine.packed_file import VERSION, read_packed, write_packed
 from sopilib.errors import CheckpointError
+from sopilib.model.checkpoint_index import read_index
+from sopilib.model.config import ModelConfig
+from sopilib.model.folder import ModelFiles
 
 log = logging.getLogger(__name__)
 
 
-def load_packed(files, precision, make):
-    """The PackedModel of a checkpoint, from the cache or made and put there.
+def load_packed(
+    files: ModelFiles, precision: str, pack_checkpoint: Callable[[], PackedModel]
+) -> PackedModel:
+    """Return the PackedModel of a checkpoint from the cache, or pack it and cache it.
 
     Args:
-      files: ModelFiles.
+      files: ModelFiles of a checkpoint.
       precision: one of `pack.RECIPES`.
-      make: function without arguments that returns the PackedModel.
+      pack_checkpoint: returns the PackedModel if the cache lacks it.
 
     Raises:
       CheckpointError: the checkpoint's index cannot be read.
@@ -37,40 +43,36 @@ def load_packed(files, precision, make):
             try:
                 return read_packed(path)[1]
             except CheckpointError as error:
-                log.warning("%s; it is made anew", error)
-    packed = make()
+                log.warning("%s; it is packed again", error)
+    packed = pack_checkpoint()
     for path in places:
-        if _is_kept(path, config_of_packed(files.config, packed), packed):
+        if _write(path, config_of_packed(files.config, packed), packed):
             break
     return packed
 
 
-def user_cache_folder():
-    """The folder for what can be made again; it need not exist yet."""
+def user_cache_folder() -> Path:
+    """Return the user's folder for files that can be made again; it need not exist yet."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "samplernn"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "samplernn"
 
 
-def _places(files, precision):
+def _places(files: ModelFiles, precision: str) -> tuple[Path, Path]:
+    """Return the paths of the packed file, the preferred one first."""
     digest = _digest(files)
-    name = f"{Path(files.prefix).name}.{digest}.{precision}.pack"
+    name = f"{Path(str(files.prefix)).name}.{digest}.{precision}.pack"
     return files.folder / name, user_cache_folder() / f"{files.name}.{name}"
 
 
-def _digest(files):
-    try:
-        index = Path(f"{files.prefix}.index").read_bytes()
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot read {files.prefix}.index: {error.strerror} (check its permissions)"
-        ) from error
+def _digest(files: ModelFiles) -> str:
+    index = read_index(str(files.prefix))
     config = json.dumps(files.config.to_dict(), sort_keys=True).encode()
     return hashlib.sha256(b"%d %s %s" % (VERSION, config, index)).hexdigest()[:12]
 
 
-def _is_kept(path, config, packed):
-    """Writes the file; False if it cannot be written there."""
+def _write(path: Path, config: ModelConfig, packed: PackedModel) -> bool:
+    """Write the file; return False if it cannot be written there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_packed(path, config, packed)
@@ -81,8 +83,8 @@ def _is_kept(path, config, packed):
     return True
 
 
-def _delete_outdated(path):
-    """Deletes what the same checkpoint and precision had before it was trained on."""
+def _delete_outdated(path: Path) -> None:
+    """Delete the packed files of earlier weights of this checkpoint and precision."""
     name, digest, precision, _ = path.name.rsplit(".", 3)
     pattern = f"{name}.{'[0-9a-f]' * len(digest)}.{precision}.pack"
     for other in path.parent.glob(pattern):

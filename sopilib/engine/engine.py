@@ -1,23 +1,23 @@
-"""EngineGenerator: the interface of `sopilib.generation.tensorflow_generator.Generator`, much faster.
+"""EngineGenerator: a `sopilib.generation.sample_generator.SampleGenerator` on native kernels.
 
-The sample loop runs in C++ without the GIL on a fixed team of threads. The random
-numbers come from numpy, so that a take has the same ones in every engine.
+The sample loop runs in C++ without the GIL on a fixed team of threads. The random numbers
+come from numpy, so that a take has the same ones in every engine. This module can be
+imported where the kernels were not built; an EngineGenerator cannot be made there.
 """
-
-import os
 
 import numpy as np
 
 from sopilib.engine import is_built
-from sopilib.engine.crew import Crew
+from sopilib.engine.pack import PackedModel
+from sopilib.engine.thread_count import default_threads, most_threads
+from sopilib.engine.thread_team import ThreadTeam
 from sopilib.errors import RequestError
+from sopilib.model.config import ModelConfig
+from sopilib.model.generator_state import Handover, SavedState, VoiceRandom
 from sopilib.model.quantize import dequantize, quantize
 
 if is_built():  # this module can be imported without the kernels, an EngineGenerator not made
     from sopilib.engine import native
-
-# a team may be so large on any machine
-_FEW_THREADS = 16
 
 
 class EngineGenerator:
@@ -28,15 +28,28 @@ class EngineGenerator:
     Args:
       config: ModelConfig.
       packed: PackedModel of the same model.
-      num_seqs: number of voices, 1 or more.
+      num_seqs: number of voices, at least 1.
       threads: size of the team, 1 to `most_threads()`; default `default_threads()`.
       isa: name of the kernels, one of `native.instruction_sets()`; default the fastest.
+
+    Attributes:
+      config, num_seqs, threads: as above.
+      precision: of the weights, one of `pack.RECIPES`.
+      isa: name of the kernels in use.
+      handover: the sound that a take leaves for the one that resumes it.
 
     Raises:
       RequestError: num_seqs or threads is out of range, or this processor lacks `isa`.
     """
 
-    def __init__(self, config, packed, num_seqs, threads=None, isa=""):
+    def __init__(
+        self,
+        config: ModelConfig,
+        packed: PackedModel,
+        num_seqs: int,
+        threads: int | None = None,
+        isa: str = "",
+    ) -> None:
         if num_seqs < 1:
             raise RequestError(f"{num_seqs} voices (give 1 or more)")
         self.threads = default_threads() if threads is None else threads
@@ -49,38 +62,41 @@ class EngineGenerator:
         self.precision = packed.precision
         self._engine = native.Engine(packed.settings, packed.arrays, num_seqs, self.threads, isa)
         self.isa = self._engine.isa
-        self._crew = Crew(self._engine.use_threads, self.threads, config.frame_sizes[-1])
+        self._team = ThreadTeam(self._engine.use_threads, self.threads, config.frame_sizes[-1])
         self._audio_of_level = dequantize(
             np.arange(config.q_levels), config.q_type, config.q_levels
         )
-        self.reset(rng_seed=0)
-        self._crew.measure(self._rehearse)
+        self._random = VoiceRandom(num_seqs)
+        self.handover = Handover(num_seqs)
+        self._engine.reset()
+        self._team.measure(self._rehearse)
 
     @property
-    def engine(self):
-        """What makes the samples, in a word: native code for which instruction set."""
+    def engine(self) -> str:
+        """What generates the samples: native code and for which instruction set."""
         return f"native-{self.isa}"
 
-    def reset(self, rng_seed):
-        """Start anew: one big frame of silence, zero RNN state, fresh random generators.
+    @property
+    def rng_seed(self) -> int:
+        """The random seed in use."""
+        return self._random.rng_seed
+
+    def reset(self, rng_seed: int) -> None:
+        """Start anew: one big frame of silence, zero RNN state, fresh random numbers.
 
         Args:
-          rng_seed: int >= 0. Voice v draws one float32 uniform a sample from
-            `np.random.default_rng([rng_seed, v])`.
+          rng_seed: int >= 0, see VoiceRandom.
         """
-        self.reseed(rng_seed)
+        self._random.reseed(rng_seed)
         self._engine.reset()
-        # what a take that goes on from here needs to know, see sopilib.generation.take.Take
-        self.played = np.zeros((self.num_seqs, 0), np.float32)
-        self.unplayed = np.zeros((self.num_seqs, 0), np.float32)
+        self.handover.clear()
 
-    def reseed(self, rng_seed):
-        """Go on with the random numbers that `reset` would start with; int >= 0."""
-        self.rng_seed = rng_seed
-        self._rngs = [np.random.default_rng([rng_seed, v]) for v in range(self.num_seqs)]
+    def reseed(self, rng_seed: int) -> None:
+        """Continue with the random numbers that `reset` would start with; int >= 0."""
+        self._random.reseed(rng_seed)
 
-    def prime(self, audio):
-        """Go on as if `audio` had been generated.
+    def prime(self, audio: np.ndarray) -> None:
+        """Continue as if `audio` had been generated.
 
         Args:
           audio: float32 (n,) for all voices or (num_seqs, n), any n, at the model's rate.
@@ -89,8 +105,8 @@ class EngineGenerator:
         shape = (self.num_seqs, levels.shape[-1])
         self._engine.prime(np.broadcast_to(levels, shape))
 
-    def generate(self, temperature):
-        """The next samples, as audio.
+    def generate(self, temperature: np.ndarray) -> np.ndarray:
+        """Generate the next samples, as audio.
 
         Args:
           temperature: float32 (num_seqs, n), finite, >= 0, one for each sample; 0 gives
@@ -100,34 +116,34 @@ class EngineGenerator:
           float32 (num_seqs, n), -1 <= x <= 1, at the model's rate.
         """
         num_samples = temperature.shape[1]
-        uniform = np.stack([rng.random(num_samples, dtype=np.float32) for rng in self._rngs])
+        uniform = self._random.uniform(num_samples)
         pieces = []
 
-        def make(begin, end):
+        def generate_piece(begin: int, end: int) -> None:
             pieces.append(self._engine.generate(temperature[:, begin:end], uniform[:, begin:end]))
 
-        self._crew.work(num_samples, make)
+        self._team.work(num_samples, generate_piece)
         return self._audio_of_level[np.concatenate(pieces, axis=1)]
 
-    def limit_threads(self, threads):
-        """Let no more than so many threads work from now on, 1 to `self.threads`.
+    def limit_threads(self, threads: int) -> None:
+        """Use at most so many threads from now on, 1 to `self.threads`.
 
         The samples are the same.
         """
-        self._crew.limit(threads)
+        self._team.limit(threads)
 
-    def _rehearse(self, begin, end):
-        """Make so many samples that nobody will hear."""
+    def _rehearse(self, begin: int, end: int) -> None:
+        """Generate so many samples that nobody plays."""
         silence = np.zeros((self.num_seqs, end - begin), np.float32)
         self._engine.generate(silence, silence)
         self._engine.reset()
 
-    def next_logits(self):
-        """Logits float32 (num_seqs, q_levels) of the next sample; nothing advances."""
+    def next_logits(self) -> np.ndarray:
+        """Return the logits float32 (num_seqs, q_levels) of the next sample; nothing advances."""
         return self._engine.next_logits()
 
-    def layer_outputs(self):
-        """The newest outputs of the recurrent layers.
+    def layer_outputs(self) -> list[np.ndarray]:
+        """Return the newest outputs of the recurrent layers.
 
         Returns:
           For each tier, the lowest first, float32 (num_seqs, num_rnn_layers, dim).
@@ -135,12 +151,12 @@ class EngineGenerator:
         dim = self.config.dim
         return [outputs[..., :dim] for outputs in self._engine.layer_outputs()]
 
-    def read_weights(self, num_samples):
+    def read_weights(self, num_samples: int) -> None:
         """Read all weights that so many samples read, and compute nothing."""
         self._engine.read_weights(num_samples)
 
-    def bits(self, levels):
-        """Go on as if `levels` had been generated, and tell how unlikely they were.
+    def bits(self, levels: np.ndarray) -> np.ndarray:
+        """Continue as if `levels` had been generated, and return how unlikely they were.
 
         Args:
           levels: int32 (num_seqs, n), 0 <= level < q_levels.
@@ -150,58 +166,24 @@ class EngineGenerator:
         """
         return self._engine.score(levels)
 
-    def save_state(self):
-        """All that generation carries on, for `restore_state` of a like generator."""
-        bit_states = [rng.bit_generator.state for rng in self._rngs]
-        return self.rng_seed, bit_states, self._engine.save_state(), self.played, self.unplayed
+    def save_state(self) -> SavedState:
+        """Return where the generator stands, for `restore_state`."""
+        return SavedState(self._random.save(), self._engine.save_state(), self.handover.save())
 
-    def restore_state(self, state, random=True):
-        """Go on from where `save_state` was called.
+    def restore_state(self, state: SavedState, random: bool = True) -> None:
+        """Continue from where `save_state` was called.
 
         Args:
           state: what it returned.
-          random: whether the random numbers shall be those of then, too.
+          random: whether to restore the random numbers, too.
 
         Raises:
           RequestError: the state is of another model or number of voices.
         """
-        rng_seed, bit_states, native_state, played, unplayed = state
         try:
-            self._engine.restore_state(*native_state)
+            self._engine.restore_state(*state.network)
         except ValueError as error:
             raise RequestError(f"{error} (restore it where it was saved)") from error
-        self.played, self.unplayed = played, unplayed
+        self.handover.restore(state.handover)
         if random:
-            self.rng_seed = rng_seed
-            for rng, saved in zip(self._rngs, bit_states):
-                rng.bit_generator.state = saved
-
-
-def default_threads():
-    """Threads of the team: the processor's cores, but one where there are more than two.
-
-    A core is left to Pd, whose audio must not wait.
-    """
-    cores = physical_cores()
-    return cores - 1 if cores > 2 else cores
-
-
-def most_threads():
-    """Threads that a team may have: far more than there are processors would wait for ever."""
-    return max(_FEW_THREADS, os.cpu_count() or 1)
-
-
-def physical_cores():
-    """Cores that this process may run on, hardware threads of one core counted once."""
-    if not hasattr(os, "sched_getaffinity"):
-        return os.cpu_count() or 1
-    return len({_siblings(cpu) for cpu in os.sched_getaffinity(0)})
-
-
-def _siblings(cpu):
-    """A name for the core that holds a logical processor."""
-    try:
-        with open(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") as file:
-            return file.read().strip()
-    except OSError:
-        return str(cpu)
+            self._random.restore(state.random)

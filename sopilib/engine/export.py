@@ -4,24 +4,26 @@ The folder holds `NAME.config.json` and `NAME.PRECISION.pack` for each precision
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from sopilib.engine.load import checkpoint_packed
 from sopilib.engine.pack import config_of_packed
 from sopilib.engine.packed_file import write_packed
 from sopilib.errors import CheckpointError
+from sopilib.model.folder import ModelFiles
 
 
-def export_model(files, precisions, folder):
-    """Write an exported model; the folder is made if need be.
+def export_model(files: ModelFiles, precisions: Sequence[str], folder: str | Path) -> list[Path]:
+    """Write an exported model; create the folder if it is missing.
 
     Args:
-      files: ModelFiles.
+      files: ModelFiles of a checkpoint.
       precisions: some of `pack.RECIPES`.
       folder: path.
 
     Returns:
-      The paths that were written.
+      The paths of the written files.
 
     Raises:
       CheckpointError: the checkpoint is damaged, or the folder cannot be written.

@@ -1,6 +1,6 @@
-"""Folding: every product of weights that no input comes between is made once, at load.
+"""Folding: multiply together, once, at load, all weights that no input comes between.
 
-Four things are linear and follow one another, so each becomes one matrix:
+Four pairs are linear and follow one another, so each becomes one matrix:
   embedding, convolution and hidden1 of the sample MLP: a table of vectors, one for each
     level at each place of the window, which a sample adds up;
   the lowest tier's upsampling and hidden1;
@@ -12,11 +12,18 @@ Variables have the names of PRiSM's checkpoints; matrices come out as (rows, col
 multiplied with a column vector.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-# the frame tiers of a checkpoint, the one with the shortest frames first
+from sopilib.model.config import ModelConfig
+
+# returns the float32 values of a variable by its name, such as 'sample_mlp/hidden1/kernel'
+ReadVariable = Callable[[str], np.ndarray]
+
+# the frame tiers of a checkpoint, the one with the shortest frames first: two, as in the
+# config, though the layouts and kernels take any number
 TIER_NAMES = ("frame_rnn", "big_frame_rnn")
 
 
@@ -31,7 +38,7 @@ class FoldedLayer:
       state_bias: float32 (gates * dim,), added to the product with the state.
     """
 
-    kernel: np.ndarray
+    kernel: np.ndarray | None
     recurrent: np.ndarray
     input_bias: np.ndarray
     state_bias: np.ndarray
@@ -51,10 +58,10 @@ class FoldedTier:
     """
 
     inputs: np.ndarray
-    conditioning: np.ndarray
-    layers: tuple
-    skip: np.ndarray
-    skip_bias: np.ndarray
+    conditioning: np.ndarray | None
+    layers: tuple[FoldedLayer, ...]
+    skip: np.ndarray | None
+    skip_bias: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -64,14 +71,14 @@ class FoldedModel:
     Attributes:
       tiers: FoldedTier for each frame tier, the one with the shortest frames first.
       table: float32 (frame_size, q_levels, dim), what a level at a place of the window
-        adds to hidden1 before its rectifier.
+        adds to hidden1 before its ReLU.
       upsample: float32 (frame_size, dim, dim), lowest tier to hidden1.
       hidden1_bias: float32 (dim,).
       hidden2: float32 (dim, dim), hidden2_bias (dim,).
       outputs: float32 (q_levels, dim), outputs_bias (q_levels,).
     """
 
-    tiers: tuple
+    tiers: tuple[FoldedTier, ...]
     table: np.ndarray
     upsample: np.ndarray
     hidden1_bias: np.ndarray
@@ -81,14 +88,8 @@ class FoldedModel:
     outputs_bias: np.ndarray
 
 
-def fold(config, read):
-    """The FoldedModel of a checkpoint.
-
-    Args:
-      config: ModelConfig.
-      read: function from a variable's name, such as 'sample_mlp/hidden1/kernel', to its
-        value, a float32 array.
-    """
+def fold(config: ModelConfig, read: ReadVariable) -> FoldedModel:
+    """Return the FoldedModel of a checkpoint with this config, whose variables `read` returns."""
     hidden1 = read("sample_mlp/hidden1/kernel")  # (dim, dim)
     embedding = read("sample_mlp/embedding/embeddings")  # (q_levels, q_levels)
     convolution = read("sample_mlp/inputs/kernel")  # (frame_size, q_levels, dim)
@@ -104,7 +105,7 @@ def fold(config, read):
     )
 
 
-def _fold_tier(config, read, index):
+def _fold_tier(config: ModelConfig, read: ReadVariable, index: int) -> FoldedTier:
     name = TIER_NAMES[index]
     first = read(f"{name}/rnn/layer_0/cell/kernel")  # (dim or 2 * dim, gates * dim)
     if config.skip_conn:  # the layer sees its input twice over
@@ -126,7 +127,9 @@ def _fold_tier(config, read, index):
     )
 
 
-def _fold_layer(config, read, name, k, inputs_bias):
+def _fold_layer(
+    config: ModelConfig, read: ReadVariable, name: str, k: int, inputs_bias: np.ndarray
+) -> FoldedLayer:
     bias = read(f"{name}/bias")
     if config.rnn_type == "gru":
         input_bias, state_bias = bias  # (2, 3 * dim)
@@ -140,7 +143,10 @@ def _fold_layer(config, read, name, k, inputs_bias):
     )
 
 
-def _fold_skip(config, read, name):
+def _fold_skip(
+    config: ModelConfig, read: ReadVariable, name: str
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return the tier's `skip` and `skip_bias`."""
     if not config.skip_conn:
         return None, None
     names = [f"{name}/rnn/layer_{k}_skip_out" for k in range(config.num_rnn_layers)]

@@ -1,29 +1,31 @@
 """From a model folder to a generator: packed weights if there are any, else the checkpoint.
 
-TensorFlow is imported only to read a checkpoint that was not played before.
+Only a checkpoint that was not played before needs TensorFlow.
 """
-
-import logging
 
 from sopilib.engine.cache import load_packed
 from sopilib.engine.engine import EngineGenerator
-from sopilib.engine.fold import fold
 from sopilib.engine.measure import choose_precision
-from sopilib.engine.pack import RECIPES, config_of_packed, pack
-from sopilib.engine.packed_file import read_packed
+from sopilib.engine.pack import RECIPES, PackedModel, config_of_packed
+from sopilib.engine.packed_file import packed_paths, read_packed
 from sopilib.errors import CheckpointError, RequestError
-
-log = logging.getLogger(__name__)
+from sopilib.model.folder import ModelFiles
 
 PRECISIONS = ("auto", *RECIPES)
 
 
-def load_generator(files, num_seqs, precision="auto", threads=None, isa=""):
-    """An EngineGenerator for a model folder.
+def load_generator(
+    files: ModelFiles,
+    num_seqs: int,
+    precision: str = "auto",
+    threads: int | None = None,
+    isa: str = "",
+) -> EngineGenerator:
+    """Return an EngineGenerator for a model folder.
 
     Args:
       files: ModelFiles of a checkpoint or, its prefix None, of an exported model.
-      num_seqs: number of voices, 1 or more.
+      num_seqs: number of voices, at least 1.
       precision: one of PRECISIONS; 'auto' is the most exact that plays live here, of
         those that an exported model has.
       threads, isa: see EngineGenerator.
@@ -46,11 +48,11 @@ def load_generator(files, num_seqs, precision="auto", threads=None, isa=""):
     return EngineGenerator(config, packed, num_seqs, threads, isa)
 
 
-def checkpoint_packed(files, precision):
-    """The PackedModel of a checkpoint, from the cache, else read with TensorFlow.
+def checkpoint_packed(files: ModelFiles, precision: str) -> PackedModel:
+    """Return the PackedModel of a checkpoint, from the cache, else read with TensorFlow.
 
     Args:
-      files: ModelFiles.
+      files: ModelFiles of a checkpoint.
       precision: one of RECIPES.
 
     Raises:
@@ -59,24 +61,15 @@ def checkpoint_packed(files, precision):
     return load_packed(files, precision, lambda: _pack_checkpoint(files, precision))
 
 
-def _pack_checkpoint(files, precision):
-    from sopilib.model.checkpoint import load_model
-    from sopilib.model.network import named_variables
+def _pack_checkpoint(files: ModelFiles, precision: str) -> PackedModel:
+    # imports TensorFlow, which takes seconds and may be missing
+    from sopilib.engine.pack_checkpoint import pack_checkpoint
 
-    log.info("packing the weights of %s as %s", files.prefix, precision)
-    model = load_model(files)
-    variables = named_variables(model)
-    folded = fold(model.config, lambda name: variables[name].numpy())
-    moments = None
-    if precision == "int4":
-        from sopilib.engine.calibrate import state_moments
-
-        moments = state_moments(model.config, folded)
-    return pack(model.config, folded, precision, moments)
+    return pack_checkpoint(files, precision)
 
 
-def _exported_packed(files, precision, is_free):
-    """What the folder has in this precision, or if `is_free` in the next faster, or slower."""
+def _exported_packed(files: ModelFiles, precision: str, is_free: bool) -> PackedModel:
+    """Return the folder's weights in this precision; if `is_free` the next faster, or slower."""
     order = list(RECIPES)  # the most exact first
     wanted = order.index(precision)
     choice = [*order[wanted:], *reversed(order[:wanted])] if is_free else [precision]
@@ -86,8 +79,3 @@ def _exported_packed(files, precision, is_free):
             f"{files.folder} holds no {' or '.join(choice)} weights (export the model anew)"
         )
     return read_packed(paths[0])[1]
-
-
-def packed_paths(folder, precision):
-    """The packed files of an exported model in this precision, the one that plays first."""
-    return sorted(folder.glob(f"*.{precision}.pack"))

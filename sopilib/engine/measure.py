@@ -1,4 +1,4 @@
-"""How fast this machine plays a model, and how fast it could at best."""
+"""Measure how fast this machine plays a model, and how fast it could at best."""
 
 import contextlib
 import hashlib
@@ -10,18 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from sopilib.engine.cache import user_cache_folder
-from sopilib.engine.engine import EngineGenerator, default_threads
+from sopilib.engine.engine import EngineGenerator
+from sopilib.engine.live_speed import LIVE
 from sopilib.engine.pack import RECIPES, pack
 from sopilib.engine.random_model import random_folded
+from sopilib.engine.thread_count import default_threads
+from sopilib.model.config import ModelConfig
 
 _MOST_EXACT = next(iter(RECIPES))
 
-# times real time that a model must reach to count as playing live: where Pd or another
-# program takes a core from it, more than half is lost, and the sound must not run out
-LIVE = 2.5
-
-# share of the time that the threads of a process are running if it is left alone: those
-# of a team spin even where they wait for each other
+# share of the time that the threads of an undisturbed process run: those of a team spin
+# even where they wait for each other
 _UNDISTURBED = 0.85
 
 # samples of the first chunk of a take
@@ -40,7 +39,7 @@ class Speed:
       samples_per_second: of all voices together.
       times_real_time: of one voice; 1 is live.
       first_chunk_ms: from the request to the first 32 samples.
-      read_floor_times_real_time: what merely reading those weights would allow.
+      read_floor_times_real_time: the speed if only those weights had to be read.
     """
 
     samples_per_second: float
@@ -51,12 +50,12 @@ class Speed:
 
 @dataclass(frozen=True)
 class Choice:
-    """A precision and the speed that chose it.
+    """A precision and its measured speed.
 
     Attributes:
       precision: one of RECIPES.
       times_real_time: of one voice.
-      undisturbed: whether the processors had nothing else to do while it was measured.
+      undisturbed: whether the processors were free while it was measured.
     """
 
     precision: str
@@ -64,13 +63,13 @@ class Choice:
     undisturbed: bool
 
 
-def measure_speed(generator, dur_s=None):
-    """The Speed of an EngineGenerator; its state goes on.
+def measure_speed(generator: EngineGenerator, dur_s: float | None = None) -> Speed:
+    """Return the Speed of a generator, which advances.
 
     Args:
       generator: EngineGenerator.
-      dur_s: seconds of sound to make, or None to find the speed in about half a second,
-        the best of several pieces.
+      dur_s: seconds of sound to generate, or None to measure for about half a second and
+        take the best of several pieces.
     """
     rate, num_seqs = generator.config.sample_rate, generator.num_seqs
     first_s = _seconds(generator, FIRST_CHUNK)
@@ -89,12 +88,12 @@ def measure_speed(generator, dur_s=None):
     )
 
 
-def choose_precision(config, num_seqs, threads=None):
-    """The most exact precision in which this machine plays such a model live.
+def choose_precision(config: ModelConfig, num_seqs: int, threads: int | None = None) -> str:
+    """Return the most exact precision in which this machine plays such a model live.
 
-    Measured with random weights, once for each kind of model; the answer is kept in the
-    user's cache folder, unless something else kept the processors busy and without it
-    a more exact one might have been live.
+    The speed is measured with random weights, once for each kind of model. The answer is
+    kept in the user's cache folder, unless another program kept the processors busy and a
+    more exact precision might be live without it.
 
     Returns:
       'float32', 'int8' or 'int4'; the fastest if none is live.
@@ -103,7 +102,7 @@ def choose_precision(config, num_seqs, threads=None):
     path = user_cache_folder() / f"precision-{_digest(config, num_seqs, threads)}.json"
     try:
         known = json.loads(path.read_text())
-        if known in RECIPES:
+        if isinstance(known, str) and known in RECIPES:
             return known
     except (OSError, ValueError):
         pass
@@ -115,8 +114,8 @@ def choose_precision(config, num_seqs, threads=None):
     return chosen.precision
 
 
-def measured_precision(config, num_seqs, threads=None):
-    """The Choice that `choose_precision` makes, measured now."""
+def measured_precision(config: ModelConfig, num_seqs: int, threads: int | None = None) -> Choice:
+    """Return the Choice that `choose_precision` makes, measured now."""
     folded = random_folded(config)
     choices = []
     for precision in RECIPES:  # the most exact first
@@ -132,25 +131,25 @@ def measured_precision(config, num_seqs, threads=None):
     return max(choices, key=lambda choice: choice.times_real_time)
 
 
-def _digest(config, num_seqs, threads):
+def _digest(config: ModelConfig, num_seqs: int, threads: int) -> str:
     what = [config.to_dict(), num_seqs, threads, LIVE, platform.node(), platform.processor()]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _seconds(generator, num_samples):
+def _seconds(generator: EngineGenerator, num_samples: int) -> float:
     temperature = np.ones((generator.num_seqs, num_samples), np.float32)
     began = time.perf_counter()
     generator.generate(temperature)
     return time.perf_counter() - began
 
 
-def _piece(first_s):
-    """Samples in a piece, a multiple of 64, from how long the first chunk took."""
+def _piece(first_s: float) -> int:
+    """Return the samples in a piece, a multiple of 64, from how long the first chunk took."""
     return 64 * max(1, round(_PIECE_S / first_s * FIRST_CHUNK / 64))
 
 
-def _read_floor(generator, first_s):
-    """Samples a second if reading the weights were all that there is to do."""
+def _read_floor(generator: EngineGenerator, first_s: float) -> float:
+    """Return the samples a second if the weights were only read."""
     num_samples = _piece(first_s)
     best = float("inf")
     for _ in range(_PIECES):

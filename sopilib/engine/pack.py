@@ -1,8 +1,8 @@
-"""Packing: folded weights, rounded as a precision asks and laid out as they are read.
+"""Packing: round folded weights to a precision and lay them out in the order of reading.
 
-A precision is a recipe over the parts of the network, as they bear rounding unequally:
-the recurrent cells, which decide the speed, take 4 bits; the output layer, which is
-small, decides the quality.
+A precision is a recipe over the parts of the network, as they suffer unequally from
+rounding: the recurrent cells, which decide the speed, take 4 bits; the output layer, which
+is small, decides the quality.
 
 Matrices are stored in blocks of 16 rows, columns innermost, in the layouts that
 `kernels/kernels.h` describes. `dim` is padded with zeros to a multiple of 64; padded
@@ -10,18 +10,25 @@ units stay 0. Padded levels have the bias -1e30, so that they are never drawn.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from sopilib.engine.fold import FoldedLayer, FoldedModel, FoldedTier
 from sopilib.engine.rounding import bfloat16_bits, round_to_int4, round_to_int8
+from sopilib.model.config import ModelConfig
 
 _BLOCK_ROWS = 16
 _DIM_MULTIPLE = 64
 _NEVER_DRAWN = -1e30
 
-# the format of each part; what is not named is float32
-RECIPES = {
+# for each tier, the lowest first, float64 (dim, dim) for each layer, see `calibrate`
+Moments = list[list[np.ndarray]]
+
+# the format of each part; parts that are not named are float32
+RECIPES: dict[str, dict[str, str]] = {
     "float32": {},
     "int8": {
         "kernel": "int8",
@@ -55,24 +62,26 @@ class PackedModel:
       arrays: dict from names such as 'tier0.layer1.kernel' to arrays.
     """
 
-    settings: dict
-    arrays: dict
+    settings: dict[str, Any]
+    arrays: dict[str, np.ndarray]
 
     @property
-    def precision(self):
+    def precision(self) -> str:
         """The name of the recipe: that of the recurrent weights, in which all differ."""
         return self.settings["formats"]["tier0.layer0.recurrent"]
 
 
-def pack(config, folded, precision, moments=None):
-    """The PackedModel of a FoldedModel in one of the RECIPES.
+def pack(
+    config: ModelConfig, folded: FoldedModel, precision: str, moments: Moments | None = None
+) -> PackedModel:
+    """Return the PackedModel of a FoldedModel in one of the RECIPES.
 
     Args:
       config: ModelConfig.
       folded: FoldedModel.
       precision: 'float32', 'int8' or 'int4'.
-      moments: what `calibrate.state_moments` returns, or None; int4 recurrent weights
-        are rounded with its help.
+      moments: what `calibrate.state_moments` returns, or None; int4 rounding of recurrent
+        weights uses it.
     """
     packer = _Packer(config, RECIPES[precision])
     # in the order in which a sample reads them
@@ -82,7 +91,7 @@ def pack(config, folded, precision, moments=None):
     return PackedModel(_settings(config, packer), packer.arrays)
 
 
-def config_of_packed(config, packed):
+def config_of_packed(config: ModelConfig, packed: PackedModel) -> ModelConfig:
     """Return `config` with the levels of the PackedModel made from its checkpoint.
 
     They differ where the config of a mu-law model says others than PRiSM's 256.
@@ -90,7 +99,7 @@ def config_of_packed(config, packed):
     return dataclasses.replace(config, q_levels=packed.settings["q_levels"])
 
 
-def _settings(config, packer):
+def _settings(config: ModelConfig, packer: "_Packer") -> dict[str, Any]:
     return {
         "rnn_type": config.rnn_type,
         "width": packer.width,
@@ -106,28 +115,31 @@ def _settings(config, packer):
 class _Packer:
     """Collects `arrays` by name, and the format of each matrix."""
 
-    def __init__(self, config, recipe):
+    def __init__(self, config: ModelConfig, recipe: Mapping[str, str]) -> None:
         self._dim, self._recipe = config.dim, recipe
         self._gates = 4 if config.rnn_type == "lstm" else 3
         self.width = _round_up(config.dim, _DIM_MULTIPLE)
         self.padded_levels = _round_up(config.q_levels, _BLOCK_ROWS)
-        self.arrays, self.formats = {}, {}
+        self.arrays: dict[str, np.ndarray] = {}
+        self.formats: dict[str, str] = {}
 
-    def add_tier(self, name, tier, moments):
+    def add_tier(self, name: str, tier: FoldedTier, moments: list[np.ndarray] | None) -> None:
+        """Add a tier under `name`, such as 'tier0.'; `moments` has one for each layer."""
         frame_size = tier.inputs.shape[1]
         self._matrix(name + "inputs", self._gate_rows(tier.inputs), _round_up(frame_size, 4))
         if tier.conditioning is not None:
             self._matrix(name + "conditioning", self._gate_rows(tier.conditioning), self.width)
         for k, layer in enumerate(tier.layers):
             self._layer(f"{name}layer{k}.", layer, moments and moments[k])
-        if tier.skip is not None:
+        if tier.skip is not None and tier.skip_bias is not None:
             # each layer's columns are padded by themselves
             skip = tier.skip.reshape(self._dim, -1, self._dim)
             skip = _pad(_pad(skip, 2, self.width), 0, self.width)
             self._matrix(name + "skip", skip.reshape(self.width, -1), 0)
             self.arrays[name + "skip_bias"] = _pad(tier.skip_bias, 0, self.width)
 
-    def add_sample_mlp(self, folded):
+    def add_sample_mlp(self, folded: FoldedModel) -> None:
+        """Add the table, the upsampler and the layers of the sample MLP."""
         width, levels = self.width, self.padded_levels
         self._table(_pad(folded.table, 2, width))
         self._matrix("upsample", _pad(folded.upsample, 1, width), width)
@@ -137,7 +149,7 @@ class _Packer:
         self._matrix("outputs", _pad(folded.outputs, 0, levels), width)
         self.arrays["outputs_bias"] = _pad(folded.outputs_bias, 0, levels, _NEVER_DRAWN)
 
-    def _layer(self, name, layer, moment):
+    def _layer(self, name: str, layer: FoldedLayer, moment: np.ndarray | None) -> None:
         if layer.kernel is not None:
             self._matrix(name + "kernel", self._gate_rows(layer.kernel), self.width)
         recurrent = self._gate_rows(layer.recurrent)
@@ -148,15 +160,17 @@ class _Packer:
             values = getattr(layer, bias)[:, np.newaxis]
             self.arrays[name + bias] = self._gate_rows(values)[:, 0].astype(np.float32)
 
-    def _gate_rows(self, matrix):
-        """Rows (gate, unit) of (..., gates * dim, cols) as (unit / 16, gate, unit % 16)."""
+    def _gate_rows(self, matrix: np.ndarray) -> np.ndarray:
+        """Return rows (gate, unit) of (..., gates * dim, cols) as (unit / 16, gate, unit % 16)."""
         *stack, _, cols = matrix.shape
         rows = _pad(matrix.reshape(*stack, self._gates, self._dim, cols), -2, self.width)
         rows = rows.reshape(*stack, self._gates, -1, _BLOCK_ROWS, cols)
         return np.swapaxes(rows, -4, -3).reshape(*stack, -1, cols)
 
-    def _matrix(self, name, matrix, cols, moment=None):
-        """Adds a matrix, or a stack of them, its columns padded to `cols`."""
+    def _matrix(
+        self, name: str, matrix: np.ndarray, cols: int, moment: np.ndarray | None = None
+    ) -> None:
+        """Add a matrix, or a stack of them, its columns padded to `cols`."""
         matrix = _pad(matrix, -1, max(cols, matrix.shape[-1]))
         rows = matrix.reshape(-1, matrix.shape[-1])
         self.formats[name] = format_ = self._recipe.get(name.rpartition(".")[2], "float32")
@@ -170,7 +184,7 @@ class _Packer:
         else:
             self.arrays[name] = _layout(rows, columns=1)
 
-    def _table(self, table):
+    def _table(self, table: np.ndarray) -> None:
         self.formats["table"] = self._recipe.get("table", "float32")
         if self.formats["table"] == "bfloat16":
             # columns c and c + 16 side by side
@@ -179,24 +193,24 @@ class _Packer:
         self.arrays["table"] = np.ascontiguousarray(table)
 
 
-def _round_up(value, multiple):
+def _round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def _pad(array, axis, size, value=0.0):
+def _pad(array: np.ndarray, axis: int, size: int, value: float = 0.0) -> np.ndarray:
     widths = [(0, 0)] * array.ndim
     widths[axis] = (0, size - array.shape[axis])
     return np.pad(array.astype(np.float32, copy=False), widths, constant_values=value)
 
 
-def _layout(rows, columns):
-    """(rows, cols) as (block, cols / columns, 16 rows, columns)."""
+def _layout(rows: np.ndarray, columns: int) -> np.ndarray:
+    """Return (rows, cols) as (block, cols / columns, 16 rows, columns)."""
     blocks = rows.reshape(-1, _BLOCK_ROWS, rows.shape[-1] // columns, columns)
     return np.ascontiguousarray(blocks.swapaxes(1, 2))
 
 
-def _int4_layout(codes, scales):
-    """uint8 (block, pair of groups, 64 bytes of scales and 512 of weights).
+def _int4_layout(codes: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Return uint8 (block, pair of groups, 64 bytes of scales and 512 of weights).
 
     Args:
       codes: uint8 (rows, cols).

@@ -1,10 +1,10 @@
-"""The file of a packed model: written once, read by mmap.
+"""The file of a packed model: it is written once and read by mmap.
 
 Layout, little-endian: the 8 bytes `SRNNPACK`; uint32 version, header size in bytes,
 CRC-32 of the header, CRC-32 of the data; the header, JSON; the data, from the next multiple
 of 4096 on, every array on a multiple of 64. The header holds the settings of the kernels,
-the config of the model and dtype, shape and place of each array. Nothing is evaluated, and
-every number in it is checked against the file's size.
+the config of the model and dtype, shape and place of each array. Reading evaluates nothing
+and checks every number in the header against the file's size.
 """
 
 import hashlib
@@ -15,6 +15,9 @@ import os
 import struct
 import tempfile
 import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +25,7 @@ from sopilib.engine.pack import PackedModel
 from sopilib.errors import CheckpointError, ConfigError
 from sopilib.model.config import ModelConfig
 
-# a new number whenever the layouts of `pack` or of this file change
+# increase it whenever the layouts of `pack` or of this file change
 VERSION = 1
 
 _MAGIC = b"SRNNPACK"
@@ -32,15 +35,15 @@ _ALIGNMENT = 64
 _DTYPES = ("float32", "uint16", "uint8")
 
 
-def write_packed(path, config, packed):
-    """Write a PackedModel to `path`; nobody ever sees a part of it there.
+def write_packed(path: str | Path, config: ModelConfig, packed: PackedModel) -> None:
+    """Write a PackedModel to `path`, where an incomplete file never appears.
 
     Raises:
       OSError: the file cannot be written.
     """
     places, end = _places(packed.arrays)
-    header = {"settings": packed.settings, "config": config.to_dict(), "arrays": places}
-    header = json.dumps(header).encode()
+    values = {"settings": packed.settings, "config": config.to_dict(), "arrays": places}
+    header = json.dumps(values).encode()
     data = bytearray(end)
     for name, array in packed.arrays.items():
         offset = places[name]["offset"]
@@ -59,8 +62,13 @@ def write_packed(path, config, packed):
             raise
 
 
-def read_packed(path):
-    """The ModelConfig and the PackedModel in the file at `path`, its arrays mapped.
+def packed_paths(folder: Path, precision: str) -> list[Path]:
+    """Return the packed files of an exported model in this precision, the one to play first."""
+    return sorted(folder.glob(f"*.{precision}.pack"))
+
+
+def read_packed(path: str | Path) -> tuple[ModelConfig, PackedModel]:
+    """Return the ModelConfig and the PackedModel in the file at `path`, its arrays mapped.
 
     Raises:
       CheckpointError: the file cannot be read, is damaged or of another version.
@@ -79,8 +87,8 @@ def read_packed(path):
         raise _unusable(path, f"is damaged: {error}") from error
 
 
-def packed_digest(path):
-    """SHA-256, in hex, of the header of a packed file, which has a checksum of its data.
+def packed_digest(path: str | Path) -> str:
+    """Return the SHA-256, in hex, of the header of a packed file, which has a checksum of its data.
 
     Raises:
       CheckpointError: the file cannot be read.
@@ -94,8 +102,8 @@ def packed_digest(path):
         raise _unusable(path, f"cannot be read: {error}") from error
 
 
-def _checked_parts(path, content):
-    """The header, a dict, and the data, a memoryview, both with their right checksum."""
+def _checked_parts(path: str | Path, content: mmap.mmap) -> tuple[dict[str, Any], memoryview]:
+    """Return the header and the data after checking both checksums."""
     if len(content) < _PREFIX.size:
         raise _unusable(path, "is damaged: it is too short")
     magic, version, header_size, header_crc, data_crc = _PREFIX.unpack_from(content)
@@ -110,25 +118,26 @@ def _checked_parts(path, content):
     return json.loads(header), data
 
 
-def _places(arrays):
-    """Where each array goes, and the size of all in bytes."""
-    places, offset = {}, 0
+def _places(arrays: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, Any]], int]:
+    """Return where each array goes, and the size of all in bytes."""
+    places: dict[str, dict[str, Any]] = {}
+    offset = 0
     for name, array in arrays.items():
         places[name] = {"dtype": str(array.dtype), "shape": array.shape, "offset": offset}
         offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
     return places, offset
 
 
-def _array(data, dtype, shape, offset):
+def _array(data: memoryview, dtype: str, shape: Sequence[int], offset: int) -> np.ndarray:
     if dtype not in _DTYPES or offset < 0 or any(size < 0 for size in shape):
         raise ValueError(f"an array of {dtype} {shape} at {offset}")
     array = np.frombuffer(data, dtype, math.prod(shape), offset)
     return array.reshape(shape)
 
 
-def _data_begin(header_size):
+def _data_begin(header_size: int) -> int:
     return -(-(_PREFIX.size + header_size) // _PAGE) * _PAGE
 
 
-def _unusable(path, what):
+def _unusable(path: str | Path, what: str) -> CheckpointError:
     return CheckpointError(f"{path} {what} (delete it, or export the model anew)")

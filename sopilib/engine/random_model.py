@@ -1,16 +1,17 @@
-"""Models with random weights of given dimensions, to measure how fast one would play."""
+"""Models with random weights of given dimensions, to measure how fast they play."""
 
 import numpy as np
 
 from sopilib.engine.fold import FoldedLayer, FoldedModel, FoldedTier
+from sopilib.model.config import ModelConfig
 
 # random numbers that all weights repeat: drawing each takes longer than measuring
 _PERIOD = (1 << 20) - 3
 
 
-def random_folded(config, rng_seed=0):
-    """A FoldedModel of a ModelConfig, uniform in the Glorot range of each matrix."""
-    draw = _Drawing(rng_seed)
+def random_folded(config: ModelConfig, rng_seed: int = 0) -> FoldedModel:
+    """Return a FoldedModel of a ModelConfig, uniform in the Glorot range of each matrix."""
+    draw = _GlorotNumbers(rng_seed)
     dim, q_levels, frame_size = config.dim, config.q_levels, config.frame_sizes[0]
     return FoldedModel(
         tiers=tuple(_tier(config, draw, t) for t in range(len(config.frame_sizes))),
@@ -24,17 +25,19 @@ def random_folded(config, rng_seed=0):
     )
 
 
-class _Drawing:
-    def __init__(self, rng_seed):
+class _GlorotNumbers:
+    """Draws float32 arrays, uniform in the Glorot range of their last two axes."""
+
+    def __init__(self, rng_seed: int) -> None:
         rng = np.random.default_rng(rng_seed)
         self._numbers = rng.uniform(-1, 1, _PERIOD).astype(np.float32)
 
-    def __call__(self, *shape):
+    def __call__(self, *shape: int) -> np.ndarray:
         limit = np.sqrt(6 / sum(shape[-2:]), dtype=np.float32)
         return np.resize(self._numbers, shape) * limit
 
 
-def _tier(config, draw, index):
+def _tier(config: ModelConfig, draw: _GlorotNumbers, index: int) -> FoldedTier:
     dim, layers = config.dim, config.num_rnn_layers
     rows = (4 if config.rnn_type == "lstm" else 3) * dim
     frame_size, conditioning = config.frame_sizes[index], None

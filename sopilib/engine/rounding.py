@@ -1,10 +1,10 @@
 """Rounding of float32 weights to int8, int4 and bfloat16.
 
 int8 has a scale for each row, int4 one for each group of 32 columns. Rows may be rounded
-to int4 so that the errors cancel: what reaches the next layer is not the error of a
-weight but that of its product with the input, and inputs go together. Then columns are
-rounded one after the other, and each one's error is given to those still to come in the
-measure in which their inputs follow this one: GPTQ (Frantar et al. 2022,
+to int4 so that the errors cancel: the next layer sees not the error of a weight but that of
+its product with the input, and inputs are correlated. Then columns are rounded one after the
+other, and the error of each is spread over the later columns in proportion to how much their
+inputs follow this one: GPTQ (Frantar et al. 2022,
 arXiv:2210.17323).
 """
 
@@ -12,12 +12,12 @@ import numpy as np
 
 GROUP = 32
 
-# share of the mean of all inputs' power that is added to each, so that silent ones do no harm
+# share of the mean power of all inputs that is added to each: silent inputs do no harm
 _DAMPING = 0.01
 
 
-def round_to_int8(rows):
-    """Whole numbers -127..127, and the scale of each row, its largest magnitude / 127.
+def round_to_int8(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return whole numbers -127..127 and the scale of each row, its largest magnitude / 127.
 
     Args:
       rows: float32 (..., cols).
@@ -29,13 +29,15 @@ def round_to_int8(rows):
     return np.rint(rows / _divisor(scales)[..., np.newaxis]), scales
 
 
-def round_to_int4(matrix, moment=None):
-    """Codes 0..15, which stand for -8..7, and a bfloat16 scale for each group.
+def round_to_int4(
+    matrix: np.ndarray, moment: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes 0..15, which stand for -8..7, and a bfloat16 scale for each group.
 
     Args:
       matrix: float32 (rows, cols), cols a multiple of 32.
       moment: (cols, cols) mean products of the inputs that the matrix is multiplied
-        with, or None if the weights are to be rounded one by one.
+        with, or None to round the weights one by one.
 
     Returns:
       uint8 (rows, cols) and the upper halves of the scales, uint16 (rows, cols / 32).
@@ -47,14 +49,14 @@ def round_to_int4(matrix, moment=None):
     return _round_together(matrix.copy(), _influence(moment))
 
 
-def bfloat16_bits(values):
-    """The upper halves, uint16, of float32 values, rounded to nearest even."""
+def bfloat16_bits(values: np.ndarray) -> np.ndarray:
+    """Return the upper halves, uint16, of float32 values, rounded to nearest even."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
 
 
-def _round_together(weights, influence):
-    """As `round_to_int4`; `weights` is overwritten."""
+def _round_together(weights: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `round_to_int4` does; overwrite `weights`."""
     rows, cols = weights.shape
     codes = np.empty((rows, cols), np.uint8)
     scales = np.empty((rows, cols // GROUP), np.float32)
@@ -74,23 +76,23 @@ def _round_together(weights, influence):
     return codes, bfloat16_bits(scales)
 
 
-def _influence(moment):
-    """Upper Cholesky factor of the inverse of the damped moment, float32 (cols, cols)."""
+def _influence(moment: np.ndarray) -> np.ndarray:
+    """Return the upper Cholesky factor of the damped moment's inverse, float32 (cols, cols)."""
     damping = _DAMPING * np.trace(moment) / len(moment) or 1.0
     damped = moment + damping * np.eye(len(moment))
     return np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float32)
 
 
-def _group_scales(groups):
-    """Scales (..., 1), exact in bfloat16, that make the widest weight -8, whatever its sign."""
+def _group_scales(groups: np.ndarray) -> np.ndarray:
+    """Return scales (..., 1), exact in bfloat16, that make the widest weight -8."""
     widest = np.abs(groups).argmax(axis=-1, keepdims=True)
     scales = np.take_along_axis(groups, widest, axis=-1) / np.float32(-8)
     return (bfloat16_bits(scales).astype(np.uint32) << 16).view(np.float32)
 
 
-def _codes(weights, scales):
+def _codes(weights: np.ndarray, scales: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(weights / _divisor(scales)) + 8, 0, 15).astype(np.uint8)
 
 
-def _divisor(scales):
+def _divisor(scales: np.ndarray) -> np.ndarray:
     return np.where(scales == 0, np.float32(1), scales)

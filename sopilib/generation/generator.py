@@ -1,49 +1,55 @@
-"""Which generator makes a model's samples: the engine where it is built, else TensorFlow.
+"""Make a generator for a model on disk: the engine's where it is built, else TensorFlow's.
 
-Both have the interface of `sopilib.generation.tensorflow_generator.Generator` and the attributes
-`engine`, their name, and `precision`; what they need is imported only once it is known
-which.
+TensorFlow is imported only for its own generator.
 """
 
-from sopilib import engine as native_engine
+from sopilib.engine import is_built
 from sopilib.engine.load import load_generator
 from sopilib.errors import RequestError
+from sopilib.generation.sample_generator import SampleGenerator
+from sopilib.model.folder import ModelFiles
 
 ENGINES = ("auto", "native", "tensorflow")
 MOST_VOICES = 4096
 
 
-def make_generator(files, num_seqs, engine="auto", precision="auto", threads=None):
-    """Returns a generator for a model on disk, in a clean state.
+def make_generator(
+    files: ModelFiles,
+    num_seqs: int,
+    engine: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+) -> SampleGenerator:
+    """Return a generator for a model on disk, in a clean state.
 
     Args:
-        files: ModelFiles.
-        num_seqs: number of voices, 1 to MOST_VOICES.
-        engine: one of ENGINES; 'auto' is native where it is built.
-        precision: of the native engine, see `sopilib.engine.load`; TensorFlow's is float32,
-            any other is refused.
-        threads: of the native engine, default one for each core but one of several.
+      files: ModelFiles.
+      num_seqs: number of voices, 1 to MOST_VOICES.
+      engine: one of ENGINES; 'auto' is native where it is built.
+      precision: of the native engine, see `sopilib.engine.load`; TensorFlow has float32 and
+        refuses any other.
+      threads: thread count of the native engine, default one for each core but one of several.
 
     Raises:
-        RequestError: the engine is not built, or an argument is out of range.
-        CheckpointError: the checkpoint is damaged, does not fit its config, or is an
-            exported one, which TensorFlow cannot read.
+      RequestError: the engine is not built, or an argument is out of range.
+      CheckpointError: the checkpoint is damaged, does not fit its config, or is an
+        exported one, which TensorFlow cannot read.
     """
     if engine not in ENGINES:
         raise RequestError(f"no engine {engine!r} (choose of {', '.join(ENGINES)})")
     if not 1 <= num_seqs <= MOST_VOICES:
         raise RequestError(f"{num_seqs} voices (give 1 to {MOST_VOICES})")
-    if engine == "native" and not native_engine.is_built():
+    if engine == "native" and not is_built():
         raise RequestError("the engine is not built (install a C++ compiler, then make install)")
-    if engine == "tensorflow" or not native_engine.is_built():
+    if engine == "tensorflow" or not is_built():
         if precision not in ("auto", "float32"):
             raise RequestError(f"TensorFlow has no precision {precision} (only float32)")
         return _tensorflow_generator(files, num_seqs)
     return load_generator(files, num_seqs, precision, threads)
 
 
-def _tensorflow_generator(files, num_seqs):
-    # imports TensorFlow, which generation through the engine does without
+def _tensorflow_generator(files: ModelFiles, num_seqs: int) -> SampleGenerator:
+    # imports TensorFlow, which takes seconds and may be missing
     from sopilib.generation.tensorflow_generator import Generator
     from sopilib.model.checkpoint import load_model
 

@@ -1,20 +1,25 @@
 """Records of takes: all that is needed to make a take again, sample for sample.
 
-`ModelRecord` says which model makes it and how, `TakeRecord` the rest. How they are
-written to a file and read back: `sopilib.generation.record_file`.
+`ModelRecord` says which model makes it and how, `TakeRecord` says the rest.
+`sopilib.generation.record_file` writes them to a file and reads them back.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sopilib.engine.load import packed_paths
-from sopilib.engine.packed_file import packed_digest
+from sopilib.engine.packed_file import packed_digest, packed_paths
 from sopilib.errors import CheckpointError, RecordError, SampleRNNError
-from sopilib.model.folder import find_model
+from sopilib.generation.sample_generator import SampleGenerator
+from sopilib.generation.temperature import Track
+from sopilib.generation.temperature_control import Turn
+from sopilib.model.checkpoint_index import read_index
+from sopilib.model.config import ModelConfig
+from sopilib.model.folder import ModelFiles, find_model
 
 
 @dataclass(frozen=True)
@@ -22,10 +27,10 @@ class ModelRecord:
     """Which model makes a take, and how.
 
     Attributes:
-      name: of its folder.
+      name: of the model's folder.
       path: absolute, of the checkpoint without `.index`, or the folder of an exported model.
-      sha256: of the checkpoint's index or the packed file's header, either of which has a
-        checksum of all weights.
+      sha256: of the checkpoint's index or the packed file's header; each has a checksum of
+        all weights.
       config_path: absolute.
       config_sha256: of the config's values.
       sample_rate: of the model, in Hz.
@@ -51,21 +56,21 @@ class TakeRecord:
 
     Attributes:
       dur_s, out_rate, rng_seed, resume: as in TakeRequest, none of them None.
-      temperature: tuple of tracks, float, Envelope or Curve.
-      turns: tuple of what was turned when, see `TemperatureControl.log`.
-      num_made: samples of each voice made at the model's rate.
-      num_samples: samples of each voice that were heard, at out_rate.
+      temperature: tracks, one for all voices or one for each.
+      turns: what was changed when, see `TemperatureControl.log`.
+      num_made: samples of each voice generated at the model's rate.
+      num_samples: samples of each voice handed out, at out_rate.
       sha256: of these, as float32, little-endian, voice beside voice.
-      seed_audio: float32 (n,), what was primed, at the model's rate; or None.
+      seed_audio: float32 (n,), the primed sound, at the model's rate; or None.
       seed_name: where it came from, or None.
-      continues: TakeRecord of the take that it went on from, or None.
+      continues: TakeRecord of the take that it resumed, or None.
     """
 
     dur_s: float
     out_rate: int
     rng_seed: int
-    temperature: tuple
-    turns: tuple
+    temperature: tuple[Track, ...]
+    turns: tuple[Turn, ...]
     num_made: int
     num_samples: int
     sha256: str
@@ -74,16 +79,16 @@ class TakeRecord:
     resume: bool = False
     continues: "TakeRecord | None" = None
 
-    def chain(self):
-        """The takes from the one that began anew to this one, a list."""
+    def chain(self) -> list["TakeRecord"]:
+        """Return the takes from the one that began anew to this one."""
         takes = [self]
         while takes[-1].continues:
             takes.append(takes[-1].continues)
         return takes[::-1]
 
 
-def model_record(files, generator):
-    """The ModelRecord of ModelFiles and a generator that was made from them.
+def model_record(files: ModelFiles, generator: SampleGenerator) -> ModelRecord:
+    """Return the ModelRecord of ModelFiles and a generator that was made from them.
 
     Raises:
       CheckpointError: the checkpoint's index or the packed weights cannot be read.
@@ -101,12 +106,12 @@ def model_record(files, generator):
     )
 
 
-def find_recorded_model(model, search):
-    """The ModelFiles of a ModelRecord, which may have moved.
+def find_recorded_model(model: ModelRecord, search: Sequence[str | Path]) -> ModelFiles:
+    """Return the ModelFiles of a recorded model, which may have moved.
 
     Args:
       model: ModelRecord.
-      search: folders in which it is looked for by its name if it is not where it was.
+      search: folders to look for it by its name if it is not where it was.
 
     Raises:
       RecordError: it is not there, or only with another digest.
@@ -118,7 +123,7 @@ def find_recorded_model(model, search):
             files = find_model(place, config_path, search)
             difference = _difference(model, files)
         except SampleRNNError:
-            continue  # whatever it is, it is not the model of the take
+            continue  # whatever lies there, it is not the model of the take
         if difference is None:
             return files
         others.append(difference)
@@ -133,31 +138,25 @@ def find_recorded_model(model, search):
     )
 
 
-def _difference(model, files):
-    """The path of what is not as in the ModelRecord, None if all is."""
+def _difference(model: ModelRecord, files: ModelFiles) -> str | Path | None:
+    """Return the path of the file that differs from the ModelRecord, None if none does."""
     if _weights_digest(files, model.precision) != model.sha256:
         return files.prefix or files.folder
     return None if _config_digest(files.config) == model.config_sha256 else files.config_path
 
 
-def _weights_digest(files, precision):
+def _weights_digest(files: ModelFiles, precision: str) -> str:
     if files.prefix is None:
         return _exported_digest(files.folder, precision)
-    try:
-        index = Path(f"{files.prefix}.index").read_bytes()
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot read {files.prefix}.index: {error.strerror} (check its permissions)"
-        ) from error
-    return hashlib.sha256(index).hexdigest()
+    return hashlib.sha256(read_index(files.prefix)).hexdigest()
 
 
-def _exported_digest(folder, precision):
+def _exported_digest(folder: Path, precision: str) -> str:
     paths = packed_paths(folder, precision)
     if not paths:
         raise CheckpointError(f"{folder} holds no {precision} weights (export the model anew)")
     return packed_digest(paths[0])
 
 
-def _config_digest(config):
+def _config_digest(config: ModelConfig) -> str:
     return hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest()

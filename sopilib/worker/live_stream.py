@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from sopilib.errors import RequestError, SampleRNNError
-from sopilib.generation.stream import Stream, settle
+from sopilib.generation.stream import Stream
+from sopilib.generation.stream_speed import settle
 from sopilib.generation.take import TakeRequest
 from sopilib.protocol import messages
 from sopilib.worker.running_take import Fail, Inbox, Send

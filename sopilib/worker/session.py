@@ -19,9 +19,10 @@ from sopilib.errors import ProtocolError, PythonError, RequestError, SampleRNNEr
 from sopilib.generation.generator import make_generator
 from sopilib.generation.record import ModelRecord, TakeRecord, model_record
 from sopilib.generation.record_file import save_take
-from sopilib.generation.stream import SEED_S
+from sopilib.generation.stream_seed import SEED_S
 from sopilib.generation.take import Take, TakeRequest
-from sopilib.generation.temperature import Curve, Envelope, parse_temperature
+from sopilib.generation.temperature import Curve, Envelope
+from sopilib.generation.temperature_text import parse_temperature
 from sopilib.installation import paths
 from sopilib.model.folder import ModelFiles, find_model
 from sopilib.protocol import messages

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from sopilib.generation.temperature import Curve, TemperatureControl
+from sopilib.generation.temperature import Curve
+from sopilib.generation.temperature_control import TemperatureControl
 from sopilib.protocol import messages
 
 Method = TypeVar("Method", bound=Callable[..., None])

@@ -5,7 +5,8 @@ import pytest
 from golden import NAMES, amid, constant, golden_arrays, golden_generator, golden_model, predicted
 
 from sopilib.errors import RequestError
-from sopilib.generation.tensorflow_generator import Generator, sample_levels
+from sopilib.generation.tensorflow_generator import Generator
+from sopilib.generation.tensorflow_loop import sample_levels
 from sopilib.model.quantize import quantize
 
 # of frames 4 and 16: within a frame, at its end, at a big frame's end, beyond

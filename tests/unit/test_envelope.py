@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from sopilib.errors import RequestError
-from sopilib.generation.temperature import Curve, Envelope, TemperatureControl, parse_temperature
+from sopilib.generation.temperature import Curve, Envelope
+from sopilib.generation.temperature_control import TemperatureControl
+from sopilib.generation.temperature_text import parse_temperature
 
 
 @pytest.mark.parametrize("text, value", [("0.8", 0.8), (" 1 ", 1.0), ("0", 0.0), ("1e-1", 0.1)])

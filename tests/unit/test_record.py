@@ -12,7 +12,7 @@ from golden import CHECKPOINTS, constant, copy_checkpoint, golden_generator
 from sopilib.engine.export import export_model
 from sopilib.engine.load import load_generator
 from sopilib.errors import RecordError, RequestError
-from sopilib.generation import take as generate
+from sopilib.generation import pace
 from sopilib.generation.record import find_recorded_model, model_record
 from sopilib.generation.record_file import read_take, save_take
 from sopilib.generation.take import Take, TakeRequest, take_again
@@ -94,7 +94,7 @@ def test_a_take_with_all_that_there_is_is_made_again(name, out_rate, tmp_path, m
     audio = make(third, turns[:2])
     path = save(tmp_path, generator, third, audio)
 
-    monkeypatch.setattr(generate._Pace, "TARGET_S", 0.003)  # other chunks
+    monkeypatch.setattr(pace.Pace, "TARGET_S", 0.003)  # other chunks
     saved = read_take(path)
     found = [part.num_made for part in saved.take.chain()]
     assert found == [take.record.num_made for take in (first, second, third)]

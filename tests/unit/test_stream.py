@@ -12,7 +12,8 @@ from golden import NAMES, golden_generator, golden_model
 from sopilib.audio.resample import resample
 from sopilib.engine.engine import EngineGenerator
 from sopilib.errors import AudioError, RequestError
-from sopilib.generation.stream import Stream, settle
+from sopilib.generation.stream import Stream
+from sopilib.generation.stream_speed import settle
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.temperature import Curve
 from sopilib.generation.tensorflow_generator import Generator

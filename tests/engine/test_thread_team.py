@@ -1,6 +1,6 @@
 """How many threads work, by a clock that the test turns."""
 
-from sopilib.engine.crew import Crew
+from sopilib.engine.thread_team import ThreadTeam
 
 
 class Team:
@@ -9,8 +9,8 @@ class Team:
     def __init__(self, size, alone_s, all_s):
         self.alone_s, self.all_s = alone_s, all_s
         self.now, self.threads, self.made = 0.0, size, []
-        self.crew = Crew(self.use_threads, size, piece=10, clock=lambda: self.now)
-        self.crew.measure(self.make)
+        self.chooser = ThreadTeam(self.use_threads, size, piece=10, clock=lambda: self.now)
+        self.chooser.measure(self.make)
         self.made.clear()
 
     def use_threads(self, threads):
@@ -22,7 +22,7 @@ class Team:
 
     def work(self, num_samples):
         self.made.clear()
-        self.crew.work(num_samples, self.make)
+        self.chooser.work(num_samples, self.make)
         return self.made
 
 
@@ -61,12 +61,12 @@ def test_a_piece_too_short_to_tell_changes_nothing():
 
 def test_a_limit_of_one_is_one_for_good():
     team = Team(2, alone_s=0.01, all_s=0.02)
-    team.crew.limit(1)
+    team.chooser.limit(1)
     assert [list(team.work(500)), list(team.work(50))] == [[(1, 0, 500)], [(1, 0, 50)]]
 
 
 def test_a_limit_holds_until_the_next_one():
     team = Team(8, alone_s=0.002, all_s=0.001)
     for limit in (3, 8):
-        team.crew.limit(limit)
+        team.chooser.limit(limit)
         assert list(team.work(20)) == [(limit, 0, 20)]

@@ -1,0 +1,91 @@
+"""How many threads of the engine's team work: all of them, or one where that is faster.
+
+The threads of a team wait for each other some hundred times a millisecond. Where another
+program holds a processor that one of them needs, all of them wait, and the team may be many
+times slower than one thread. So the time that one thread needs is measured first. The team
+works together while it is faster than that; when it is not, one thread works alone, and from
+time to time all threads try again.
+"""
+
+import time
+from collections.abc import Callable
+
+_FIRST_REST_S = 0.5
+_LONGEST_REST_S = 30.0
+
+# generates the samples from the first position to before the second
+Work = Callable[[int, int], None]
+
+
+class ThreadTeam:
+    """Chooses the thread count of each piece of work by how long such pieces took.
+
+    Args:
+      use_threads: called with the thread count from now on.
+      size: threads in the team, at least 1.
+      piece: samples in a piece that is long enough to be compared with others.
+      clock: returns the time in seconds.
+    """
+
+    def __init__(
+        self,
+        use_threads: Callable[[int], None],
+        size: int,
+        piece: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._use_threads, self._piece, self._clock = use_threads, piece, clock
+        self._size = size
+        self._alone_s = float("inf")  # for a sample, by one thread
+        self._rest_s = _FIRST_REST_S
+        self._alone_until: float | None = None  # when all try again, None while they work
+
+    def measure(self, generate: Work) -> None:
+        """Measure how long one thread needs, then whether all together are faster."""
+        if self._size == 1:
+            return
+        self._use_threads(1)
+        generate(0, self._piece)  # the first one fetches the weights
+        self._alone_s = self._timed(generate, 0, self._piece)
+        self._try_all(generate)
+
+    def limit(self, size: int) -> None:
+        """Use at most `size` threads from now on, at least 1."""
+        self._size = size
+        self._alone_until = None
+        self._use_threads(size)
+
+    def work(self, num_samples: int, generate: Work) -> None:
+        """Call `generate` for so many samples, in one or two pieces."""
+        begin = 0
+        until = self._alone_until
+        if until is not None and num_samples >= self._piece and self._clock() >= until:
+            self._try_all(generate)
+            begin = self._piece
+        sample_s = self._timed(generate, begin, num_samples)
+        if num_samples - begin >= self._piece:
+            self._learn(sample_s)
+
+    def _try_all(self, generate: Work) -> None:
+        self._alone_until = None
+        self._use_threads(self._size)
+        self._learn(self._timed(generate, 0, self._piece))
+
+    def _learn(self, sample_s: float) -> None:
+        """Choose who works next from the seconds that a sample took."""
+        if self._size == 1:
+            return
+        if self._alone_until is not None:
+            self._alone_s = sample_s
+        elif sample_s < self._alone_s:
+            self._rest_s = max(_FIRST_REST_S, self._rest_s / 2)
+        else:
+            self._alone_until = self._clock() + self._rest_s
+            self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
+            self._use_threads(1)
+
+    def _timed(self, generate: Work, begin: int, end: int) -> float:
+        """Return the seconds for a sample of those from `begin` to `end`."""
+        began = self._clock()
+        generate(begin, end)
+        return (self._clock() - began) / max(1, end - begin)

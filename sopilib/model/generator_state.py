@@ -1,0 +1,133 @@
+"""What every generator carries from one sample to the next, beside the state of its network.
+
+Each engine's generator owns one `VoiceRandom` and one `Handover`, and saves both with its
+network's state as one `SavedState`. So a take has the same random numbers in either engine,
+and a take that resumes finds the end of the sound before it in one place.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# samples of the past that a take which resumes may need as the context of its resampler
+CONTEXT = 4096
+
+
+class RandomState(NamedTuple):
+    """Where the random numbers of all voices stand; `bit_states` has one state a voice."""
+
+    rng_seed: int
+    bit_states: tuple[Mapping[str, Any], ...]
+
+
+class VoiceRandom:
+    """The random numbers of each voice, one float32 uniform a sample.
+
+    Voice v draws from `np.random.default_rng([rng_seed, v])`, so its numbers depend neither
+    on the number of voices nor on the chunks nor on the engine.
+
+    Args:
+      num_seqs: number of voices.
+      rng_seed: int >= 0.
+
+    Attributes:
+      rng_seed: the random seed in use.
+    """
+
+    def __init__(self, num_seqs: int, rng_seed: int = 0) -> None:
+        self._num_seqs = num_seqs
+        self.reseed(rng_seed)
+
+    def reseed(self, rng_seed: int) -> None:
+        """Start the random numbers of `rng_seed`, an int >= 0."""
+        self.rng_seed = rng_seed
+        self._rngs = [np.random.default_rng([rng_seed, v]) for v in range(self._num_seqs)]
+
+    def uniform(self, num_samples: int) -> np.ndarray:
+        """Draw the next numbers: float32 (num_seqs, num_samples), 0 <= x < 1."""
+        return np.stack([rng.random(num_samples, dtype=np.float32) for rng in self._rngs])
+
+    def save(self) -> RandomState:
+        """Return the state that `restore` takes."""
+        return RandomState(self.rng_seed, tuple(rng.bit_generator.state for rng in self._rngs))
+
+    def restore(self, state: RandomState) -> None:
+        """Continue from where `save` was called."""
+        self.rng_seed = state.rng_seed
+        for rng, bit_state in zip(self._rngs, state.bit_states):
+            rng.bit_generator.state = bit_state
+
+
+class HandoverState(NamedTuple):
+    """The two parts of a Handover, each float32 (num_seqs, any)."""
+
+    played: np.ndarray
+    unplayed: np.ndarray
+
+
+class Handover:
+    """The sound that a take or stream hands over to the take or stream that resumes it.
+
+    Where a take is resampled, the resampler needs a few milliseconds of sound beyond the
+    last sample handed out. Those samples are `unplayed` and come first in the next take;
+    the samples before them are `played`, the context of its resampler. So takes join
+    without a click.
+
+    Args:
+      num_seqs: number of voices.
+    """
+
+    def __init__(self, num_seqs: int) -> None:
+        self._num_seqs = num_seqs
+        self.clear()
+
+    @property
+    def played(self) -> np.ndarray:
+        """The newest samples handed out, at most CONTEXT: float32 (num_seqs, any)."""
+        return self._state.played
+
+    @property
+    def unplayed(self) -> np.ndarray:
+        """The samples generated and not yet handed out: float32 (num_seqs, any)."""
+        return self._state.unplayed
+
+    def clear(self) -> None:
+        """Forget everything: silence came before."""
+        nothing = np.zeros((self._num_seqs, 0), np.float32)
+        self._state = HandoverState(nothing, nothing)
+
+    def replace(self, sound: np.ndarray, num_unplayed: int = 0) -> np.ndarray:
+        """Hand over the end of `sound` and nothing else.
+
+        Args:
+          sound: float32 (num_seqs, any), newest sample last.
+          num_unplayed: how many samples at its end were not yet handed out.
+
+        Returns:
+          The part of `sound` that is kept.
+        """
+        sound = sound[:, max(0, sound.shape[1] - CONTEXT - num_unplayed) :]
+        num_played = sound.shape[1] - num_unplayed
+        self._state = HandoverState(sound[:, :num_played], sound[:, num_played:])
+        return sound
+
+    def append(self, sound: np.ndarray) -> None:
+        """Add float32 (num_seqs, any) samples that were handed out after those `played`."""
+        self.replace(np.concatenate([self.played, sound], axis=1))
+
+    def save(self) -> HandoverState:
+        """Return the state that `restore` takes."""
+        return self._state
+
+    def restore(self, state: HandoverState) -> None:
+        """Hand over what was handed over where `save` was called."""
+        self._state = state
+
+
+class SavedState(NamedTuple):
+    """Where a generator stands; only a generator of the same kind and model can restore it."""
+
+    random: RandomState
+    network: Any
+    handover: HandoverState
