@@ -11,8 +11,8 @@ import soundfile
 from sopilib.errors import AudioError
 
 
-def read_audio(path, last_s=None):
-    """The audio in a file and its sample rate.
+def read_audio(path: str | Path, last_s: float | None = None) -> tuple[np.ndarray, int]:
+    """Return the audio in a file and its sample rate.
 
     Args:
       path: of the file.
@@ -28,7 +28,7 @@ def read_audio(path, last_s=None):
         raise AudioError(f"no sound file {path} (check the name and the folder)")
     try:
         with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
+            rate = int(file.samplerate)
             if last_s is not None:
                 file.seek(max(0, file.frames - round(last_s * rate)))
             audio = file.read(dtype="float32", always_2d=True)
@@ -43,11 +43,15 @@ def read_audio(path, last_s=None):
     return audio, rate
 
 
-def read_seed(path, offset):
-    """The sound in a file from its sample `offset` on, and its rate; (None, None) without path.
+def read_seed(path: str | Path | None, offset: int) -> tuple[np.ndarray, int] | tuple[None, None]:
+    """Return the sound in a file from its sample `offset` on, and its rate.
+
+    Args:
+      path: of the file, or None for no seed: then both are None.
+      offset: samples to skip, 0 without a file.
 
     Raises:
-      AudioError: as `read_audio`, or the offset lies outside the file or has none.
+      AudioError: as `read_audio`, or the offset lies outside the file or has no file.
     """
     if path is None:
         if offset:
@@ -62,7 +66,9 @@ def read_seed(path, offset):
     return audio[offset:], rate
 
 
-def write_audio(path, audio, sample_rate, subtype=None):
+def write_audio(
+    path: str | Path, audio: np.ndarray, sample_rate: int, subtype: str | None = None
+) -> None:
     """Write float32 (num_samples,) or (num_samples, num_channels) to a file.
 
     The name's suffix decides the format; WAV is written with 16 bits, unless `subtype`
@@ -80,11 +86,11 @@ def write_audio(path, audio, sample_rate, subtype=None):
         ) from error
 
 
-def check_writable_suffix(path):
-    """Refuses a path to which `write_audio` would write nothing for its suffix.
+def check_writable_suffix(path: str | Path) -> None:
+    """Refuse a path whose suffix `write_audio` does not know.
 
     Raises:
-      AudioError: the suffix is missing or none of a sound file.
+      AudioError: the suffix is missing or not that of a sound file.
     """
     suffix = Path(path).suffix
     if suffix[1:].upper() not in soundfile.available_formats():
@@ -94,5 +100,5 @@ def check_writable_suffix(path):
         )
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     return str(getattr(error, "error_string", error)).strip().rstrip(".")

@@ -1,10 +1,11 @@
-"""Recordings: whatever sound files someone has, as mono at one rate and one level.
+"""Recordings: sound files of any kind, as mono at one rate and one level.
 
 Every file is mixed to mono, or its channels follow one another, and resampled; then one gain,
-the same for all, brings the loudest sample of the set to -1 dBFS, so that loud and soft
-recordings stay loud and soft. Files that cannot be used are left out and named with the reason.
+the same for all, brings the loudest sample of the set to -1 dBFS, so that loud recordings stay
+loud and soft ones soft. Files that cannot be used are left out and named with the reason.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sopilib.audio.resample import mix_to_mono, resample
 from sopilib.errors import AudioError
 
 PEAK_DBFS = -1.0
-# what never rises above this, after the gain, is silence
+# a sound that never rises above this, after the gain, is silence
 SILENCE_DBFS = -60.0
 # suffixes of formats that libsndfile calls by another name
 _MORE_SUFFIXES = {".aif", ".aifc", ".opus", ".oga", ".snd", ".mp2", ".wave"}
@@ -35,35 +36,35 @@ class RecordingSet:
     """Recordings of one rate and level.
 
     Attributes:
-      recordings: list of Recording, in the order of their names.
+      recordings: in the order of their names.
       sample_rate: in Hz.
       gain: factor that was applied to all.
-      left_out: list of (path, reason) of the files that cannot be used.
+      left_out: (path, reason) of each file that cannot be used.
     """
 
-    recordings: list
+    recordings: list[Recording]
     sample_rate: int
     gain: float
-    left_out: list
+    left_out: list[tuple[Path, str]]
 
     @property
-    def dur_s(self):
+    def dur_s(self) -> float:
         """Seconds of sound in all."""
         return sum(len(r.audio) for r in self.recordings) / self.sample_rate
 
 
-def find_sound_files(paths):
-    """The sound files among `paths`, folders searched to any depth, sorted by name.
+def find_sound_files(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the sound files among `paths`, folders searched to any depth, sorted by name.
 
     Args:
-      paths: files, which are taken as they are, and folders.
+      paths: files, which count whatever their names, and folders.
 
     Raises:
       AudioError: a path does not exist, or there is no sound file.
     """
     suffixes = {"." + name.lower() for name in soundfile.available_formats()} | _MORE_SUFFIXES
     suffixes -= {".raw"}  # has no header that tells rate and channels
-    files = []
+    files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
             inside = path.rglob("*")
@@ -78,7 +79,9 @@ def find_sound_files(paths):
     return list(dict.fromkeys(files))
 
 
-def read_recordings(paths, sample_rate, mono=True):
+def read_recordings(
+    paths: Sequence[str | Path], sample_rate: int, mono: bool = True
+) -> RecordingSet:
     """Return the RecordingSet of sound files and folders.
 
     Args:
@@ -87,9 +90,10 @@ def read_recordings(paths, sample_rate, mono=True):
       mono: mix the channels of a file; else they follow one another.
 
     Raises:
-      AudioError: nothing that can be used is there; the line names a reason.
+      AudioError: no file can be used; the text names a reason.
     """
-    recordings, left_out = [], []
+    recordings: list[Recording] = []
+    left_out: list[tuple[Path, str]] = []
     for path in find_sound_files(paths):
         try:
             audio, rate = read_audio(path)
@@ -110,6 +114,6 @@ def read_recordings(paths, sample_rate, mono=True):
     return RecordingSet(recordings, sample_rate, gain, left_out)
 
 
-def is_silent(audio):
-    """True where `audio` (num_samples,) never rises above `SILENCE_DBFS`."""
-    return np.abs(audio).max(initial=0.0) < 10 ** (SILENCE_DBFS / 20)
+def is_silent(audio: np.ndarray) -> bool:
+    """Return True where `audio` (num_samples,) never rises above `SILENCE_DBFS`."""
+    return bool(np.abs(audio).max(initial=0.0) < 10 ** (SILENCE_DBFS / 20))

@@ -2,9 +2,9 @@
 
 Audio is float32, -1 <= x <= 1; voices are (num_seqs, num_samples). A take is resampled
 chunk by chunk: soxr computes every output sample from a window that holds all the input
-that its filter reaches, so the result equals that of resampling the whole at once, to
+that its filter reaches. So the result equals that of resampling the whole at once, to
 float32 accuracy, and joints between chunks are inaudible. Where the result must be the
-same to the last bit however the chunks fall, the windows are fixed ones.
+same to the last bit whatever the chunks, the windows are fixed ones.
 """
 
 import math
@@ -18,14 +18,14 @@ _QUALITY = "HQ"
 _FILTER_MARGIN = 96
 
 
-def mix_to_mono(audio):
-    """The mean over the channels: (num_samples,) from that or (num_samples, channels)."""
+def mix_to_mono(audio: np.ndarray) -> np.ndarray:
+    """Return the mean over the channels: (num_samples,) from that or (num_samples, channels)."""
     audio = np.asarray(audio, dtype=np.float32)
     return audio if audio.ndim == 1 else audio.mean(axis=1)
 
 
-def resample(audio, in_rate, out_rate):
-    """`audio` (num_samples,) at another rate: round(num_samples * out/in) samples."""
+def resample(audio: np.ndarray, in_rate: int, out_rate: int) -> np.ndarray:
+    """Return `audio` (num_samples,) at another rate: round(num_samples * out/in) samples."""
     if in_rate == out_rate:
         return audio
     resampler = StreamResampler(in_rate, out_rate, np.zeros((1, 0), np.float32))
@@ -41,13 +41,15 @@ class StreamResampler:
     Args:
       in_rate, out_rate: in Hz, integers.
       context: float32 (num_seqs, any), the input just before the first sample, so
-        that a sound that goes on does not start with a click; (num_seqs, 0) where
+        that a sound that continues does not start with a click; (num_seqs, 0) where
         there was silence.
       block: output samples that are always computed together, so that the output is
         the same to the last bit whatever the chunks; default: what a push completes.
     """
 
-    def __init__(self, in_rate, out_rate, context, block=None):
+    def __init__(
+        self, in_rate: int, out_rate: int, context: np.ndarray, block: int | None = None
+    ) -> None:
         self._rates = in_rate, out_rate
         self._block = block
         self._margin = math.ceil(self.margin_s(in_rate, out_rate) * in_rate)
@@ -60,49 +62,49 @@ class StreamResampler:
         self._num_out = 0
 
     @staticmethod
-    def margin_s(in_rate, out_rate):
-        """Seconds of sound that are needed beyond the last sample handed out."""
+    def margin_s(in_rate: int, out_rate: int) -> float:
+        """Return the seconds of input needed beyond the last sample handed out."""
         return _FILTER_MARGIN / min(in_rate, out_rate)
 
-    def _aligned(self, context):
-        """The end of `context` that matters, padded to a multiple of the period."""
+    def _aligned(self, context: np.ndarray) -> np.ndarray:
+        """Return the end of `context` that matters, padded to a multiple of the period."""
         context = context[:, max(0, context.shape[1] - self._margin) :]
         silence = -context.shape[1] % self._period
         return np.pad(context, ((0, 0), (silence, 0)))
 
-    def push(self, audio):
-        """The output float32 (num_seqs, any) that `audio` (num_seqs, any) completes."""
+    def push(self, audio: np.ndarray) -> np.ndarray:
+        """Return the output float32 (num_seqs, any) that `audio` (num_seqs, any) completes."""
         self._num_in += audio.shape[1]
         self._buffer = np.concatenate([self._buffer, audio], axis=1)
         complete = self._num_in - self._margin
         end = complete * self._rates[1] // self._rates[0]
         return self._blocks(end // self._block * self._block if self._block else end)
 
-    def num_needed(self, num_samples):
-        """Input samples after which the output has come to `num_samples` or beyond."""
+    def num_needed(self, num_samples: int) -> int:
+        """Return the input samples after which the output has at least `num_samples`."""
         if self._block:
             num_samples = -(-num_samples // self._block) * self._block
         return self._num_in_before(num_samples) + self._margin
 
-    def finish(self):
-        """The rest, as if silence followed: in all round(num_in * out/in) samples."""
+    def finish(self) -> np.ndarray:
+        """Return the rest, as if silence followed: in all round(num_in * out/in) samples."""
         end = round(self._num_in * self._rates[1] / self._rates[0])
         self._buffer = np.pad(self._buffer, ((0, 0), (0, self._margin)))
         return self._blocks(end)
 
-    def _num_in_before(self, num_out):
-        """Input samples that stand before output sample `num_out`."""
+    def _num_in_before(self, num_out: int) -> int:
+        """Return the input samples that stand before output sample `num_out`."""
         return -(-num_out * self._rates[0] // self._rates[1])
 
-    def _blocks(self, end):
-        """The output samples from the last one given to before sample `end`."""
+    def _blocks(self, end: int) -> np.ndarray:
+        """Return the output samples from the last one given to before sample `end`."""
         pieces = [np.zeros((len(self._buffer), 0), np.float32)]
         while self._num_out < end:
             pieces.append(self._up_to(min(end, self._num_out + (self._block or end))))
         return np.concatenate(pieces, axis=1)
 
-    def _up_to(self, end):
-        """The output samples from the last one given to before sample `end`, one window."""
+    def _up_to(self, end: int) -> np.ndarray:
+        """Return the output samples from the last one given to before sample `end`, one window."""
         num_in = self._num_in_before(end) + self._margin - self._start
         window = soxr.resample(self._buffer[:, :num_in].T, *self._rates, quality=_QUALITY)
         first = self._start * self._rates[1] // self._rates[0]
@@ -111,7 +113,7 @@ class StreamResampler:
         self._forget_past()
         return np.ascontiguousarray(out)
 
-    def _forget_past(self):
+    def _forget_past(self) -> None:
         """Drop the input that no further output sample depends on."""
         needed = self._num_out * self._rates[0] // self._rates[1] - self._margin
         surplus = (needed - self._start) // self._period * self._period

@@ -1,10 +1,20 @@
-"""A take as a picture, its waveform over its spectrogram; several takes side by side.
+"""Plot a take, its waveform over its spectrogram, or several takes side by side.
 
-The spectrogram is of Hann windows; a sine at full scale has a peak of 0 dBFS in it,
-whatever the window's length.
+The spectrogram uses Hann windows; a sine at full scale has a peak of 0 dBFS in it, whatever
+the window's length.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 WINDOW = 1024  # samples
 HOP = 128  # samples
@@ -14,16 +24,16 @@ DOTS_PER_INCH = 140
 MAX_COLUMNS = 8  # of takes side by side
 
 
-def draw_take(sound, sample_rate, title, path):
-    """Writes the picture of a take as a PNG.
+def draw_take(sound: np.ndarray, sample_rate: int, title: str, path: str | Path) -> None:
+    """Write the plot of a take as a PNG.
 
     Args:
-        sound: float array (num_samples,), full scale ±1.
-        sample_rate: in Hz.
-        title: one line above the picture.
-        path: the file to write.
+      sound: float array (num_samples,), full scale ±1.
+      sample_rate: in Hz.
+      title: one line above the plot.
+      path: the file to write.
     """
-    from matplotlib.figure import Figure  # slow to import, so not before it is needed
+    from matplotlib.figure import Figure  # slow to import
 
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=13)
@@ -39,17 +49,23 @@ def draw_take(sound, sample_rate, title, path):
     figure.savefig(path, dpi=DOTS_PER_INCH, format="png")
 
 
-def draw_takes(sounds, sample_rate, title, titles, path):
-    """Writes the spectrograms of several takes, side by side on the same scales, as a PNG.
+def draw_takes(
+    sounds: Sequence[np.ndarray],
+    sample_rate: int,
+    title: str,
+    titles: Sequence[str],
+    path: str | Path,
+) -> None:
+    """Write the spectrograms of several takes, side by side on the same scales, as a PNG.
 
     Args:
-        sounds: list of float arrays (num_samples,), full scale ±1.
-        sample_rate: in Hz.
-        title: one line above the picture.
-        titles: one line above each take.
-        path: the file to write.
+      sounds: float arrays (num_samples,), full scale ±1.
+      sample_rate: in Hz.
+      title: one line above the plot.
+      titles: one line above each take.
+      path: the file to write.
     """
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # slow to import
 
     columns = min(len(sounds), MAX_COLUMNS)
     rows = -(-len(sounds) // columns)
@@ -67,17 +83,15 @@ def draw_takes(sounds, sample_rate, title, titles, path):
     figure.savefig(path, dpi=DOTS_PER_INCH, format="png")
 
 
-def spectrogram_dbfs(sound):
-    """Returns the levels of a sound by frequency and time.
+def spectrogram_dbfs(sound: np.ndarray) -> np.ndarray:
+    """Return the levels of a sound by frequency and time.
 
     Args:
-        sound: float array (num_samples,), full scale ±1; the last window is filled
-            up with silence.
+      sound: float array (num_samples,), full scale ±1; silence fills the last window up.
 
     Returns:
-        float array (WINDOW // 2 + 1, num_windows): level in dBFS, at least
-        `FLOOR_DBFS`; row k is at k / WINDOW of the sample rate, column j is centred
-        on sample j * HOP.
+      float array (WINDOW // 2 + 1, num_windows): level in dBFS, at least `FLOOR_DBFS`; row k
+      is at k / WINDOW of the sample rate, column j is centred on sample j * HOP.
     """
     num_windows = 1 + len(sound) // HOP
     padded = np.pad(sound, (WINDOW // 2, WINDOW))
@@ -88,14 +102,14 @@ def spectrogram_dbfs(sound):
     return 20 * np.log10(np.maximum(amplitude, 10 ** (FLOOR_DBFS / 20)))
 
 
-def _draw_waveform(axes, sound, sample_rate):
+def _draw_waveform(axes: Axes, sound: np.ndarray, sample_rate: int) -> None:
     axes.plot(np.arange(len(sound)) / sample_rate, sound, color="#3b528b", linewidth=0.4)
     axes.set_ylim(-1, 1)
     axes.set_ylabel("amplitude (full scale 1)")
     axes.grid(alpha=0.25)
 
 
-def _draw_spectrogram(axes, sound, sample_rate):
+def _draw_spectrogram(axes: Axes, sound: np.ndarray, sample_rate: int) -> AxesImage:
     edges_s = (-0.5 * HOP / sample_rate, (len(sound) // HOP + 0.5) * HOP / sample_rate)
     image = axes.imshow(
         spectrogram_dbfs(sound),

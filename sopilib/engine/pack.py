@@ -86,7 +86,7 @@ def pack(
     packer = _Packer(config, RECIPES[precision])
     # in the order in which a sample reads them
     for t in reversed(range(len(folded.tiers))):
-        packer.add_tier(f"tier{t}.", folded.tiers[t], moments and moments[t])
+        packer.add_tier(f"tier{t}.", folded.tiers[t], moments[t] if moments else None)
     packer.add_sample_mlp(folded)
     return PackedModel(_settings(config, packer), packer.arrays)
 
@@ -130,7 +130,7 @@ class _Packer:
         if tier.conditioning is not None:
             self._matrix(name + "conditioning", self._gate_rows(tier.conditioning), self.width)
         for k, layer in enumerate(tier.layers):
-            self._layer(f"{name}layer{k}.", layer, moments and moments[k])
+            self._layer(f"{name}layer{k}.", layer, moments[k] if moments else None)
         if tier.skip is not None and tier.skip_bias is not None:
             # each layer's columns are padded by themselves
             skip = tier.skip.reshape(self._dim, -1, self._dim)

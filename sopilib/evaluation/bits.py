@@ -1,28 +1,34 @@
-"""Bits per sample over sound files, whichever generator or network tells them."""
+"""Bits per sample over sound files, from any generator or network."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from sopilib.audio.files import read_audio
 from sopilib.audio.resample import mix_to_mono, resample
 from sopilib.errors import AudioError
+from sopilib.model.config import ModelConfig
 from sopilib.model.quantize import quantize
 
 
 class Score(NamedTuple):
-    """Mean over all samples of all files: 0 is perfect, log2(q_levels) is guessing."""
+    """The mean over all samples of all files: 0 is perfect, log2(q_levels) is guessing."""
 
     bits_per_sample: float
     num_samples: int
 
 
-def mean_bits(config, paths, total_bits):
-    """The Score on sound files, each mixed to mono at the model's rate.
+def mean_bits(
+    config: ModelConfig, paths: Sequence[str | Path], total_bits: Callable[[np.ndarray], float]
+) -> Score:
+    """Return the Score on sound files, each mixed to mono at the model's rate.
 
     Args:
       config: ModelConfig.
       paths: sound files.
-      total_bits: called with the levels int32 (n,) of a file; bits for all of them, from
-        silence.
+      total_bits: returns the bits for all levels, int32 (n,), of a file after silence.
 
     Raises:
       AudioError: a file cannot be read or is empty, or all are too short.

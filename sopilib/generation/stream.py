@@ -76,7 +76,7 @@ class Stream:
         """Return the next samples float32 (n,), 0 <= n; fewer while the resampler fills."""
         num_samples = self._hold.advance(self._lead.chunk_size)
         with self._speedometer.timing(num_samples):
-            chunk = self._voices.next(num_samples)
+            chunk = self._voices.next(num_samples)  # (1, num_samples)
             if self._resampler is not None:
                 chunk = self._resampler.push(chunk)
         self._lead.note_generated(num_samples)

@@ -117,8 +117,9 @@ class Take:
     @property
     def record(self) -> TakeRecord:
         """The TakeRecord of what has been generated so far."""
-        request, primed = self._request, self._num_primed
-        has_seed = self._seed_audio is not None and primed
+        request, seed_audio = self._request, None
+        if self._seed_audio is not None and self._num_primed:
+            seed_audio = self._seed_audio[: self._num_primed]
         return TakeRecord(
             dur_s=self._dur_s,
             out_rate=self.sample_rate,
@@ -128,7 +129,7 @@ class Take:
             num_made=self._num_made,
             num_samples=self._num_out,
             sha256=self._digest.hexdigest(),
-            seed_audio=self._seed_audio[:primed] if has_seed else None,
+            seed_audio=seed_audio,
             seed_name=request.seed_name,
             resume=request.resume,
             continues=request.continues,

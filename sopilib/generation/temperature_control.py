@@ -173,10 +173,10 @@ class TemperatureControl:
                 "seconds after which it begins again)"
             )
         places = np.linspace(0, max(length - 1, 1), len(curve.values))
-        values = curve.values.astype(np.float64)
+        values, period = curve.values.astype(np.float64), length
         if curve.seconds is None:
             return lambda positions: np.interp(positions, places, values)
-        return lambda positions: np.interp(positions % length, places, values)
+        return lambda positions: np.interp(positions % period, places, values)
 
 
 _TURNS = {

@@ -57,7 +57,7 @@ class Primer:
         From the beginning of a big frame take whole big frames together, else what
         completes the current one.
         """
-        big_frame_size = self._config.big_frame_size
+        big_frame_size: int = self._config.big_frame_size
         if position == 0 and num_samples >= big_frame_size:
             return min(num_samples // big_frame_size, _PRIME_FRAMES) * big_frame_size
         return min(num_samples, big_frame_size - position)

@@ -1,4 +1,4 @@
-"""Where things lie: the patches, the models, Pure Data.
+"""Find the parts of an installation: the patches, the models, Pure Data.
 
 In a checkout `pd/` and `models/` lie beside the packages. An installation that is
 not editable has them under `share/samplernn` of its environment, where `setup.py`
@@ -22,13 +22,13 @@ class NotInstalledError(SampleRNNError):
     """Something that the installation should have brought is not there."""
 
 
-def packages_folder():
-    """Returns the folder that holds the packages `sopilib` and `samplernn_pd`."""
+def packages_folder() -> Path:
+    """Return the folder that holds the packages `sopilib` and `samplernn_pd`."""
     return Path(__file__).resolve().parents[2]
 
 
-def project_folder():
-    """Returns the folder that holds `pd/` and `models/`: the checkout or `share/samplernn`.
+def project_folder() -> Path:
+    """Return the folder that holds `pd/` and `models/`: the checkout or `share/samplernn`.
 
     Raises:
         NotInstalledError: neither is there.
@@ -43,14 +43,14 @@ def project_folder():
     )
 
 
-def _shared_folders():
-    """Where installers put data files: of the environment, of Debian's Python, of the user."""
+def _shared_folders() -> list[Path]:
+    """Return where installers put data files: for the environment, Debian's Python, the user."""
     prefixes = [sys.prefix, sysconfig.get_path("data"), site.getuserbase()]
     return [Path(prefix) / "share" / "samplernn" for prefix in dict.fromkeys(prefixes)]
 
 
-def patches_folder():
-    """Returns the folder that holds `samplernn.pd` and, in `pyext/`, the loader.
+def patches_folder() -> Path:
+    """Return the folder that holds `samplernn.pd` and, in `pyext/`, the loader.
 
     Raises:
         NotInstalledError: see `project_folder`.
@@ -58,8 +58,8 @@ def patches_folder():
     return project_folder() / "pd"
 
 
-def models_folder():
-    """Returns the folder that holds the bundled models, one folder each. It may be missing.
+def models_folder() -> Path:
+    """Return the folder that holds the bundled models, one folder each. It may be missing.
 
     Raises:
         NotInstalledError: see `project_folder`.
@@ -67,8 +67,8 @@ def models_folder():
     return project_folder() / "models"
 
 
-def presets_folder():
-    """Returns the folder of the configurations to train with. It may be missing.
+def presets_folder() -> Path:
+    """Return the folder of the configurations to train with. It may be missing.
 
     Raises:
         NotInstalledError: see `project_folder`.
@@ -76,8 +76,8 @@ def presets_folder():
     return models_folder() / "presets"
 
 
-def pd_program():
-    """Returns the path of Pure Data, a str.
+def pd_program() -> str:
+    """Return the path of Pure Data.
 
     It is the program that the environment variable PD names, else `pd` on the PATH,
     else the latest of the macOS applications `Pd-*.app`.
@@ -97,7 +97,8 @@ def pd_program():
     return found
 
 
-def _pd_application():
+def _pd_application() -> str | None:
+    """Return the path of Pd in the latest of the macOS applications, None without one."""
     programs = [
         program
         for folder in MACOS_APPLICATIONS
@@ -106,8 +107,8 @@ def _pd_application():
     return str(max(programs, key=lambda program: program.parts[-5])) if programs else None
 
 
-def pd_fix():
-    """Returns how Pd is installed on this system, one clause."""
+def pd_fix() -> str:
+    """Return how to install Pd on this system, one clause."""
     if sys.platform == "darwin":
         return "run: brew install --cask pd"
     if shutil.which("apt-get"):
@@ -115,8 +116,8 @@ def pd_fix():
     return "install it from your system's packages or puredata.info"
 
 
-def pd_search_path():
-    """Returns the arguments with which Pd finds the packages, a list of str.
+def pd_search_path() -> list[str]:
+    """Return the arguments with which Pd finds the packages.
 
     It is empty in a checkout, where the patches declare the path themselves.
     """
@@ -125,11 +126,11 @@ def pd_search_path():
     return ["-path", str(packages_folder())]
 
 
-def make_folder(folder, flag):
-    """Makes a folder, a Path that the user named with `flag`, where it is missing.
+def make_folder(folder: Path, flag: str) -> None:
+    """Create a folder that the user named with `flag`, where it is missing.
 
     Raises:
-        RequestError: it cannot be made.
+        RequestError: it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

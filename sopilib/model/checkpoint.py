@@ -1,8 +1,8 @@
 """TensorFlow checkpoints in PRiSM's layout, read and written.
 
-Variables are read one by one by their key in the file and compared with what the
-config makes of the network, so that a config that does not fit is told by names
-and shapes. Whatever else is in the file, such as an optimizer's state, is left.
+Variables are read one by one by their key in the file and compared with the network that the
+config describes, so that an error names the variables that do not fit, with their shapes.
+Whatever else is in the file, such as an optimizer's state, is ignored.
 """
 
 import dataclasses
@@ -11,24 +11,30 @@ import logging
 import math
 import os
 import re
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 
 from sopilib.errors import CheckpointError
 from sopilib.model.config import PRISM_MU_LAW_LEVELS
+from sopilib.model.folder import ModelFiles
 from sopilib.model.network import SampleRNN, named_variables, variable_shapes
 from sopilib.model.quiet_tensorflow import tf
 
 log = logging.getLogger(__name__)
+
+# shapes of variables by names such as 'frame_rnn/upsample'
+Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 _KEY_END = "/.ATTRIBUTES/VARIABLE_VALUE"
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 # optimizers of older TensorFlow keep their moments below the variable's own name
 _SLOT = "/.OPTIMIZER_SLOT/"
 _TIERS = ("big_frame_rnn/", "frame_rnn/", "sample_mlp/")
-# all that TensorFlow's reader has been seen to raise on damaged files
+# what TensorFlow's reader raises on damaged files, as far as we have seen
 _READ_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
-# a line with more variables than this is no longer read
+# nobody reads a line that names more variables than this
 _MAX_NAMED = 3
 
 
@@ -39,16 +45,16 @@ class CheckpointFitError(CheckpointError):
       what: the message without the advice.
     """
 
-    def __init__(self, what):
+    def __init__(self, what: str) -> None:
         super().__init__(f"{what} (use the config that the model was trained with)")
         self.what = what
 
 
-def load_model(files):
-    """The SampleRNN of a model folder, with its trained weights.
+def load_model(files: ModelFiles) -> SampleRNN:
+    """Return the SampleRNN of a model folder, with its trained weights.
 
     Args:
-      files: ModelFiles.
+      files: ModelFiles of a checkpoint.
 
     Raises:
       CheckpointError: the checkpoint is damaged, holds no SampleRNN, or does not
@@ -69,7 +75,7 @@ def load_model(files):
     return model
 
 
-def save_checkpoint(model, prefix):
+def save_checkpoint(model: SampleRNN, prefix: str | os.PathLike[str]) -> None:
     """Write `prefix`.index and .data-00000-of-00001, and name them in `checkpoint`.
 
     Args:
@@ -93,13 +99,13 @@ def save_checkpoint(model, prefix):
 
 
 class _Reader:
-    """Reads the SampleRNN in a checkpoint, every failure a CheckpointError.
+    """Reads the SampleRNN in a checkpoint; every failure is a CheckpointError.
 
     Attributes:
-      shapes: dict from names such as 'frame_rnn/upsample' to shapes.
+      shapes: of its variables.
     """
 
-    def __init__(self, prefix):
+    def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         try:
             self._reader = tf.train.load_checkpoint(prefix)
@@ -113,23 +119,24 @@ class _Reader:
             for key in keys
             if key.startswith(self._root) and key.endswith(_KEY_END)
         )
-        self.shapes = {
+        self.shapes: Shapes = {
             name: tuple(keys[self._root + name + _KEY_END])
             for name in names
             if name.startswith(_TIERS) and _SLOT not in name
         }
 
-    def read(self, name):
-        """The values of a variable, checked against their checksum in the file."""
-        return self._read_key(self._root + name + _KEY_END)
+    def read(self, name: str) -> np.ndarray:
+        """Return the values of a variable, checked against their checksum in the file."""
+        return np.asarray(self._read_key(self._root + name + _KEY_END))
 
-    def _read_key(self, key):
+    def _read_key(self, key: str) -> np.ndarray | bytes:
         try:
-            return self._reader.get_tensor(key)
+            values: np.ndarray | bytes = self._reader.get_tensor(key)
         except _READ_ERRORS as error:
             raise self._damaged(f"{key}: {_first_line(error)}") from error
+        return values
 
-    def _check_size(self, keys):
+    def _check_size(self, keys: Mapping[str, list[int]]) -> None:
         """Compare the data with the index, before TensorFlow reads beyond its end."""
         dtypes = self._reader.get_variable_to_dtype_map()
         expected = sum(
@@ -144,8 +151,8 @@ class _Reader:
         if _OBJECT_GRAPH in keys:
             self._read_key(_OBJECT_GRAPH)  # it lies at the end, where truncation shows
 
-    def _root_of(self, keys):
-        """What stands before the names in the keys, such as 'model/'; mostly nothing."""
+    def _root_of(self, keys: Iterable[str]) -> str:
+        """Return what stands before the names in the keys, such as 'model/'; mostly nothing."""
         end = "big_frame_rnn/inputs/kernel" + _KEY_END
         roots = [key[: -len(end)] for key in keys if key.endswith(end)]
         if len(roots) != 1:
@@ -156,14 +163,14 @@ class _Reader:
             )
         return roots[0]
 
-    def _damaged(self, reason):
+    def _damaged(self, reason: str) -> CheckpointError:
         return CheckpointError(
             f"the checkpoint {self._prefix} is damaged: {reason} (copy it anew from "
             "where it was trained)"
         )
 
 
-def _with_prisms_levels(files, shapes):
+def _with_prisms_levels(files: ModelFiles, shapes: Shapes) -> ModelFiles:
     """Return `files` with 256 levels if that is what the weights of a mu-law model have.
 
     PRiSM's mu-law always has 256 levels and ignores what the config says.
@@ -182,7 +189,8 @@ def _with_prisms_levels(files, shapes):
     return dataclasses.replace(files, config=config)
 
 
-def _check_fit(files, found, expected):
+def _check_fit(files: ModelFiles, found: Shapes, expected: Shapes) -> None:
+    """Raise CheckpointError where the variables found are not those expected."""
     differences = [
         f"{name} is {found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
         for name in [*expected, *(name for name in found if name not in expected)]
@@ -198,10 +206,10 @@ def _check_fit(files, found, expected):
     )
 
 
-def _write_reason(error):
-    """What the operating system said, without TensorFlow's name of the operation."""
+def _write_reason(error: Exception) -> str:
+    """Return what the operating system said, without TensorFlow's name of the operation."""
     return re.sub(r" *\[Op:.*", "", _first_line(error, None).split("; ")[-1])
 
 
-def _first_line(error, limit=200):
+def _first_line(error: Exception, limit: int | None = 200) -> str:
     return " ".join(str(getattr(error, "message", None) or error).split())[:limit]

@@ -10,10 +10,11 @@ explicitly; nothing is carried from one call to the next.
 Shapes: N is num_seqs, F a number of frames, T a number of samples.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from sopilib.model.config import ModelConfig
 from sopilib.model.quiet_tensorflow import tf
 
 
@@ -27,27 +28,29 @@ class RNNState(NamedTuple):
     frame: tf.Tensor
 
 
-def _weights(rng, *shape):
-    """A variable drawn uniformly from the Glorot range of its last two axes."""
+def _weights(rng: np.random.Generator, *shape: int) -> tf.Variable:
+    """Return a variable drawn uniformly from the Glorot range of its last two axes."""
     limit = np.sqrt(6.0 / sum(shape[-2:]))
     seed = rng.integers(2**31, size=2)
     return tf.Variable(tf.random.stateless_uniform(shape, seed, -limit, limit))
 
 
-def _zeros(*shape):
+def _zeros(*shape: int) -> tf.Variable:
     return tf.Variable(tf.zeros(shape))
 
 
 class Dense(tf.Module):
     """Matrix product over the last axis, with or without bias."""
 
-    def __init__(self, rng, dim_in, dim_out, use_bias=True):
+    def __init__(
+        self, rng: np.random.Generator, dim_in: int, dim_out: int, use_bias: bool = True
+    ) -> None:
         super().__init__()
         self.kernel = _weights(rng, dim_in, dim_out)
         if use_bias:
             self.bias = _zeros(dim_out)
 
-    def __call__(self, x):
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
         y = tf.linalg.matmul(x, self.kernel)
         return y + self.bias if hasattr(self, "bias") else y
 
@@ -57,18 +60,18 @@ class GRUCell(tf.Module):
 
     parts = 1
 
-    def __init__(self, rng, dim_in, dim):
+    def __init__(self, rng: np.random.Generator, dim_in: int, dim: int) -> None:
         super().__init__()
         self.kernel = _weights(rng, dim_in, 3 * dim)
         self.recurrent_kernel = _weights(rng, dim, 3 * dim)
         self.bias = _zeros(2, 3 * dim)
 
-    def project(self, x):
-        """The part that does not depend on the state: (..., 3 * dim)."""
+    def project(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the part that does not depend on the state: (..., 3 * dim)."""
         return tf.linalg.matmul(x, self.kernel) + self.bias[0]
 
-    def step(self, state, projected):
-        """The state (1, N, dim) after one step whose input projects to (N, 3 * dim)."""
+    def step(self, state: tf.Tensor, projected: tf.Tensor) -> tf.Tensor:
+        """Return the state (1, N, dim) after one step whose input projects to (N, 3 * dim)."""
         h = state[0]  # (N, dim)
         recurrent = tf.linalg.matmul(h, self.recurrent_kernel) + self.bias[1]
         x_z, x_r, x_h = tf.split(projected, 3, axis=-1)
@@ -83,19 +86,19 @@ class LSTMCell(tf.Module):
 
     parts = 2
 
-    def __init__(self, rng, dim_in, dim):
+    def __init__(self, rng: np.random.Generator, dim_in: int, dim: int) -> None:
         super().__init__()
         self.kernel = _weights(rng, dim_in, 4 * dim)
         self.recurrent_kernel = _weights(rng, dim, 4 * dim)
         # ones open the forget gate, so that the untrained cell remembers
-        self.bias = tf.Variable(np.repeat(np.float32([0, 1, 0, 0]), dim))
+        self.bias = tf.Variable(np.repeat(np.array([0, 1, 0, 0], np.float32), dim))
 
-    def project(self, x):
-        """The part that does not depend on the state: (..., 4 * dim)."""
+    def project(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the part that does not depend on the state: (..., 4 * dim)."""
         return tf.linalg.matmul(x, self.kernel) + self.bias
 
-    def step(self, state, projected):
-        """The state (2, N, dim) after one step whose input projects to (N, 4 * dim)."""
+    def step(self, state: tf.Tensor, projected: tf.Tensor) -> tf.Tensor:
+        """Return the state (2, N, dim) after one step whose input projects to (N, 4 * dim)."""
         h, c = state[0], state[1]  # each (N, dim)
         gates = projected + tf.linalg.matmul(h, self.recurrent_kernel)
         i, f, candidate, o = tf.split(gates, 4, axis=-1)
@@ -103,18 +106,19 @@ class LSTMCell(tf.Module):
         return tf.stack([tf.sigmoid(o) * tf.tanh(c), c])
 
 
-CELLS = {"gru": GRUCell, "lstm": LSTMCell}
+Cell: TypeAlias = GRUCell | LSTMCell
+CELLS: dict[str, type[Cell]] = {"gru": GRUCell, "lstm": LSTMCell}
 
 
 class RecurrentLayer(tf.Module):
     """One cell run over a sequence of frames."""
 
-    def __init__(self, cell):
+    def __init__(self, cell: Cell) -> None:
         super().__init__()
         self.cell = cell
 
-    def __call__(self, x, state):
-        """Outputs (N, F, dim) for `x` (N, F, dim_in), and the state after them."""
+    def __call__(self, x: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the outputs (N, F, dim) for `x` (N, F, dim_in), and the state after them."""
         projected = tf.transpose(self.cell.project(x), [1, 0, 2])  # (F, N, gates)
         if projected.shape[0] == 1:  # generation: no loop within the loop over samples
             states = self.cell.step(state, projected[0])[tf.newaxis]
@@ -126,7 +130,7 @@ class RecurrentLayer(tf.Module):
 class RNN(tf.Module):
     """A stack of recurrent layers, with or without skip connections."""
 
-    def __init__(self, rng, config):
+    def __init__(self, rng: np.random.Generator, config: ModelConfig) -> None:
         super().__init__()
         self._num_layers, self._skip_conn = config.num_rnn_layers, config.skip_conn
         dim = config.dim
@@ -137,14 +141,15 @@ class RNN(tf.Module):
             if config.skip_conn:
                 setattr(self, f"layer_{k}_skip_out", Dense(rng, dim, dim, k == 0))
 
-    def __call__(self, x, states):
-        """Outputs (N, F, dim) for `x` (N, F, dim), and the states after them.
+    def __call__(self, x: tf.Tensor, states: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the outputs (N, F, dim) for `x` (N, F, dim), and the states after them.
 
         With skip connections the first layer sees its input concatenated with
         itself, and the output is the sum of a Dense of each layer's output:
         peculiarities of PRiSM's implementation that its checkpoints rely on.
         """
-        skip_sum, new_states = 0.0, []
+        skip_sum: tf.Tensor | float = 0.0
+        new_states = []
         if self._skip_conn:
             x = tf.concat([x, x], axis=-1)
         for k in range(self._num_layers):
@@ -156,18 +161,21 @@ class RNN(tf.Module):
 
 
 class FrameRNN(tf.Module):
-    """A frame tier: frames of samples in, a conditioning vector per finer step out."""
+    """A frame tier: frames of samples in, `stride` conditioning vectors for each frame out."""
 
-    def __init__(self, rng, config, frame_size, stride):
+    def __init__(
+        self, rng: np.random.Generator, config: ModelConfig, frame_size: int, stride: int
+    ) -> None:
         super().__init__()
-        self._frame_size, self._stride, self._dim = frame_size, stride, config.dim
-        self._q_levels = config.q_levels
+        self._frame_size, self._dim, self._q_levels = frame_size, config.dim, config.q_levels
         self.inputs = Dense(rng, frame_size, config.dim)
         self.rnn = RNN(rng, config)
         self.upsample = _weights(rng, stride, config.dim, config.dim)
 
-    def __call__(self, samples, states, conditioning=None):
-        """Conditioning for the tier below, and the state after it.
+    def __call__(
+        self, samples: tf.Tensor, states: tf.Tensor, conditioning: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the conditioning for the tier below, and the state after it.
 
         Args:
           samples: int32 (N, F * frame_size), levels 0 <= x < q_levels.
@@ -192,7 +200,7 @@ class FrameRNN(tf.Module):
 class Embedding(tf.Module):
     """A vector per level: (q_levels, q_levels), `emb_size` notwithstanding."""
 
-    def __init__(self, rng, q_levels):
+    def __init__(self, rng: np.random.Generator, q_levels: int) -> None:
         super().__init__()
         self.embeddings = _weights(rng, q_levels, q_levels)
 
@@ -200,7 +208,7 @@ class Embedding(tf.Module):
 class Convolution(tf.Module):
     """Kernel (width, q_levels, dim) of the convolution over embedded samples."""
 
-    def __init__(self, rng, width, dim_in, dim_out):
+    def __init__(self, rng: np.random.Generator, width: int, dim_in: int, dim_out: int) -> None:
         super().__init__()
         self.kernel = _weights(rng, width, dim_in, dim_out)
 
@@ -208,7 +216,7 @@ class Convolution(tf.Module):
 class SampleMLP(tf.Module):
     """The sample tier: logits of a sample from the `frame_size` samples before it."""
 
-    def __init__(self, rng, config):
+    def __init__(self, rng: np.random.Generator, config: ModelConfig) -> None:
         super().__init__()
         dim, q_levels = config.dim, config.q_levels
         self._frame_size = config.frame_sizes[0]
@@ -218,16 +226,16 @@ class SampleMLP(tf.Module):
         self.hidden2 = Dense(rng, dim, dim)
         self.outputs = Dense(rng, dim, q_levels)
 
-    def convolution_table(self):
-        """Embedding and convolution as one table: (frame_size, q_levels, dim).
+    def convolution_table(self) -> tf.Tensor:
+        """Return embedding and convolution as one table: (frame_size, q_levels, dim).
 
         Row (j, q) is what level q contributes when it stands at place j of the
         `frame_size` samples before the one predicted.
         """
         return tf.linalg.matmul(self.embedding.embeddings, self.inputs.kernel)
 
-    def __call__(self, samples, conditioning, table):
-        """Logits (N, T, q_levels) of the T samples that follow each window.
+    def __call__(self, samples: tf.Tensor, conditioning: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
+        """Return the logits (N, T, q_levels) of the T samples that follow each window.
 
         Args:
           samples: int32 (N, frame_size + T - 1), levels.
@@ -246,7 +254,7 @@ class SampleMLP(tf.Module):
 class SampleRNN(tf.Module):
     """The whole network: `config` and its variables, no other state."""
 
-    def __init__(self, config, rng_seed=0):
+    def __init__(self, config: ModelConfig, rng_seed: int = 0) -> None:
         super().__init__()
         self.config = config
         rng = np.random.default_rng(rng_seed)
@@ -256,14 +264,14 @@ class SampleRNN(tf.Module):
         self.frame_rnn = FrameRNN(rng, config, frame_size, frame_size)
         self.sample_mlp = SampleMLP(rng, config)
 
-    def zero_state(self, num_seqs):
-        """The state before the first frame of `num_seqs` sequences."""
+    def zero_state(self, num_seqs: int) -> RNNState:
+        """Return the state before the first frame of `num_seqs` sequences."""
         parts = CELLS[self.config.rnn_type].parts
         zeros = tf.zeros([self.config.num_rnn_layers, parts, num_seqs, self.config.dim])
         return RNNState(zeros, zeros)
 
-    def __call__(self, samples, state):
-        """Teacher-forced logits, and the state to carry into the next segment.
+    def __call__(self, samples: tf.Tensor, state: RNNState) -> tuple[tf.Tensor, RNNState]:
+        """Return teacher-forced logits, and the state to carry into the next segment.
 
         Args:
           samples: int32 (N, big_frame_size + T), T a multiple of the big frame
@@ -286,15 +294,15 @@ class SampleRNN(tf.Module):
         return logits, RNNState(big_frame, frame)
 
 
-def variable_shapes(config):
-    """The shape of each variable of a SampleRNN by its path; nothing is allocated."""
+def variable_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each variable of a SampleRNN by its path; nothing is allocated."""
     with tf.Graph().as_default():
         variables = named_variables(SampleRNN(config))
         return {path: tuple(variable.shape) for path, variable in variables.items()}
 
 
-def named_variables(module):
-    """The variables below `module` by path, such as 'frame_rnn/inputs/kernel'."""
+def named_variables(module: tf.Module) -> dict[str, tf.Variable]:
+    """Return the variables below `module` by path, such as 'frame_rnn/inputs/kernel'."""
     variables = {}
     for name, child in vars(module).items():
         if isinstance(child, tf.Variable):

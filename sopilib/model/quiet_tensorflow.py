@@ -1,11 +1,10 @@
-"""TensorFlow, imported without its greetings: `from sopilib.model.quiet_tensorflow import tf`.
+"""TensorFlow, imported without its notes: `from sopilib.model.quiet_tensorflow import tf`.
 
-TensorFlow's native code prints notes on CPUs and missing GPUs on stderr as it is
-imported, some of them before any log level is in force. This is the one place
-that imports it: notes are held back, everything else on stderr is passed on.
-Set `TF_CPP_MIN_LOG_LEVEL` yourself to see them. Where TF_CONFIG names other machines to
-train with, the runtime waits for `sopilib.training.replicas`, which tells in one line what
-TensorFlow tells of a lost one in ten.
+TensorFlow's native code prints notes on CPUs and missing GPUs on stderr during its import,
+some of them before any log level is in force. This is the only module that imports it. It
+drops the notes and passes on everything else on stderr. Set `TF_CPP_MIN_LOG_LEVEL` yourself
+to see the notes. Where TF_CONFIG names other machines to train with, the runtime does not
+start here: `sopilib.training.replicas` starts it and reports a lost machine in one line.
 """
 
 import contextlib
@@ -13,13 +12,14 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 
 _NOTE = re.compile(rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:")
 
 
 @contextlib.contextmanager
-def without_notes():
-    """Hold back what is written to file descriptor 2, then pass on all but notes."""
+def without_notes() -> Iterator[None]:
+    """Hold back the output to file descriptor 2, then pass on all but notes."""
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as held:
