@@ -9,8 +9,10 @@ Comments from `//` to the end of the line are allowed.
 import dataclasses
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 from sopilib.errors import ConfigError
 
@@ -38,8 +40,9 @@ class ModelConfig:
     """Shape and quantization of a model; construction validates.
 
     Attributes:
-      frame_sizes: samples in a frame of the lower and of the upper frame tier,
-        ascending, the second a multiple of the first.
+      frame_sizes: samples in a frame of the lower and of the upper frame tier, ascending, the
+        second a multiple of the first. There are always two tiers, as in PRiSM; only the
+        engine's kernels take any number.
       dim: width of every hidden layer.
       rnn_type: 'gru' or 'lstm'.
       num_rnn_layers: recurrent layers in each frame tier.
@@ -55,7 +58,7 @@ class ModelConfig:
       ConfigError: a value has the wrong type or is out of range.
     """
 
-    frame_sizes: tuple = (16, 64)
+    frame_sizes: tuple[int, ...] = (16, 64)
     dim: int = 1024
     rnn_type: str = "gru"
     num_rnn_layers: int = 4
@@ -67,7 +70,7 @@ class ModelConfig:
     seq_len: int = 1024
     sample_rate: int = DEFAULT_SAMPLE_RATE
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_frame_sizes(self.frame_sizes)
         object.__setattr__(self, "frame_sizes", tuple(self.frame_sizes))
         for key, (low, high) in _INTEGER_RANGES.items():
@@ -85,22 +88,22 @@ class ModelConfig:
             _fail("rnn_dropout", dropout, "a number from 0 to below 1")
 
     @property
-    def big_frame_size(self):
+    def big_frame_size(self) -> int:
         """Samples in a frame of the upper frame tier."""
         return self.frame_sizes[-1]
 
     @classmethod
-    def from_dict(cls, values):
-        """The config with these values; keys that are not ours are ignored."""
+    def from_dict(cls, values: Mapping[str, Any]) -> "ModelConfig":
+        """Return the config with these values; keys that are not ours are ignored."""
         names = {field.name for field in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in values.items() if key in names})
 
-    def to_dict(self):
-        """Every value, ready for JSON."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return every value, ready for JSON."""
         return {**dataclasses.asdict(self), "frame_sizes": list(self.frame_sizes)}
 
 
-def read_json_object(path):
+def read_json_object(path: str | Path) -> dict[str, Any]:
     """Return the JSON object in the file at `path`, a dict without the keys that are null.
 
     Raises:
@@ -123,13 +126,13 @@ def read_json_object(path):
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _without_comments(text):
+def _without_comments(text: str) -> str:
     """Return JSON text without its comments, its lines at their places."""
     return _STRING_OR_COMMENT.sub(lambda match: match[1] or "", text)
 
 
-def load_config(path):
-    """The ModelConfig in the JSON file at `path`.
+def load_config(path: str | Path) -> ModelConfig:
+    """Return the ModelConfig in the JSON file at `path`.
 
     Raises:
       ConfigError: the file cannot be read, is not JSON, or holds a bad value.
@@ -141,11 +144,11 @@ def load_config(path):
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _is_integer(value):
+def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _check_frame_sizes(sizes):
+def _check_frame_sizes(sizes: Any) -> None:
     expected = (
         "two ascending integers, samples per frame, the second a multiple of the "
         "first, such as [16, 64]"
@@ -158,6 +161,6 @@ def _check_frame_sizes(sizes):
         _fail("frame_sizes", sizes, expected)
 
 
-def _fail(key, value, expected):
+def _fail(key: str, value: Any, expected: str) -> NoReturn:
     shown = json.dumps(value, default=str)
     raise ConfigError(f'"{key}" is {shown} (set it to {expected})')

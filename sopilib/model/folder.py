@@ -9,6 +9,7 @@ training. Nothing is read here but those texts, and TensorFlow is not needed.
 import dataclasses
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,13 +36,17 @@ class ModelFiles:
 
     name: str
     folder: Path
-    prefix: str
+    prefix: str | None
     config_path: Path
     config: ModelConfig
 
 
-def find_model(path, config_path=None, search=()):
-    """The ModelFiles that `path` stands for.
+def find_model(
+    path: str | Path,
+    config_path: str | Path | None = None,
+    search: Sequence[str | Path] = (),
+) -> ModelFiles:
+    """Return the ModelFiles that `path` stands for.
 
     Args:
       path: a model folder, a checkpoint prefix or an `.index` file; absolute, or
@@ -54,14 +59,16 @@ def find_model(path, config_path=None, search=()):
       CheckpointError: nothing there, no checkpoint in it, or a part of it missing.
       ConfigError: no config, more than one, or a bad one.
     """
-    search = [Path(folder) for folder in search] or [Path()]
-    folder, prefix = find_checkpoint(path, search)
-    config_path = find_config(folder, config_path, search)
+    folders = [Path(folder) for folder in search] or [Path()]
+    folder, prefix = find_checkpoint(path, folders)
+    config_path = find_config(folder, config_path, folders)
     config = _with_sample_rate(load_config(config_path), config_path)
     return ModelFiles(folder.name, folder, prefix, config_path, config)
 
 
-def find_checkpoint(path, search=()):
+def find_checkpoint(
+    path: str | Path, search: Sequence[str | Path] = ()
+) -> tuple[Path, str | None]:
     """Return the model folder and the checkpoint's prefix, None of an exported model.
 
     Args:
@@ -70,10 +77,10 @@ def find_checkpoint(path, search=()):
     Raises:
       CheckpointError: nothing there, no checkpoint in it, or a part of it missing.
     """
-    search = [Path(folder) for folder in search] or [Path()]
-    place = _first_existing(path, search)
+    folders = [Path(folder) for folder in search] or [Path()]
+    place = _first_existing(path, folders)
     if place is None:
-        looked_in = ", ".join(str(folder.absolute()) for folder in search)
+        looked_in = ", ".join(str(folder.absolute()) for folder in folders)
         raise CheckpointError(
             f"no model {str(path)!r}, neither a folder nor a checkpoint, in {looked_in} "
             "(give a model folder, or the path of a checkpoint without its .index)"
@@ -85,8 +92,8 @@ def find_checkpoint(path, search=()):
     return checkpoint.parent, str(checkpoint)
 
 
-def _first_existing(path, search):
-    """The absolute path of the folder or checkpoint that `path` names, or None."""
+def _first_existing(path: str | Path, search: Sequence[Path]) -> Path | None:
+    """Return the absolute path of the folder or checkpoint that `path` names, or None."""
     path = Path(path).expanduser()
     for folder in search:
         place = Path(os.path.abspath(folder / path))
@@ -95,21 +102,21 @@ def _first_existing(path, search):
     return None
 
 
-def _is_exported(place):
-    """True for a folder of packed weights without a checkpoint, see `samplernn export`."""
+def _is_exported(place: Path) -> bool:
+    """Return True for a folder of packed weights without a checkpoint, see `samplernn export`."""
     return any(place.glob("*.pack")) and not any(place.glob("*.index"))
 
 
-def _prefix_of(place):
+def _prefix_of(place: Path) -> Path:
     return place.with_name(_CHECKPOINT_SUFFIX.sub("", place.name))
 
 
-def _index_of(prefix):
+def _index_of(prefix: Path) -> Path:
     return prefix.with_name(prefix.name + ".index")
 
 
-def _newest_checkpoint(folder):
-    """The prefix that the text file `checkpoint` names, else that of the highest step."""
+def _newest_checkpoint(folder: Path) -> Path:
+    """Return the prefix that the text file `checkpoint` names, else that of the highest step."""
     named = _named_checkpoint(folder)
     if named is not None and _index_of(named).is_file():
         return named
@@ -122,8 +129,8 @@ def _newest_checkpoint(folder):
     return max(prefixes, key=lambda prefix: (_step(prefix), prefix.name))
 
 
-def _named_checkpoint(folder):
-    """The checkpoint named in `folder`/checkpoint, there or moved along with it."""
+def _named_checkpoint(folder: Path) -> Path | None:
+    """Return the checkpoint named in `folder`/checkpoint, there or moved along with it."""
     try:
         text = (folder / "checkpoint").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -132,12 +139,12 @@ def _named_checkpoint(folder):
     return folder / Path(match[1]).name if match else None
 
 
-def _step(prefix):
+def _step(prefix: Path) -> int:
     match = re.search(r"-(\d+)$", prefix.name)
     return int(match[1]) if match else -1
 
 
-def _check_data(prefix):
+def _check_data(prefix: Path) -> None:
     """Raise where a `.data-*` file of the checkpoint is missing."""
     present = {path.name for path in prefix.parent.iterdir()}
     pattern = re.compile(re.escape(prefix.name) + r"\.data-\d{5}-of-(\d{5})$")
@@ -151,15 +158,17 @@ def _check_data(prefix):
             )
 
 
-def find_config(folder, config_path=None, search=()):
-    """The Path of a model folder's config, or of `config_path`, see `find_model`.
+def find_config(
+    folder: Path, config_path: str | Path | None = None, search: Sequence[str | Path] = ()
+) -> Path:
+    """Return the Path of a model folder's config, or of `config_path`, see `find_model`.
 
     Raises:
       ConfigError: there is none, or more than one.
     """
     if config_path is not None:
         path = Path(config_path).expanduser()
-        places = [base / path for base in (*search, folder)]
+        places = [Path(base) / path for base in (*search, folder)]
         found = next((place for place in places if place.is_file()), None)
         if found is None:
             raise ConfigError(
@@ -180,8 +189,8 @@ def find_config(folder, config_path=None, search=()):
     return configs[0]
 
 
-def _with_sample_rate(config, config_path):
-    """`config` with the rate of `args.txt` beside it, if it states none itself."""
+def _with_sample_rate(config: ModelConfig, config_path: Path) -> ModelConfig:
+    """Return `config` with the rate of `args.txt` beside it, if it states none itself."""
     if "sample_rate" in read_json_object(config_path):
         return config
     try:
