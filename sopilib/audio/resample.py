@@ -30,7 +30,8 @@ def resample(audio: np.ndarray, in_rate: int, out_rate: int) -> np.ndarray:
         return audio
     resampler = StreamResampler(in_rate, out_rate, np.zeros((1, 0), np.float32))
     mono = np.asarray(audio, dtype=np.float32)[np.newaxis]
-    return np.concatenate([resampler.push(mono), resampler.finish()], axis=1)[0]
+    resampled: np.ndarray = np.concatenate([resampler.push(mono), resampler.finish()], axis=1)[0]
+    return resampled
 
 
 class StreamResampler:

@@ -123,7 +123,8 @@ class EngineGenerator:
             pieces.append(self._engine.generate(temperature[:, begin:end], uniform[:, begin:end]))
 
         self._team.work(num_samples, generate_piece)
-        return self._audio_of_level[np.concatenate(pieces, axis=1)]
+        audio: np.ndarray = self._audio_of_level[np.concatenate(pieces, axis=1)]
+        return audio
 
     def limit_threads(self, threads: int) -> None:
         """Use at most so many threads from now on, 1 to `self.threads`.

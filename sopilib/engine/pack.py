@@ -68,7 +68,7 @@ class PackedModel:
     @property
     def precision(self) -> str:
         """The name of the recipe: that of the recurrent weights, in which all differ."""
-        return self.settings["formats"]["tier0.layer0.recurrent"]
+        return str(self.settings["formats"]["tier0.layer0.recurrent"])
 
 
 def pack(

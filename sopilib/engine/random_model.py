@@ -34,7 +34,8 @@ class _GlorotNumbers:
 
     def __call__(self, *shape: int) -> np.ndarray:
         limit = np.sqrt(6 / sum(shape[-2:]), dtype=np.float32)
-        return np.resize(self._numbers, shape) * limit
+        numbers: np.ndarray = np.resize(self._numbers, shape) * limit
+        return numbers
 
 
 def _tier(config: ModelConfig, draw: _GlorotNumbers, index: int) -> FoldedTier:

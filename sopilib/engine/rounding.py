@@ -91,7 +91,8 @@ def _group_scales(groups: np.ndarray) -> np.ndarray:
 
 
 def _codes(weights: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(weights / _divisor(scales)) + 8, 0, 15).astype(np.uint8)
+    codes: np.ndarray = np.clip(np.rint(weights / _divisor(scales)) + 8, 0, 15)
+    return codes.astype(np.uint8)
 
 
 def _divisor(scales: np.ndarray) -> np.ndarray:

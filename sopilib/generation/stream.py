@@ -81,7 +81,8 @@ class Stream:
                 chunk = self._resampler.push(chunk)
         self._lead.note_generated(num_samples)
         self.num_made += chunk.shape[1]
-        return chunk[0]
+        sound: np.ndarray = chunk[0]
+        return sound
 
     # Time
 

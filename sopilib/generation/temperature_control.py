@@ -179,7 +179,7 @@ class TemperatureControl:
         return lambda positions: np.interp(positions % period, places, values)
 
 
-_TURNS = {
+_TURNS: dict[str, Callable[..., None]] = {
     "set": TemperatureControl.set,
     "ramp": TemperatureControl.ramp,
     "follow": TemperatureControl.follow,

@@ -60,6 +60,11 @@ def load_model(files: ModelFiles) -> SampleRNN:
       CheckpointError: the checkpoint is damaged, holds no SampleRNN, or does not
         fit the config; the message then names variables with both shapes.
     """
+    if files.prefix is None:
+        raise CheckpointError(
+            f"{files.folder} holds packed weights alone, which TensorFlow cannot read (give the "
+            "checkpoint, or generate with the engine)"
+        )
     reader = _Reader(files.prefix)
     files = _with_prisms_levels(files, reader.shapes)
     _check_fit(files, reader.shapes, variable_shapes(files.config))
