@@ -80,7 +80,8 @@ def _influence(moment: np.ndarray) -> np.ndarray:
     """Return the upper Cholesky factor of the damped moment's inverse, float32 (cols, cols)."""
     damping = _DAMPING * np.trace(moment) / len(moment) or 1.0
     damped = moment + damping * np.eye(len(moment))
-    return np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float32)
+    factor: np.ndarray = np.linalg.cholesky(np.linalg.inv(damped)).T
+    return factor.astype(np.float32)
 
 
 def _group_scales(groups: np.ndarray) -> np.ndarray:
