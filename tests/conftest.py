@@ -17,6 +17,7 @@ _MARKERS = {
         "engine/test_models.py",
         "engine/test_score.py",
         "engine/test_tensorflow_generator.py",
+        "engine/test_without_kernels.py",
         "unit/test_checkpoint.py",
         "unit/test_cli.py",
         "unit/test_doctor.py",
