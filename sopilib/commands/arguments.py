@@ -111,5 +111,5 @@ def _preset_path(name):
     path = folder / f"{name}.config.json"
     if not path.is_file():
         known = sorted(p.name.removesuffix(".config.json") for p in folder.glob("*.config.json"))
-        raise ConfigError(f"no preset {name!r} (choose of {', '.join(known)})")
+        raise ConfigError(f"no preset {name!r} (choose from {', '.join(known)})")
     return path

@@ -57,7 +57,7 @@ class EngineGenerator:
             raise RequestError(f"{threads} threads (give 1 to {most_threads()})")
         if isa and isa not in native.instruction_sets():
             known = ", ".join(native.instruction_sets())
-            raise RequestError(f"no kernels {isa} for this processor (choose of {known})")
+            raise RequestError(f"no kernels {isa} for this processor (choose from {known})")
         self.config, self.num_seqs = config, num_seqs
         self.precision = packed.precision
         self._engine = native.Engine(packed.settings, packed.arrays, num_seqs, self.threads, isa)

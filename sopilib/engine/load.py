@@ -36,7 +36,7 @@ def load_generator(
         exported model lacks the precision.
     """
     if precision not in PRECISIONS:
-        raise RequestError(f"no precision {precision!r} (choose of {', '.join(PRECISIONS)})")
+        raise RequestError(f"no precision {precision!r} (choose from {', '.join(PRECISIONS)})")
     is_free = precision == "auto"
     if is_free:
         precision = choose_precision(files.config, num_seqs, threads)

@@ -36,7 +36,7 @@ def make_generator(
         exported one, which TensorFlow cannot read.
     """
     if engine not in ENGINES:
-        raise RequestError(f"no engine {engine!r} (choose of {', '.join(ENGINES)})")
+        raise RequestError(f"no engine {engine!r} (choose from {', '.join(ENGINES)})")
     if not 1 <= num_seqs <= MOST_VOICES:
         raise RequestError(f"{num_seqs} voices (give 1 to {MOST_VOICES})")
     if engine == "native" and not is_built():

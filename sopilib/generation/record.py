@@ -129,7 +129,7 @@ def find_recorded_model(model: ModelRecord, search: Sequence[str | Path]) -> Mod
         others.append(difference)
     if others:
         raise RecordError(
-            f"{others[0]} has another digest than the take's (put back the one of the take)"
+            f"{others[0]} has another digest than the record says (put the file of the take back)"
         )
     folders = " or ".join(str(Path(folder).absolute()) for folder in search)
     raise RecordError(

@@ -30,7 +30,8 @@ class Hold:
         """
         if seconds != 0 and not SHORTEST_HOLD_S <= seconds <= LONGEST_HOLD_S:
             raise RequestError(
-                f"freeze: {seconds:g} s (0 to go on, or {SHORTEST_HOLD_S:g} to {LONGEST_HOLD_S:g})"
+                f"freeze: {seconds:g} s (give 0 to release it, or {SHORTEST_HOLD_S:g} to "
+                f"{LONGEST_HOLD_S:g})"
             )
         self._period = round(seconds * self._generator.config.sample_rate)
         self.move_here()

@@ -208,8 +208,8 @@ def take_again(generator: SampleGenerator, record: TakeRecord) -> Take:
 def _one_again(generator: SampleGenerator, record: TakeRecord) -> Take:
     if record.resume and record.continues is None:
         raise RequestError(
-            "the take goes on from a sound that no record tells of (give the record of a "
-            "take that began anew)"
+            "the take resumes a sound that has no record (give the record of a take that "
+            "starts anew)"
         )
     request = TakeRequest(
         dur_s=record.dur_s,

@@ -210,7 +210,7 @@ def test_reset_starts_anew_with_its_random_seed():
         ({"num_seqs": 0}, "0 voices"),
         ({"threads": 0}, "0 threads"),
         ({"threads": 20000}, r"20000 threads \(give 1 to \d+\)"),
-        ({"isa": "mmx"}, "no kernels mmx for this processor .choose of .*plain"),
+        ({"isa": "mmx"}, "no kernels mmx for this processor .choose from .*plain"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments, message):

@@ -279,7 +279,7 @@ def test_auto_answers_also_for_a_model_that_no_precision_plays_live(model_folder
 
 
 def test_an_unknown_precision_is_refused(model_folder):
-    with pytest.raises(RequestError, match="no precision 'int2' .choose of auto, float32"):
+    with pytest.raises(RequestError, match="no precision 'int2' .choose from auto, float32"):
         load_generator(find_model(model_folder), 1, "int2")
 
 

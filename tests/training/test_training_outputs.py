@@ -122,7 +122,7 @@ def test_there_are_no_other_presets():
 @pytest.mark.parametrize(
     "flags, told",
     [
-        (["--preset", "huge"], "no preset 'huge' (choose of gru-linear-skip, live-large"),
+        (["--preset", "huge"], "no preset 'huge' (choose from gru-linear-skip, live-large"),
         (["--preset", "prism", "--config_file", "x.config.json"], "give one of them"),
         (["--config_file", "none.config.json"], "none.config.json"),
         (["--resume", "False", "--resume_from", "model.ckpt-1"], "give one of them"),

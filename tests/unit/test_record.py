@@ -279,7 +279,7 @@ def test_a_seed_that_is_missing_or_another_one_is_told(tmp_path):
 def test_what_went_on_from_an_unrecorded_sound_cannot_be_made_again(tmp_path):
     generator, take, audio = simple_take(resume=True)
     saved = read_take(save(tmp_path, generator, take, audio))
-    with pytest.raises(RequestError, match="goes on from a sound that no record tells of"):
+    with pytest.raises(RequestError, match="resumes a sound that has no record"):
         take_again(generator, saved.take)
 
 
@@ -338,11 +338,11 @@ def test_a_model_that_is_another_one_is_refused(model_folder):
     config = next(model_folder.glob("*.config.json"))
     original = config.read_text()
     config.write_text(original.replace('"seq_len": ', '"seq_len": 1'))
-    with pytest.raises(RecordError, match="config.json has another digest than the take's"):
+    with pytest.raises(RecordError, match="config.json has another digest than the record says"):
         find_recorded_model(model, [])
     config.write_text(original)
     change_byte(model_folder / "model.ckpt-1.index")
-    with pytest.raises(RecordError, match="model.ckpt-1 has another digest than the take's"):
+    with pytest.raises(RecordError, match="model.ckpt-1 has another digest than the record says"):
         find_recorded_model(model, [])
 
 
