@@ -66,9 +66,7 @@ def find_model(
     return ModelFiles(folder.name, folder, prefix, config_path, config)
 
 
-def find_checkpoint(
-    path: str | Path, search: Sequence[str | Path] = ()
-) -> tuple[Path, str | None]:
+def find_checkpoint(path: str | Path, search: Sequence[str | Path] = ()) -> tuple[Path, str | None]:
     """Return the model folder and the checkpoint's prefix, None of an exported model.
 
     Args:

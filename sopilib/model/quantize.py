@@ -27,14 +27,17 @@ def quantize(audio: ArrayLike, q_type: str, q_levels: int) -> np.ndarray:
         section 2.2) with mu = q_levels - 1; or 'linear', which truncates.
       q_levels: number of levels; PRiSM's mu-law always has 256.
     """
-    x = np.clip(np.asarray(audio, dtype=np.float32), np.float32(-1), np.float32(1))
+    x: np.ndarray = np.clip(np.asarray(audio, dtype=np.float32), np.float32(-1), np.float32(1))
+    scaled: np.ndarray
+    exact: np.ndarray
     if q_type == "mu-law":
         scaled = (_companded(x, q_levels) + np.float32(1)) / np.float32(2)
-        levels = scaled * np.float32(q_levels - 1) + np.float32(0.5)
+        exact = scaled * np.float32(q_levels - 1) + np.float32(0.5)
     else:
         scaled = (x + np.float32(1)) / np.float32(2)
-        levels = scaled * np.float32(q_levels - _MARGIN) + np.float32(_MARGIN / 2)
-    return np.clip(np.floor(levels), 0, q_levels - 1).astype(np.int32)
+        exact = scaled * np.float32(q_levels - _MARGIN) + np.float32(_MARGIN / 2)
+    levels: np.ndarray = np.clip(np.floor(exact), 0, q_levels - 1)
+    return levels.astype(np.int32)
 
 
 def dequantize(levels: ArrayLike, q_type: str, q_levels: int) -> np.ndarray:
@@ -44,13 +47,16 @@ def dequantize(levels: ArrayLike, q_type: str, q_levels: int) -> np.ndarray:
     of these ends into the step below: quantized again, such a level is one lower.
     """
     levels = np.asarray(levels, dtype=np.float32)
+    audio: np.ndarray
     if q_type != "mu-law":
-        return levels / np.float32(q_levels / 2) - np.float32(1)
+        audio = levels / np.float32(q_levels / 2) - np.float32(1)
+        return audio
     mu = q_levels - 1
     companded = np.float32(2) * (levels / np.float32(mu)) - np.float32(1)
     # the power in float64, rounded once: it is the same on all machines
     grown = np.power(float(1 + mu), np.abs(companded).astype(np.float64)).astype(np.float32)
-    return np.sign(companded) * (np.float32(1 / mu) * (grown - np.float32(1)))
+    audio = np.sign(companded) * (np.float32(1 / mu) * (grown - np.float32(1)))
+    return audio
 
 
 def _companded(x: np.ndarray, q_levels: int) -> np.ndarray:
@@ -58,4 +64,5 @@ def _companded(x: np.ndarray, q_levels: int) -> np.ndarray:
     mu = np.float32(q_levels - 1)
     grown = np.float32(1) + mu * np.abs(x)
     logarithm = np.log(grown.astype(np.float64)).astype(np.float32)
-    return np.sign(x) * (logarithm / np.float32(np.log(float(q_levels))))
+    companded: np.ndarray = np.sign(x) * (logarithm / np.float32(np.log(float(q_levels))))
+    return companded
