@@ -7,19 +7,20 @@ sends with each poll how far the stream has been played.
 
 import queue
 from collections.abc import Callable, MutableMapping
-from typing import Any
 
 import numpy as np
 
 from sopilib.errors import RequestError, SampleRNNError
+from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.stream import Stream
 from sopilib.generation.stream_speed import settle
 from sopilib.generation.take import TakeRequest
+from sopilib.model.generator_state import SavedState
 from sopilib.protocol import messages
 from sopilib.worker.running_take import Fail, Inbox, Send
 from sopilib.worker.steering import Steered, handles
 
-States = MutableMapping[int, Any]  # from slot to a state that a generator saved
+States = MutableMapping[int, SavedState]  # by slot
 
 
 class LiveStream(Steered):
@@ -40,7 +41,7 @@ class LiveStream(Steered):
     def __init__(
         self,
         number: int,
-        generator: Any,
+        generator: SampleGenerator,
         request: TakeRequest,
         latency_s: float,
         states: States,
@@ -136,7 +137,7 @@ class LiveStream(Steered):
         self._send(messages.State(request.slot, "recalled"))
 
 
-def saved_state(states: States, slot: int) -> Any:
+def saved_state(states: States, slot: int) -> SavedState:
     """Return the state in `slot`. Raises RequestError where there is none."""
     if slot not in states:
         raise RequestError(f"recall_state: no state {slot} is saved (save_state {slot} first)")

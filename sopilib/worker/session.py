@@ -9,7 +9,6 @@ import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,12 +18,14 @@ from sopilib.errors import ProtocolError, PythonError, RequestError, SampleRNNEr
 from sopilib.generation.generator import make_generator
 from sopilib.generation.record import ModelRecord, TakeRecord, model_record
 from sopilib.generation.record_file import save_take
+from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.stream_seed import SEED_S
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.temperature import Curve, Envelope
 from sopilib.generation.temperature_text import parse_temperature
 from sopilib.installation import paths
 from sopilib.model.folder import ModelFiles, find_model
+from sopilib.model.generator_state import SavedState
 from sopilib.protocol import messages
 from sopilib.worker import live_stream
 from sopilib.worker.missing_package import missing_package_text, slow_generator_text
@@ -42,9 +43,9 @@ class Worker(Handlers):
     def __init__(self, inbox: Inbox, send: Send) -> None:
         self._inbox = inbox
         self._send = send
-        self._generator: Any = None
+        self._generator: SampleGenerator | None = None
         self._model: ModelRecord | None = None  # of the generator
-        self._states: dict[int, Any] = {}  # by slot, of this generator
+        self._states: dict[int, SavedState] = {}  # by slot, of this generator
         self._is_recalled = False  # the next take or stream resumes from a recalled state
         self._last: RunningTake | None = None
 
@@ -99,21 +100,23 @@ class Worker(Handlers):
 
     @handles(messages.Generate)
     def _generate(self, request: messages.Generate) -> None:
-        self._require_model()
+        generator = self._require_generator()
         if request.latency_s is not None:
-            self._stream(request, request.latency_s)
+            self._stream(generator, request, request.latency_s)
             return
-        take = Take(self._generator, self._take_request(request))
+        take = Take(generator, self._take_request(request))
         self._last, self._is_recalled = RunningTake(request.take, take), False
         self._last.run(self._inbox, self._send, self._fail)
 
-    def _stream(self, request: messages.Generate, latency_s: float) -> None:
+    def _stream(
+        self, generator: SampleGenerator, request: messages.Generate, latency_s: float
+    ) -> None:
         take_request = self._take_request(request)
         if self._is_recalled:
             take_request = dataclasses.replace(take_request, resume=True, seed_audio=None)
         stream = live_stream.LiveStream(
             request.take,
-            self._generator,
+            generator,
             take_request,
             latency_s,
             self._states,
@@ -124,29 +127,29 @@ class Worker(Handlers):
 
     @handles(messages.SaveState)
     def _save_state(self, request: messages.SaveState) -> None:
-        self._require_model()
-        self._states[request.slot] = self._generator.save_state()
+        self._states[request.slot] = self._require_generator().save_state()
         self._send(messages.State(request.slot, "saved"))
 
     @handles(messages.RecallState)
     def _recall_state(self, request: messages.RecallState) -> None:
-        self._require_model()
-        self._generator.restore_state(live_stream.saved_state(self._states, request.slot))
+        generator = self._require_generator()
+        generator.restore_state(live_stream.saved_state(self._states, request.slot))
         self._is_recalled = True
         self._send(messages.State(request.slot, "recalled"))
 
     @handles(messages.Save)
     def _save(self, request: messages.Save) -> None:
         """Write the last take, as far as it was made, and its record."""
-        if self._last is None or not self._last.chunks:
+        if self._last is None or self._model is None or not self._last.chunks:
             raise RequestError("there is no take to save (generate one first)")
         path, audio = Path(request.path), np.concatenate(self._last.chunks, axis=1)
         save_take([path], path.with_suffix(".json"), audio, self._model, self._last.take.record)
         self._send(messages.Saved(request.path))
 
-    def _require_model(self) -> None:
+    def _require_generator(self) -> SampleGenerator:
         if self._generator is None:
             raise RequestError("no model is loaded (load one first)")
+        return self._generator
 
     def _take_request(self, request: messages.Generate) -> TakeRequest:
         payload = np.frombuffer(request.payload, dtype="<f4")
@@ -199,7 +202,7 @@ class Worker(Handlers):
             name = "array"
         else:
             return None, None
-        if _ends_silent(samples, rate or self._generator.config.sample_rate):
+        if _ends_silent(samples, rate or self._require_generator().config.sample_rate):
             self._send(
                 messages.Notice(
                     f"the seed {name} ends in silence: silence may follow (cut it where it sounds)"
@@ -212,7 +215,7 @@ class Worker(Handlers):
         self._send(messages.Failure(type_, text, take, other_python))
 
 
-def _make_generator(files: ModelFiles, request: messages.Load) -> Any:
+def _make_generator(files: ModelFiles, request: messages.Load) -> SampleGenerator:
     """Return the generator for a `messages.Load`.
 
     Raises:
@@ -253,7 +256,7 @@ def _search_folders(request: messages.Load) -> tuple[str | Path, ...]:
     return (*request.search, models, models.parent)
 
 
-def _facts(files: ModelFiles, generator: Any) -> tuple[tuple[str | float, ...], ...]:
+def _facts(files: ModelFiles, generator: SampleGenerator) -> tuple[tuple[str | float, ...], ...]:
     config = files.config
     return (
         ("model", files.name),
