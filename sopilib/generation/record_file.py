@@ -23,6 +23,7 @@ from sopilib.generation.temperature import (
     as_track,
     parse_temperature,
 )
+from sopilib.model.config import SAMPLE_RATES, is_sample_rate
 
 # a new number whenever another program would make another take of it
 RECORD_VERSION = 1
@@ -273,6 +274,7 @@ _TEXT_OR_NULL = (lambda value: value is None or isinstance(value, str), "a text 
 _FLAG = (lambda value: isinstance(value, bool), "true or false")
 _COUNT = (lambda value: _is_integer(value) and 0 <= value <= _LARGEST, "an integer, 0 or above")
 _POSITIVE = (lambda value: _is_integer(value) and 0 < value <= _LARGEST, "an integer above 0")
+_RATE = (is_sample_rate, "an integer from {} to {}".format(*SAMPLE_RATES))
 _RNG_SEED = (lambda value: _is_integer(value) and value >= 0, "an integer, 0 or above")
 _NUMBER = (_is_number, "a number")
 _NUMBER_OR_NULL = (lambda value: value is None or _is_number(value), "a number or null")
@@ -290,7 +292,7 @@ _SHA256 = (
 _MODEL_KINDS = {
     "sha256": _SHA256,
     "config_sha256": _SHA256,
-    "sample_rate": _POSITIVE,
+    "sample_rate": _RATE,
     "num_seqs": _POSITIVE,
 }
 _TAKE_KINDS = {

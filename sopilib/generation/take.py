@@ -23,6 +23,7 @@ from sopilib.audio.resample import StreamResampler, mix_to_mono, resample
 from sopilib.errors import AudioError, RequestError
 from sopilib.generation.record import TakeRecord
 from sopilib.generation.temperature import TemperatureControl, as_track
+from sopilib.model.config import checked_sample_rate
 
 # samples of the past that are kept for the resampler of a take that resumes
 _MAX_CONTEXT = 4096
@@ -289,12 +290,8 @@ def checked_rng_seed(seed):
 
 
 def checked_rate(name, rate):
-    """`rate`, an int in Hz. Raises RequestError where it is not 1000 to 384000."""
-    if not isinstance(rate, numbers.Integral) or not 1000 <= rate <= 384_000:
-        raise RequestError(
-            f"the {name} sample rate {rate} (give an integer from 1000 to 384000 Hz)"
-        )
-    return int(rate)
+    """Return `rate`, an int in Hz. Raises RequestError where it is out of range."""
+    return checked_sample_rate(f"the {name} sample rate", rate)
 
 
 def _checked_length(dur_s, rate, num_seqs):
