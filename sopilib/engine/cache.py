@@ -2,10 +2,12 @@
 
 Beside the checkpoint, or, where that folder cannot be written, in the user's cache folder.
 The name holds a digest of all that the weights depend on: the checkpoint's index, which
-has a checksum of every variable, the config and the version of the layout. Loading from
-here imports no TensorFlow.
+has a checksum of every variable, the config and the version of the layout. They do not
+depend on the sample rate, so that a model whose rate becomes known is not packed anew.
+Loading from here imports no TensorFlow.
 """
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -16,6 +18,7 @@ from pathlib import Path
 from sopilib.engine.pack import config_of_packed
 from sopilib.engine.packed_file import VERSION, read_packed, write_packed
 from sopilib.errors import CheckpointError
+from sopilib.model.config import DEFAULT_SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +34,9 @@ def load_packed(files, precision, make):
     Raises:
       CheckpointError: the checkpoint's index cannot be read.
     """
-    places = _places(files, precision)
-    for path in places:
+    places = _places(files, precision, _digest(files, DEFAULT_SAMPLE_RATE))
+    older = _places(files, precision, _digest(files, files.config.sample_rate))
+    for path in dict.fromkeys((*places, *older)):
         if path.is_file():
             try:
                 return read_packed(path)[1]
@@ -52,20 +56,21 @@ def user_cache_folder():
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "samplernn"
 
 
-def _places(files, precision):
-    digest = _digest(files)
+def _places(files, precision, digest):
     name = f"{Path(files.prefix).name}.{digest}.{precision}.pack"
     return files.folder / name, user_cache_folder() / f"{files.name}.{name}"
 
 
-def _digest(files):
+def _digest(files, rate):
+    """The digest in a file's name; earlier versions took the model's own `rate` into it."""
     try:
         index = Path(f"{files.prefix}.index").read_bytes()
     except OSError as error:
         raise CheckpointError(
             f"cannot read {files.prefix}.index: {error.strerror} (check its permissions)"
         ) from error
-    config = json.dumps(files.config.to_dict(), sort_keys=True).encode()
+    values = dataclasses.replace(files.config, sample_rate=rate).to_dict()
+    config = json.dumps(values, sort_keys=True).encode()
     return hashlib.sha256(b"%d %s %s" % (VERSION, config, index)).hexdigest()[:12]
 
 

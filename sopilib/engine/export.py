@@ -35,9 +35,17 @@ def export_model(files, precisions, folder):
             config = config_of_packed(config, packed)
             paths.append(folder / f"{files.name}.{precision}.pack")
             write_packed(paths[-1], config, packed)
-        paths[0].write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+        paths[0].write_text(json.dumps(_config_values(files, config), indent=2) + "\n")
     except OSError as error:
         raise CheckpointError(
             f"cannot write {folder}: {error.strerror} (choose a folder that is writable)"
         ) from error
     return paths
+
+
+def _config_values(files, config):
+    """Return the values of the config; a sample rate that is only assumed is left out."""
+    values = config.to_dict()
+    if files.rate_is_assumed:
+        del values["sample_rate"]
+    return values
