@@ -4,6 +4,7 @@
 written to a file and read back: `sopilib.generation.record_file`.
 """
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
@@ -101,11 +102,18 @@ def model_record(files, generator):
     )
 
 
+def record_at_rate(model, config):
+    """Return a ModelRecord of the same model under the sample rate of `config`, ModelConfig."""
+    return dataclasses.replace(
+        model, sample_rate=config.sample_rate, config_sha256=_config_digest(config)
+    )
+
+
 def find_recorded_model(model, search):
     """The ModelFiles of a ModelRecord, which may have moved.
 
     Args:
-      model: ModelRecord.
+      model: ModelRecord; the sample rate in it holds, whatever the folder says by now.
       search: folders in which it is looked for by its name if it is not where it was.
 
     Raises:
@@ -115,7 +123,7 @@ def find_recorded_model(model, search):
     others = []
     for place in (model.path, Path(model.name, Path(model.path).name), model.name):
         try:
-            files = find_model(place, config_path, search)
+            files = find_model(place, config_path, search, model.sample_rate)
             difference = _difference(model, files)
         except SampleRNNError:
             continue  # whatever it is, it is not the model of the take
