@@ -5,6 +5,10 @@ Both have the interface of `sopilib.generation.tensorflow_generator.Generator` a
 which.
 """
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
 from sopilib import engine as native_engine
 from sopilib.engine.load import load_generator
 from sopilib.errors import RequestError
@@ -40,6 +44,21 @@ def make_generator(files, num_seqs, engine="auto", precision="auto", threads=Non
             raise RequestError(f"TensorFlow has no precision {precision} (only float32)")
         return _tensorflow_generator(files, num_seqs)
     return load_generator(files, num_seqs, precision, threads)
+
+
+@contextlib.contextmanager
+def sample_rate_of(generator, rate: int) -> Iterator[None]:
+    """Have a generator's samples count as those of a model of `rate` Hz; they stay the same.
+
+    The rate stays after the `with`, unless that ends in an exception.
+    """
+    before = generator.config
+    generator.config = dataclasses.replace(before, sample_rate=rate)
+    try:
+        yield
+    except BaseException:
+        generator.config = before
+        raise
 
 
 def _tensorflow_generator(files, num_seqs):
