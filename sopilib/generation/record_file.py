@@ -23,7 +23,7 @@ from sopilib.generation.temperature import (
     as_track,
     parse_temperature,
 )
-from sopilib.model.config import SAMPLE_RATES, is_sample_rate
+from sopilib.limits import SAMPLE_RATES, is_sample_rate
 
 # a new number whenever another program would make another take of it
 RECORD_VERSION = 1

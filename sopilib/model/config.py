@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sopilib.errors import ConfigError, RequestError
+from sopilib.limits import SAMPLE_RATES, is_sample_rate
 
 DEFAULT_SAMPLE_RATE = 16000
-# lowest and highest in Hz, of models, sounds and Pd alike
-SAMPLE_RATES = (1000, 384_000)
 RNN_TYPES = ("gru", "lstm")
 Q_TYPES = ("mu-law", "linear")
 PRISM_MU_LAW_LEVELS = 256
@@ -103,12 +102,6 @@ class ModelConfig:
         return {**dataclasses.asdict(self), "frame_sizes": list(self.frame_sizes)}
 
 
-def is_sample_rate(rate: object) -> bool:
-    """Return True for an integer within SAMPLE_RATES."""
-    low, high = SAMPLE_RATES
-    return isinstance(rate, numbers.Integral) and low <= rate <= high
-
-
 def checked_sample_rate(name: str, rate: object) -> int:
     """Return `rate` in Hz.
 
@@ -119,10 +112,10 @@ def checked_sample_rate(name: str, rate: object) -> int:
     Raises:
         RequestError: it is no integer within SAMPLE_RATES.
     """
-    if not is_sample_rate(rate):
-        low, high = SAMPLE_RATES
-        raise RequestError(f"{name} {rate} (give an integer from {low} to {high} Hz)")
-    return int(rate)
+    if isinstance(rate, numbers.Integral) and is_sample_rate(rate):
+        return int(rate)
+    low, high = SAMPLE_RATES
+    raise RequestError(f"{name} {rate} (give an integer from {low} to {high} Hz)")
 
 
 def read_json_object(path):

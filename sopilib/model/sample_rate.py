@@ -15,7 +15,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from sopilib.model.config import DEFAULT_SAMPLE_RATE, is_sample_rate
+from sopilib.limits import is_sample_rate
+from sopilib.model.config import DEFAULT_SAMPLE_RATE
 
 _ARGUMENTS_NAME = "args.txt"
 _FLAG = re.compile(r"--sample_rate\W+(\d+)")
