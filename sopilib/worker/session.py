@@ -16,14 +16,15 @@ import numpy as np
 from sopilib import __version__, engine
 from sopilib.audio.files import read_audio
 from sopilib.errors import ProtocolError, PythonError, RequestError, SampleRNNError
-from sopilib.generation.generator import make_generator
-from sopilib.generation.record import ModelRecord, TakeRecord, model_record
+from sopilib.generation.generator import make_generator, sample_rate_of
+from sopilib.generation.record import ModelRecord, TakeRecord, model_record, record_at_rate
 from sopilib.generation.record_file import save_take
 from sopilib.generation.stream import SEED_S
-from sopilib.generation.take import Take, TakeRequest
+from sopilib.generation.take import Take, TakeRequest, checked_rate
 from sopilib.generation.temperature import Curve, Envelope, parse_temperature
 from sopilib.installation import paths
 from sopilib.model.folder import ModelFiles, find_model
+from sopilib.model.sample_rate import RateSource
 from sopilib.protocol import messages
 from sopilib.worker import live_stream
 from sopilib.worker.missing_package import missing_package_text, slow_generator_text
@@ -42,7 +43,9 @@ class Worker(Handlers):
         self._inbox = inbox
         self._send = send
         self._generator: Any = None
+        self._files: ModelFiles | None = None  # of the generator
         self._model: ModelRecord | None = None  # of the generator
+        self._told_rates: set[int] = set()  # that takes of this model have been given
         self._states: dict[int, Any] = {}  # by slot, of this generator
         self._is_recalled = False  # the next take or stream resumes from a recalled state
         self._last: RunningTake | None = None
@@ -82,42 +85,68 @@ class Worker(Handlers):
     @handles(messages.Load)
     def _load(self, request: messages.Load) -> None:
         files = find_model(
-            request.path, config_path=request.config_path, search=_search_folders(request)
+            request.path, request.config_path, _search_folders(request), request.sample_rate
         )
         made = _make_generator(files, request)  # a failure keeps the old one
         if text := slow_generator_text():
             self._send(messages.Notice(text))
-        self._model = model_record(files, made)
+        self._model, self._files, self._told_rates = model_record(files, made), files, set()
         self._generator, self._states, self._is_recalled = made, {}, False
         self._last = None
         self._send(
             messages.Loaded(
-                files.name, files.config.sample_rate, request.num_seqs, _facts(files, made)
+                files.name,
+                files.config.sample_rate,
+                request.num_seqs,
+                _facts(files, made),
+                files.rate_source.value,
             )
         )
 
     @handles(messages.Generate)
     def _generate(self, request: messages.Generate) -> None:
-        self._require_model()
+        files = self._require_model()
         if request.latency_s is not None:
-            self._stream(request, request.latency_s)
+            self._stream(request, request.latency_s, files.config.sample_rate)
             return
-        take = Take(self._generator, self._take_request(request))
+        with sample_rate_of(self._generator, self._rate(request, files)):
+            take = Take(self._generator, self._take_request(request))
+        assert self._model is not None
+        self._model = record_at_rate(self._model, self._generator.config)
         self._last, self._is_recalled = RunningTake(request.take, take), False
         self._last.run(self._inbox, self._send, self._fail)
 
-    def _stream(self, request: messages.Generate, latency_s: float) -> None:
-        take_request = self._take_request(request)
-        if self._is_recalled:
-            take_request = dataclasses.replace(take_request, resume=True, seed_audio=None)
-        stream = live_stream.LiveStream(
-            request.take,
-            self._generator,
-            take_request,
-            latency_s,
-            self._states,
-            self._live_seed,
-        )
+    def _rate(self, request: messages.Generate, files: ModelFiles) -> int:
+        """Return the model's rate in Hz for a take; `out_rate` where it is only assumed."""
+        if request.resume:
+            return int(self._generator.config.sample_rate)
+        known = files.config.sample_rate
+        if request.out_rate is None or not files.rate_is_assumed:
+            return known
+        rate = checked_rate("output", request.out_rate)
+        if rate != known and rate not in self._told_rates:
+            self._told_rates.add(rate)
+            self._send(
+                messages.Notice(
+                    f"the sample rate of {files.name} is unknown: --out_sr {rate} is taken as it, "
+                    f"without resampling (samplernn set-rate {files.folder} {rate} records it)"
+                )
+            )
+        return rate
+
+    def _stream(self, request: messages.Generate, latency_s: float, rate: int) -> None:
+        with sample_rate_of(self._generator, rate):
+            take_request = self._take_request(request)
+            if self._is_recalled:
+                take_request = dataclasses.replace(take_request, resume=True, seed_audio=None)
+            stream = live_stream.LiveStream(
+                request.take,
+                self._generator,
+                take_request,
+                latency_s,
+                self._states,
+                self._live_seed,
+            )
         self._is_recalled, self._last = False, None
         stream.run(self._inbox, self._send, self._fail)
 
@@ -143,9 +172,11 @@ class Worker(Handlers):
         save_take([path], path.with_suffix(".json"), audio, self._model, self._last.take.record)
         self._send(messages.Saved(request.path))
 
-    def _require_model(self) -> None:
-        if self._generator is None:
+    def _require_model(self) -> ModelFiles:
+        """Return the files of the model that is loaded; RequestError if none is."""
+        if self._files is None:
             raise RequestError("no model is loaded (load one first)")
+        return self._files
 
     def _take_request(self, request: messages.Generate) -> TakeRequest:
         payload = np.frombuffer(request.payload, dtype="<f4")
@@ -257,7 +288,7 @@ def _facts(files: ModelFiles, generator: Any) -> tuple[tuple[str | float, ...], 
     return (
         ("model", files.name),
         ("checkpoint", str(files.prefix)),
-        ("sample_rate", config.sample_rate),
+        ("sample_rate", config.sample_rate, *_unless_config(files.rate_source)),
         ("rnn", config.rnn_type, config.dim, config.num_rnn_layers),
         ("frame_sizes", *config.frame_sizes),
         ("quantization", config.q_type, config.q_levels),
@@ -266,6 +297,10 @@ def _facts(files: ModelFiles, generator: Any) -> tuple[tuple[str | float, ...], 
         ("precision", generator.precision),
         ("threads", generator.threads),
     )
+
+
+def _unless_config(source: RateSource) -> tuple[str, ...]:
+    return () if source is RateSource.CONFIG else (source.value,)
 
 
 def _first_line(error: Exception) -> str:

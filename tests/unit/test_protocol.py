@@ -128,6 +128,18 @@ def test_the_error_comes_with_the_first_wrong_byte():
 
 OUT_OF_RANGE = [
     (
+        protocol.Load("D", sample_rate=999),
+        "rate: 999 Hz (a whole number from 1000 to 384000)",
+    ),
+    (
+        protocol.Load("D", sample_rate=384_001),
+        "rate: 384001 Hz (a whole number from 1000 to 384000)",
+    ),
+    (
+        protocol.Load("D", sample_rate=22050.5),
+        "rate: 22050.5 Hz (a whole number from 1000 to 384000)",
+    ),
+    (
         protocol.SetTemperature((1.0, -0.5)),
         "temperature: -0.5 (0 or more; 0 is the likeliest sample)",
     ),
