@@ -34,7 +34,7 @@ def add_model_arguments(parser, alternatives=None):
     )
 
 
-def add_rate_argument(parser):
+def add_rate_argument(parser: argparse.ArgumentParser) -> None:
     """Add the flag that states the model's sample rate."""
     parser.add_argument(
         "--sample_rate",
@@ -79,7 +79,7 @@ def boolean(text):
     raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
 
 
-def find_model(args, sample_rate=None):
+def find_model(args: argparse.Namespace, sample_rate: int | None = None) -> folder.ModelFiles:
     """Return the ModelFiles that the arguments of `add_model_arguments` name.
 
     Args:
@@ -89,7 +89,7 @@ def find_model(args, sample_rate=None):
     return folder.find_model(args.model, args.config, search_folders(), sample_rate)
 
 
-def tell_assumed_rate(files):
+def tell_assumed_rate(files: folder.ModelFiles) -> None:
     """Print a line on stderr if the sample rate of ModelFiles is only assumed."""
     if files.rate_is_assumed:
         print(

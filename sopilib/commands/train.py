@@ -11,7 +11,7 @@ from sopilib.commands import INTERRUPTED
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
 from sopilib.errors import RequestError
 from sopilib.generation.temperature import check_temperature
-from sopilib.model.config import read_json_object
+from sopilib.model.config import ModelConfig, read_json_object
 from sopilib.training.plan import Plan
 from sopilib.training.preview import TEMPERATURES, PreviewRequest
 from sopilib.training.replicas import find_replicas
@@ -188,7 +188,7 @@ def run(args):
     return INTERRUPTED if reason == "interrupted" else 0
 
 
-def _config(args):
+def _config(args: argparse.Namespace) -> tuple[ModelConfig, str]:
     """Return the ModelConfig and its file's name; a resumed run says the rate if no flag does."""
     config, name = chosen_config(args)
     is_stated = args.sample_rate is not None or args.preset is not None

@@ -5,11 +5,14 @@ The folder holds `NAME.config.json` and `NAME.PRECISION.pack` for each precision
 
 import json
 from pathlib import Path
+from typing import Any
 
 from sopilib.engine.load import checkpoint_packed
 from sopilib.engine.pack import config_of_packed
 from sopilib.engine.packed_file import write_packed
 from sopilib.errors import CheckpointError
+from sopilib.model.config import ModelConfig
+from sopilib.model.folder import ModelFiles
 
 
 def export_model(files, precisions, folder):
@@ -43,7 +46,7 @@ def export_model(files, precisions, folder):
     return paths
 
 
-def _config_values(files, config):
+def _config_values(files: ModelFiles, config: ModelConfig) -> dict[str, Any]:
     """Return the values of the config; a sample rate that is only assumed is left out."""
     values = config.to_dict()
     if files.rate_is_assumed:

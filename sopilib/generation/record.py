@@ -15,6 +15,7 @@ import numpy as np
 from sopilib.engine.load import packed_paths
 from sopilib.engine.packed_file import packed_digest
 from sopilib.errors import CheckpointError, RecordError, SampleRNNError
+from sopilib.model.config import ModelConfig
 from sopilib.model.folder import find_model
 
 
@@ -102,8 +103,8 @@ def model_record(files, generator):
     )
 
 
-def record_at_rate(model, config):
-    """Return a ModelRecord of the same model under the sample rate of `config`, ModelConfig."""
+def record_at_rate(model: ModelRecord, config: ModelConfig) -> ModelRecord:
+    """Return the record of the same model under the sample rate of `config`."""
     return dataclasses.replace(
         model, sample_rate=config.sample_rate, config_sha256=_config_digest(config)
     )

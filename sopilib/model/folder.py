@@ -10,6 +10,7 @@ headers of the sound files beside them. TensorFlow is not needed.
 import dataclasses
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,16 +96,18 @@ def find_model(path, config_path=None, search=(), sample_rate=None):
     return files if sample_rate is None else files.at_rate(sample_rate)
 
 
-def find_model_config(path, config_path=None, search=()):
+def find_model_config(
+    path: str | Path, config_path: str | Path | None = None, search: Sequence[str | Path] = ()
+) -> Path:
     """Return the Path of a model's config, which may be a bad one; arguments as `find_model`.
 
     Raises:
       CheckpointError: nothing there, no checkpoint in it, or a part of it missing.
       ConfigError: no config, or more than one.
     """
-    search = [Path(folder) for folder in search] or [Path()]
-    folder, _ = find_checkpoint(path, search)
-    return find_config(folder, config_path, search)
+    folders = [Path(folder) for folder in search] or [Path()]
+    folder, _ = find_checkpoint(path, folders)
+    return find_config(folder, config_path, folders)
 
 
 def find_checkpoint(path, search=()):

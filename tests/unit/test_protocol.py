@@ -179,6 +179,8 @@ def test_a_value_out_of_range_is_refused_with_the_value_and_the_range(message, t
         protocol.Freeze(0.02),
         protocol.Freeze(3600.0),
         protocol.SaveState(0),
+        protocol.Load("D", sample_rate=1000),
+        protocol.Load("D", sample_rate=384_000),
         *CASES,
     ],
     ids=lambda message: str(message)[:40],
@@ -194,6 +196,7 @@ def test_what_a_performer_gets_for_a_wrong_value_is_what_the_worker_says():
         ("temperature", [-0.5], protocol.SetTemperature((-0.5,))),
         ("rng", [-1], protocol.Reseed(-1)),
         ("save_state", [-1], protocol.SaveState(-1)),
+        ("load", ["D", "rate", 999], protocol.Load("D", sample_rate=999)),
     ):
         with pytest.raises(RequestError) as from_pd:
             parse(selector, atoms)
