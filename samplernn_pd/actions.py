@@ -48,6 +48,7 @@ def _load(control: "Control", message: Load) -> None:
             engine=message.engine,
             precision=message.precision,
             threads=message.threads,
+            sample_rate=message.sample_rate,
         ),
     )
 

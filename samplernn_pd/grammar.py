@@ -26,10 +26,19 @@ from samplernn_pd.messages import (
 )
 from sopilib.errors import RequestError
 from sopilib.protocol import messages
-from sopilib.protocol.atoms import Atom, number, shown, text, whole_number, words
+from sopilib.protocol.atoms import (
+    Atom,
+    number,
+    sample_rate,
+    shown,
+    temperature,
+    text,
+    whole_number,
+    words,
+)
 
 MAX_VOICES = 64
-_LOAD_USAGE = "load DIR [voices N] [precision P] [threads N] [engine E]"
+_LOAD_USAGE = "load DIR [voices N] [rate HZ] [precision P] [threads N] [engine E]"
 
 
 def parse(selector: str, atoms: Sequence[Atom]) -> PdMessage:
@@ -73,7 +82,7 @@ def _load_flags(atoms: list[Atom]) -> Load:
         atoms,
         (
             *("python", "num_seqs", "ckpt_dir", "checkpoint_path", "config", "config_file"),
-            *("engine", "precision", "threads"),
+            *("engine", "precision", "threads", "sample_rate"),
         ),
         positional="ckpt_dir",
     )
@@ -88,6 +97,7 @@ def _load_flags(atoms: list[Atom]) -> Load:
         engine=str(flags.last("engine", "auto")),
         precision=str(flags.last("precision", "auto")),
         threads=_whole_or_none("--threads", flags.last("threads")),
+        sample_rate=_rate_or_none("--sample_rate", flags.last("sample_rate")),
     )
 
 
@@ -109,7 +119,7 @@ def _seed(atoms: list[Atom]) -> PdMessage:
         return _checked(messages.Reseed.from_atoms(atoms))
     if len(atoms) > 2:
         raise RequestError(f"seed: got {shown(atoms)} (seed ARRAY [SR], seed FILE, seed N)")
-    rate = _whole("seed sample rate", atoms[1]) if len(atoms) == 2 else None
+    rate = sample_rate("seed sample rate", atoms[1]) if len(atoms) == 2 else None
     return Seed(_name("seed", atoms[0]), rate)
 
 
@@ -125,7 +135,7 @@ def _stream(atoms: list[Atom]) -> Stream:
     if len(atoms) > 3:
         raise RequestError(f"stream: got {shown(atoms)} (stream ARRAY [LATENCY_MS [SR]])")
     latency_s = messages.Latency.from_atoms(atoms[1:2]).seconds if len(atoms) > 1 else None
-    rate = _whole("stream sample rate", atoms[2]) if len(atoms) > 2 else None
+    rate = sample_rate("stream sample rate", atoms[2]) if len(atoms) > 2 else None
     return Stream(_name("stream", atoms[0]), latency_s, rate)
 
 
@@ -147,8 +157,8 @@ def _generate_flags(atoms: list[Atom]) -> Generate:
         seconds=None if duration is None else _seconds("--dur", duration),
         temperature=tuple(_temperature_or_env(t) for t in flags.every("temp")) or None,
         seed=None if seed is None else Seed(_name("--seed", seed)),
-        seed_rate=_whole_or_none("--seed_sr", flags.last("seed_sr")),
-        out_rate=_whole_or_none("--out_sr", flags.last("out_sr")),
+        seed_rate=_rate_or_none("--seed_sr", flags.last("seed_sr")),
+        out_rate=_rate_or_none("--out_sr", flags.last("out_sr")),
     )
 
 
@@ -207,7 +217,7 @@ def _temperature_or_env(atom: Atom) -> float | str:
     """Return the temperature; a curve stays a text, which the worker parses."""
     if isinstance(atom, str) and atom.startswith("Env("):
         return atom
-    return messages.check_temperature(atom)
+    return temperature(atom)
 
 
 def _seconds(name: str, atom: Atom) -> float:
@@ -225,6 +235,10 @@ def _whole_or_none(name: str, atom: Atom | None) -> int | None:
     return None if atom is None else _whole(name, atom)
 
 
+def _rate_or_none(name: str, atom: Atom | None) -> int | None:
+    return None if atom is None else sample_rate(name, atom)
+
+
 def _text_or_none(atom: Atom | None) -> str | None:
     return None if atom is None else str(atom)
 
@@ -237,6 +251,7 @@ def _single(usage: str, atoms: list[Atom]) -> Atom:
 
 _LOAD_OPTIONS = {  # name: (field of Load, what checks the value)
     "voices": ("voices", _voices),
+    "rate": ("sample_rate", sample_rate),
     "precision": ("precision", _name),
     "threads": ("threads", _whole),
     "engine": ("engine", _name),

@@ -36,6 +36,7 @@ class Load(ClassMessage, name="load"):
     engine: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    sample_rate: int | None = None  # of the model, whatever its folder says
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def _on_loaded(control: "Control", event: messages.Loaded) -> None:
     control.outbox.say("worker", "on")
     control.end_load(event)
     control.output.can_continue = False
+    control.outbox.say("rate", event.sample_rate, event.rate_source)
     control.outbox.say("loaded", event.name, event.sample_rate, event.num_seqs)
 
 

@@ -34,6 +34,16 @@ def add_model_arguments(parser, alternatives=None):
     )
 
 
+def add_rate_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that states the model's sample rate."""
+    parser.add_argument(
+        "--sample_rate",
+        type=int,
+        metavar="HZ",
+        help="of the model, whatever its folder says (default: what that says, else 16000)",
+    )
+
+
 def add_engine_arguments(parser):
     add = parser.add_argument
     add("--engine", choices=ENGINES, default="auto", help="(default: native where it is built)")
@@ -69,9 +79,24 @@ def boolean(text):
     raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
 
 
-def find_model(args):
-    """Return the ModelFiles that the arguments of `add_model_arguments` name."""
-    return folder.find_model(args.model, config_path=args.config, search=search_folders())
+def find_model(args: argparse.Namespace, sample_rate: int | None = None) -> folder.ModelFiles:
+    """Return the ModelFiles that the arguments of `add_model_arguments` name.
+
+    Args:
+      args: of the command.
+      sample_rate: of the model in Hz if the user states it, else None.
+    """
+    return folder.find_model(args.model, args.config, search_folders(), sample_rate)
+
+
+def tell_assumed_rate(files: folder.ModelFiles) -> None:
+    """Print a line on stderr if the sample rate of ModelFiles is only assumed."""
+    if files.rate_is_assumed:
+        print(
+            f"the sample rate of {files.name} is unknown, {files.config.sample_rate} Hz is assumed "
+            f"(samplernn set-rate {files.folder} HZ records it)",
+            file=sys.stderr,
+        )
 
 
 def search_folders():

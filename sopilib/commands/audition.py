@@ -21,7 +21,7 @@ from sopilib import engine
 from sopilib.audio.files import write_audio
 from sopilib.audio.recordings import read_recordings
 from sopilib.audio.spectrogram import draw_take
-from sopilib.commands.arguments import search_folders
+from sopilib.commands.arguments import add_rate_argument, search_folders
 from sopilib.engine.measure import choose_precision
 from sopilib.errors import AudioError, RequestError
 from sopilib.evaluation import engine_score
@@ -80,6 +80,7 @@ def add_arguments(parser):
         metavar="CORPUS",
         help="the recordings that it was trained on",
     )
+    add_rate_argument(parser)
     add("--dur", type=float, default=10.0, metavar="S", help="seconds of a take (default 10)")
     add("--temperature", type=float, nargs="+", metavar="T", help="(default 0.85 0.95 1.05)")
     add("--rng_seed", type=int, default=0, metavar="N", help="of every take (default 0)")
@@ -103,7 +104,7 @@ def run(args):
     if not LEAST_DUR_S <= args.dur < float("inf"):
         raise RequestError(f"--dur {args.dur:g} (give {LEAST_DUR_S} seconds or more)")
     temperatures = list(map(check_temperature, args.temperature or TEMPERATURES))
-    checkpoints = find_checkpoints(args.model, search_folders())
+    checkpoints = find_checkpoints(args.model, search_folders(), args.sample_rate)
     config = checkpoints[0].config
     corpus = read_recordings(args.data_dir, config.sample_rate)
     for _, reason in corpus.left_out:
@@ -121,8 +122,13 @@ def run(args):
     return 0
 
 
-def find_checkpoints(path, search):
+def find_checkpoints(path, search, sample_rate=None):
     """The ModelFiles of all checkpoints in a folder, by their step; of a run or a model.
+
+    Args:
+      path: of a run folder, or a model's path or name.
+      search: folders in which a model is looked for by its name.
+      sample_rate: of the model in Hz if the user states it, else None.
 
     Raises:
       CheckpointError, ConfigError: see `find_model`.
@@ -130,11 +136,11 @@ def find_checkpoints(path, search):
     path = Path(path).expanduser()
     if any(path.glob(f"*/{HISTORY_NAME}")):
         path = find_run(path)
-    newest = find_model(path, search=search)
+    newest = find_model(path, search=search, sample_rate=sample_rate)
     prefixes = [index.with_suffix("") for index in newest.folder.glob("*.index")]
     if not prefixes:
         return [newest]  # exported
-    return [find_model(prefix) for prefix in sorted(prefixes, key=_number)]
+    return [find_model(prefix, sample_rate=sample_rate) for prefix in sorted(prefixes, key=_number)]
 
 
 def _number(prefix):

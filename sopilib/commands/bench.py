@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sopilib.commands.arguments import search_folders
+from sopilib.commands.arguments import add_rate_argument, search_folders
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import checkpoint_packed
 from sopilib.engine.measure import choose_precision, measure_speed, measured_precision
@@ -20,7 +20,7 @@ from sopilib.engine.pack import pack
 from sopilib.engine.packed_file import read_packed, write_packed
 from sopilib.engine.random_model import random_folded
 from sopilib.errors import RequestError
-from sopilib.model.config import ModelConfig
+from sopilib.model.config import DEFAULT_SAMPLE_RATE, ModelConfig
 from sopilib.model.folder import find_model
 
 # dim and layers of the models in the table, from small to PRiSM's default, and the voices
@@ -36,6 +36,7 @@ def add_arguments(parser):
         metavar="MODEL",
         help="a model folder, or the name of a bundled model (default: random weights)",
     )
+    add_rate_argument(parser)
     add("--dim", type=int, default=1024, help="width of the layers (default 1024)")
     add("--num_rnn_layers", type=int, default=4, help="(default 4)")
     add("--rnn_type", choices=("gru", "lstm"), default="gru", help="(default gru)")
@@ -129,9 +130,10 @@ def _model(args):
             dim=args.dim,
             rnn_type=args.rnn_type,
             num_rnn_layers=args.num_rnn_layers,
+            sample_rate=DEFAULT_SAMPLE_RATE if args.sample_rate is None else args.sample_rate,
         )
         return config, None
-    files = find_model(args.ckpt_dir, search=search_folders())
+    files = find_model(args.ckpt_dir, search=search_folders(), sample_rate=args.sample_rate)
     return files.config, files
 
 

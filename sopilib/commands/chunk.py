@@ -16,7 +16,7 @@ from sopilib.audio.prism_chunks import write_prism_chunks
 from sopilib.audio.recordings import SILENCE_DBFS, is_silent, read_recordings
 from sopilib.errors import AudioError
 from sopilib.installation.paths import make_folder
-from sopilib.model.config import DEFAULT_SAMPLE_RATE
+from sopilib.model.config import DEFAULT_SAMPLE_RATE, checked_sample_rate
 
 REPORT_NAME = "chunks.txt"
 PLOT_NAME = "levels.png"
@@ -104,7 +104,7 @@ def _run_as_prism(args):
     """Cut the files of `--input_file` as PRiSM does, and say so chunk by chunk."""
     args.overlap = args.overlap or 0
     if args.sample_rate is not None:
-        _check_rate(args.sample_rate)
+        checked_sample_rate("--sample_rate", args.sample_rate)
     _check_lengths(args)
     make_folder(args.output_dir, "--output_dir")
     chunks = []
@@ -130,18 +130,13 @@ def _refuse_older_chunks(folder):
 
 def _in_samples(args):
     """Length of a chunk and distance between two, in samples."""
-    _check_rate(args.sample_rate)
+    checked_sample_rate("--sample_rate", args.sample_rate)
     _check_lengths(args)
     length = args.chunk_length * args.sample_rate // 1000
     hop = (args.chunk_length - args.overlap) * args.sample_rate // 1000
     if not hop:
         raise AudioError("a chunk without its overlap is less than a sample (make it longer)")
     return length, hop
-
-
-def _check_rate(sample_rate):
-    if not 1000 <= sample_rate <= 384_000:
-        raise AudioError(f"--sample_rate {sample_rate} (give 1000 to 384000)")
 
 
 def _check_lengths(args):

@@ -333,7 +333,7 @@ def check_model(folder):
     files = find_model(folder)
     return (
         f"{Path(files.prefix).name}, {files.config.rnn_type}, dim {files.config.dim}, "
-        f"{files.config.sample_rate} Hz"
+        f"{files.rate_text}"
     )
 
 

@@ -2,13 +2,19 @@
 
 from pathlib import Path
 
-from sopilib.commands.arguments import PRECISIONS, add_model_arguments, find_model
+from sopilib.commands.arguments import (
+    PRECISIONS,
+    add_model_arguments,
+    add_rate_argument,
+    find_model,
+)
 from sopilib.engine.export import export_model
 
 
 def add_arguments(parser):
     """Add the flags of `samplernn export`."""
     add_model_arguments(parser)
+    add_rate_argument(parser)
     parser.add_argument(
         "--precision",
         nargs="+",
@@ -21,6 +27,7 @@ def add_arguments(parser):
 
 def run(args):
     """Run `samplernn export`; return its exit status."""
-    for path in export_model(find_model(args), args.precision, args.output_dir):
+    files = find_model(args, args.sample_rate)
+    for path in export_model(files, args.precision, args.output_dir):
         print(path)
     return 0

@@ -12,6 +12,7 @@ from sopilib.commands.arguments import (
     add_model_arguments,
     find_model,
     search_folders,
+    tell_assumed_rate,
 )
 from sopilib.errors import AudioError, RecordError
 from sopilib.generation.generator import make_generator
@@ -21,6 +22,12 @@ from sopilib.generation.take import Take, TakeRequest, take_again
 from sopilib.generation.temperature_text import parse_temperature
 
 _WITH_FROM = ("run", "parser", "record", "output_path", "threads")
+
+
+_RATE_HELP = (
+    "resample to; where the model's own rate is unknown, this is taken as it, without resampling "
+    "(default: the model's)"
+)
 
 
 def add_arguments(parser):
@@ -46,7 +53,7 @@ def add_arguments(parser):
     )
     add("--dur", type=float, default=4.0, metavar="S", help="seconds (default 4)")
     add("--num_seqs", type=int, default=1, metavar="N", help="voices (default 1)")
-    add("--sample_rate", type=int, metavar="HZ", help="resample to (default: the model's)")
+    add("--sample_rate", type=int, metavar="HZ", help=_RATE_HELP)
     add(
         "--temperature",
         nargs="+",
@@ -85,9 +92,13 @@ def run(args):
     )
     output_paths = _output_paths(args.output_path, args.num_seqs)
     files = find_model(args)
+    if args.sample_rate is not None and files.rate_is_assumed:
+        files = files.at_rate(args.sample_rate)
     generator = make_generator(files, args.num_seqs, args.engine, args.precision, args.threads)
     take, model = Take(generator, request), model_record(files, generator)
-    return _write_take(take, model, args.output_path, output_paths)
+    status = _write_take(take, model, args.output_path, output_paths)
+    tell_assumed_rate(files)
+    return status
 
 
 def _generate_again(args):

@@ -18,6 +18,7 @@ def run(args):
         "folder": files.folder,
         "config": files.config_path.name,
         **files.config.to_dict(),
+        "sample_rate": files.rate_text,
     }
     if files.prefix is not None:
         from sopilib.model.checkpoint import load_model  # and with it TensorFlow

@@ -13,12 +13,13 @@ from sopilib import __version__
 from sopilib.commands import INTERRUPTED
 from sopilib.errors import SampleRNNError
 
-# each is the name of a module in sopilib.commands with add_arguments(parser) and run(args)
+# each, `_` for `-`, is a module in sopilib.commands with add_arguments(parser) and run(args)
 COMMANDS = {
     "generate": "generate sound into WAV files",
     "sweep": "the same take at several temperatures, side by side",
     "score": "bits per sample that a model needs for sound files",
     "info": "what a model is",
+    "set-rate": "write a model's sample rate into its config",
     "export": "write a folder that plays without TensorFlow",
     "chunk": "cut recordings into equal chunks",
     "train": "train a model on recordings",
@@ -60,7 +61,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         if name == chosen:
-            module = importlib.import_module(f"sopilib.commands.{name}")
+            module = importlib.import_module(f"sopilib.commands.{name.replace('-', '_')}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser

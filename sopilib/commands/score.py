@@ -3,7 +3,13 @@
 import json
 from pathlib import Path
 
-from sopilib.commands.arguments import PRECISIONS, add_model_arguments, find_model
+from sopilib.commands.arguments import (
+    PRECISIONS,
+    add_model_arguments,
+    add_rate_argument,
+    find_model,
+    tell_assumed_rate,
+)
 from sopilib.evaluation import engine_score
 from sopilib.generation.generator import make_generator
 
@@ -11,6 +17,7 @@ from sopilib.generation.generator import make_generator
 def add_arguments(parser):
     """Add the flags of `samplernn score`."""
     add_model_arguments(parser)
+    add_rate_argument(parser)
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -22,21 +29,23 @@ def add_arguments(parser):
 
 def run(args):
     """Run `samplernn score`; return its exit status."""
-    score = _engine_score(args) if args.precision else _tensorflow_score(args)
+    files = find_model(args, args.sample_rate)
+    score = _engine_score(args, files) if args.precision else _tensorflow_score(args, files)
     if args.json:
         print(json.dumps(score._asdict()))
     else:
         print(f"{score.bits_per_sample:.4f} bits per sample ({score.num_samples} samples)")
+    tell_assumed_rate(files)
     return 0
 
 
-def _tensorflow_score(args):
+def _tensorflow_score(args, files):
     from sopilib.evaluation.tensorflow_score import score_files
     from sopilib.model.checkpoint import load_model
 
-    return score_files(load_model(find_model(args)), args.files)
+    return score_files(load_model(files), args.files)
 
 
-def _engine_score(args):
-    generator = make_generator(find_model(args), 1, "native", args.precision)
+def _engine_score(args, files):
+    generator = make_generator(files, 1, "native", args.precision)
     return engine_score.score_files(generator, args.files)

@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from sopilib.audio.spectrogram import draw_takes
-from sopilib.commands.arguments import add_model_arguments, find_model
+from sopilib.commands.arguments import (
+    add_model_arguments,
+    add_rate_argument,
+    find_model,
+    tell_assumed_rate,
+)
 from sopilib.errors import RequestError
 from sopilib.generation.generator import make_generator
 from sopilib.generation.record import model_record
@@ -27,6 +32,7 @@ PICTURE_NAME = "sweep.png"
 def add_arguments(parser):
     """Add the flags of `samplernn sweep`."""
     add_model_arguments(parser)
+    add_rate_argument(parser)
     add = parser.add_argument
     add(
         "--temperature",
@@ -53,7 +59,7 @@ def run(args):
       AudioError: a file cannot be written.
     """
     temperatures = parse_temperatures(args.temperature)
-    files = find_model(args)
+    files = find_model(args, args.sample_rate)
     rng_seed = checked_rng_seed(args.rng_seed)
     generator = make_generator(files, num_seqs=1)
     sounds = []
@@ -66,6 +72,7 @@ def run(args):
     titles = [f"temperature {temperature:g}" for temperature in temperatures]
     draw_takes(sounds, files.config.sample_rate, title, titles, picture)
     print(f"{picture}: {title}")
+    tell_assumed_rate(files)
     return 0
 
 

@@ -11,9 +11,11 @@ from sopilib.commands import INTERRUPTED
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
 from sopilib.errors import RequestError
 from sopilib.generation.temperature import check_temperature
+from sopilib.model.config import ModelConfig, read_json_object
 from sopilib.training.plan import Plan
 from sopilib.training.preview import TEMPERATURES, PreviewRequest
 from sopilib.training.replicas import find_replicas
+from sopilib.training.run_rate import at_rate_of_run, resumed_run
 from sopilib.training.setup import Sources, prepare
 
 _ENDINGS = {
@@ -167,7 +169,7 @@ def run(args):
     if args.resume_from is not None and not args.resume:
         raise RequestError("--resume_from and --resume False together (give one of them)")
     plan = _plan(args)
-    config, config_name = chosen_config(args)
+    config, config_name = _config(args)
     replicas = find_replicas(args.num_gpus)
     sources = Sources(
         data=args.data_dir,
@@ -184,6 +186,18 @@ def run(args):
     if replicas.is_chief:
         print(f"{_ENDINGS[reason]}\n{run_folder.path}", flush=True)
     return INTERRUPTED if reason == "interrupted" else 0
+
+
+def _config(args: argparse.Namespace) -> tuple[ModelConfig, str]:
+    """Return the ModelConfig and its file's name; a resumed run says the rate if no flag does."""
+    config, name = chosen_config(args)
+    is_stated = args.sample_rate is not None or args.preset is not None
+    if args.config_file is not None:
+        is_stated = is_stated or "sample_rate" in read_json_object(args.config_file)
+    run = resumed_run(args.logdir_root / args.id, args.resume, args.resume_from)
+    if run is not None and not is_stated:
+        config = at_rate_of_run(config, run, args.config_file)
+    return config, name
 
 
 def _plan(args):

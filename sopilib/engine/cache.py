@@ -2,10 +2,13 @@
 
 The file lies beside the checkpoint or, where that folder cannot be written, in the user's
 cache folder. Its name holds a digest of all that the weights depend on: the checkpoint's
-index, which has a checksum of every variable, the config and the version of the layout.
+index, which has a checksum of every variable, the config and the version of the layout. The
+weights do not depend on the sample rate, so a model whose rate becomes known is not packed
+again.
 Loading from here imports no TensorFlow.
 """
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -18,7 +21,7 @@ from sopilib.engine.pack import PackedModel, config_of_packed
 from sopilib.engine.packed_file import VERSION, read_packed, write_packed
 from sopilib.errors import CheckpointError
 from sopilib.model.checkpoint_index import read_index
-from sopilib.model.config import ModelConfig
+from sopilib.model.config import DEFAULT_SAMPLE_RATE, ModelConfig
 from sopilib.model.folder import ModelFiles
 
 log = logging.getLogger(__name__)
@@ -37,8 +40,9 @@ def load_packed(
     Raises:
       CheckpointError: the checkpoint's index cannot be read.
     """
-    places = _places(files, precision)
-    for path in places:
+    places = _places(files, precision, _digest(files, DEFAULT_SAMPLE_RATE))
+    older = _places(files, precision, _digest(files, files.config.sample_rate))
+    for path in dict.fromkeys((*places, *older)):
         if path.is_file():
             try:
                 return read_packed(path)[1]
@@ -58,16 +62,17 @@ def user_cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "samplernn"
 
 
-def _places(files: ModelFiles, precision: str) -> tuple[Path, Path]:
+def _places(files: ModelFiles, precision: str, digest: str) -> tuple[Path, Path]:
     """Return the paths of the packed file, the preferred one first."""
-    digest = _digest(files)
     name = f"{Path(str(files.prefix)).name}.{digest}.{precision}.pack"
     return files.folder / name, user_cache_folder() / f"{files.name}.{name}"
 
 
-def _digest(files: ModelFiles) -> str:
+def _digest(files: ModelFiles, rate: int) -> str:
+    """Return the digest in a file's name; earlier versions put the model's own `rate` into it."""
     index = read_index(str(files.prefix))
-    config = json.dumps(files.config.to_dict(), sort_keys=True).encode()
+    values = dataclasses.replace(files.config, sample_rate=rate).to_dict()
+    config = json.dumps(values, sort_keys=True).encode()
     return hashlib.sha256(b"%d %s %s" % (VERSION, config, index)).hexdigest()[:12]
 
 

@@ -3,6 +3,10 @@
 TensorFlow is imported only for its own generator.
 """
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
 from sopilib.engine import is_built
 from sopilib.engine.load import load_generator
 from sopilib.errors import RequestError
@@ -46,6 +50,21 @@ def make_generator(
             raise RequestError(f"TensorFlow has no precision {precision} (only float32)")
         return _tensorflow_generator(files, num_seqs)
     return load_generator(files, num_seqs, precision, threads)
+
+
+@contextlib.contextmanager
+def sample_rate_of(generator: SampleGenerator, rate: int) -> Iterator[None]:
+    """Have a generator's samples count as those of a model of `rate` Hz; they stay the same.
+
+    The rate stays after the `with`, unless that ends in an exception.
+    """
+    before = generator.config
+    generator.config = dataclasses.replace(before, sample_rate=rate)
+    try:
+        yield
+    except BaseException:
+        generator.config = before
+        raise
 
 
 def _tensorflow_generator(files: ModelFiles, num_seqs: int) -> SampleGenerator:

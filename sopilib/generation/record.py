@@ -4,6 +4,7 @@
 `sopilib.generation.record_file` writes them to a file and reads them back.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
@@ -106,11 +107,18 @@ def model_record(files: ModelFiles, generator: SampleGenerator) -> ModelRecord:
     )
 
 
+def record_at_rate(model: ModelRecord, config: ModelConfig) -> ModelRecord:
+    """Return the record of the same model under the sample rate of `config`."""
+    return dataclasses.replace(
+        model, sample_rate=config.sample_rate, config_sha256=_config_digest(config)
+    )
+
+
 def find_recorded_model(model: ModelRecord, search: Sequence[str | Path]) -> ModelFiles:
     """Return the ModelFiles of a recorded model, which may have moved.
 
     Args:
-      model: ModelRecord.
+      model: ModelRecord; its sample rate holds, whatever the folder says by now.
       search: folders to look for it by its name if it is not where it was.
 
     Raises:
@@ -120,7 +128,7 @@ def find_recorded_model(model: ModelRecord, search: Sequence[str | Path]) -> Mod
     others = []
     for place in (model.path, Path(model.name, Path(model.path).name), model.name):
         try:
-            files = find_model(place, config_path, search)
+            files = find_model(place, config_path, search, model.sample_rate)
             difference = _difference(model, files)
         except SampleRNNError:
             continue  # whatever lies there, it is not the model of the take

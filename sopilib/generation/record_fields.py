@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sopilib.errors import RecordError
+from sopilib.limits import SAMPLE_RATES, is_sample_rate
 
 # what to do about a record that is not as it was saved
 AS_SAVED = "use the file as it was saved"
@@ -52,6 +53,7 @@ TEXT = Kind(lambda value: isinstance(value, str) and value != "", "a text")
 TEXT_OR_NULL = Kind(lambda value: value is None or isinstance(value, str), "a text or null")
 FLAG = Kind(lambda value: isinstance(value, bool), "true or false")
 COUNT = Kind(lambda value: _is_integer(value) and 0 <= value <= _LARGEST, "an integer, 0 or above")
+SAMPLE_RATE = Kind(is_sample_rate, "an integer from {} to {}".format(*SAMPLE_RATES))
 POSITIVE = Kind(lambda value: _is_integer(value) and 0 < value <= _LARGEST, "an integer above 0")
 RNG_SEED = Kind(lambda value: _is_integer(value) and value >= 0, "an integer, 0 or above")
 NUMBER = Kind(_is_number, "a number")

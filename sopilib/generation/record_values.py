@@ -24,7 +24,7 @@ from sopilib.generation.temperature_text import parse_temperature
 _MODEL_KINDS = {
     "sha256": kinds.SHA256,
     "config_sha256": kinds.SHA256,
-    "sample_rate": kinds.POSITIVE,
+    "sample_rate": kinds.SAMPLE_RATE,
     "num_seqs": kinds.POSITIVE,
 }
 _TAKE_KINDS = {

@@ -9,6 +9,7 @@ import numpy as np
 
 from sopilib.audio.resample import mix_to_mono, resample
 from sopilib.errors import AudioError, RequestError
+from sopilib.model.config import checked_sample_rate
 
 # what a sample costs: 8 in a Pd array, 4 kept to be saved, 4 again while it is saved
 _BYTES_PER_SAMPLE = 16
@@ -31,13 +32,9 @@ def checked_rate(name: str, rate: int) -> int:
     """Return `rate`, in Hz, of the sound that `name` names.
 
     Raises:
-      RequestError: it is no integer from 1000 to 384000.
+      RequestError: it is no integer within `sopilib.limits.SAMPLE_RATES`.
     """
-    if not isinstance(rate, numbers.Integral) or not 1000 <= rate <= 384_000:
-        raise RequestError(
-            f"the {name} sample rate {rate} (give an integer from 1000 to 384000 Hz)"
-        )
-    return int(rate)
+    return checked_sample_rate(f"the {name} sample rate", rate)
 
 
 def checked_length(dur_s: float, rate: int, num_seqs: int) -> int:

@@ -8,13 +8,15 @@ Comments from `//` to the end of the line are allowed.
 
 import dataclasses
 import json
+import numbers
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sopilib.errors import ConfigError
+from sopilib.errors import ConfigError, RequestError
+from sopilib.limits import SAMPLE_RATES, is_sample_rate
 
 DEFAULT_SAMPLE_RATE = 16000
 RNN_TYPES = ("gru", "lstm")
@@ -31,7 +33,7 @@ _INTEGER_RANGES = {
     "q_levels": (2, 65536),
     "emb_size": (1, 65536),
     "seq_len": (1, 10_000_000),
-    "sample_rate": (1000, 384_000),
+    "sample_rate": SAMPLE_RATES,
 }
 
 
@@ -52,7 +54,7 @@ class ModelConfig:
       skip_conn: skip connections in the frame tiers.
       rnn_dropout: dropout between recurrent layers in training, 0 <= x < 1.
       seq_len: samples in a training segment.
-      sample_rate: in Hz.
+      sample_rate: in Hz; whether it is known or assumed: `sopilib.model.sample_rate`.
 
     Raises:
       ConfigError: a value has the wrong type or is out of range.
@@ -101,6 +103,22 @@ class ModelConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return every value, ready for JSON."""
         return {**dataclasses.asdict(self), "frame_sizes": list(self.frame_sizes)}
+
+
+def checked_sample_rate(name: str, rate: object) -> int:
+    """Return `rate` in Hz.
+
+    Args:
+        name: what the error calls it, such as "the output sample rate" or "--sample_rate".
+        rate: any value.
+
+    Raises:
+        RequestError: it is no integer within SAMPLE_RATES.
+    """
+    if isinstance(rate, numbers.Integral) and is_sample_rate(rate):
+        return int(rate)
+    low, high = SAMPLE_RATES
+    raise RequestError(f"{name} {rate} (give an integer from {low} to {high} Hz)")
 
 
 def read_json_object(path: str | Path) -> dict[str, Any]:

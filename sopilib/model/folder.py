@@ -3,7 +3,8 @@
 A model folder is what training leaves: checkpoints `NAME-STEP.index` with their
 `.data-*` files, a text file `checkpoint` that names the newest, and one
 `*.config.json`; PRiSM's may also have an `args.txt`, the command line of the
-training. Nothing is read here but those texts, and TensorFlow is not needed.
+training. Nothing is read here but those texts and, where they state no sample rate, the
+headers of the sound files beside them. TensorFlow is not needed.
 """
 
 import dataclasses
@@ -14,7 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sopilib.errors import CheckpointError, ConfigError
-from sopilib.model.config import ModelConfig, load_config, read_json_object
+from sopilib.model.config import (
+    ModelConfig,
+    checked_sample_rate,
+    load_config,
+    read_json_object,
+)
+from sopilib.model.sample_rate import RateSource, find_sample_rate, rate_text
 
 # run folders of PRiSM; its fork leaves the config beside them
 _RUN_NAME = re.compile(r"\d\d\.\d\d\.\d{4}_\d\d\.\d\d\.\d\d")
@@ -32,6 +39,7 @@ class ModelFiles:
         exported model, which has packed weights instead.
       config_path: Path.
       config: ModelConfig, its sample rate resolved.
+      rate_source: RateSource, what says that sample rate.
     """
 
     name: str
@@ -39,12 +47,34 @@ class ModelFiles:
     prefix: str | None
     config_path: Path
     config: ModelConfig
+    rate_source: RateSource = RateSource.CONFIG
+
+    @property
+    def rate_is_assumed(self) -> bool:
+        """True where nothing says the sample rate of the model."""
+        return self.rate_source is RateSource.ASSUMED
+
+    @property
+    def rate_text(self) -> str:
+        """The sample rate as people read it, such as `16000 Hz (assumed)`."""
+        return rate_text(self.config.sample_rate, self.rate_source)
+
+    def at_rate(self, rate: int) -> "ModelFiles":
+        """Return the same model with the sample rate that the user states, in Hz.
+
+        Raises:
+          RequestError: the rate is out of range.
+        """
+        rate = checked_sample_rate("the model's sample rate", rate)
+        config = dataclasses.replace(self.config, sample_rate=rate)
+        return dataclasses.replace(self, config=config, rate_source=RateSource.STATED)
 
 
 def find_model(
     path: str | Path,
     config_path: str | Path | None = None,
     search: Sequence[str | Path] = (),
+    sample_rate: int | None = None,
 ) -> ModelFiles:
     """Return the ModelFiles that `path` stands for.
 
@@ -54,16 +84,35 @@ def find_model(
       config_path: a config to use in place of the folder's own; relative paths are
         tried likewise, then in the model folder.
       search: folders, tried in this order; default the current folder.
+      sample_rate: of the model in Hz, whatever its folder says; default what that says.
 
     Raises:
       CheckpointError: nothing there, no checkpoint in it, or a part of it missing.
       ConfigError: no config, more than one, or a bad one.
+      RequestError: `sample_rate` is out of range.
     """
     folders = [Path(folder) for folder in search] or [Path()]
     folder, prefix = find_checkpoint(path, folders)
     config_path = find_config(folder, config_path, folders)
-    config = _with_sample_rate(load_config(config_path), config_path)
-    return ModelFiles(folder.name, folder, prefix, config_path, config)
+    config = load_config(config_path)
+    rate, source = find_sample_rate(read_json_object(config_path), config_path, folder)
+    config = dataclasses.replace(config, sample_rate=rate)
+    files = ModelFiles(folder.name, folder, prefix, config_path, config, source)
+    return files if sample_rate is None else files.at_rate(sample_rate)
+
+
+def find_model_config(
+    path: str | Path, config_path: str | Path | None = None, search: Sequence[str | Path] = ()
+) -> Path:
+    """Return the Path of a model's config, which may be a bad one; arguments as `find_model`.
+
+    Raises:
+      CheckpointError: nothing there, no checkpoint in it, or a part of it missing.
+      ConfigError: no config, or more than one.
+    """
+    folders = [Path(folder) for folder in search] or [Path()]
+    folder, _ = find_checkpoint(path, folders)
+    return find_config(folder, config_path, folders)
 
 
 def find_checkpoint(path: str | Path, search: Sequence[str | Path] = ()) -> tuple[Path, str | None]:
@@ -185,15 +234,3 @@ def find_config(
         names = ", ".join(path.name for path in configs)
         raise ConfigError(f"{len(configs)} configs in {folder}: {names} (choose one with --config)")
     return configs[0]
-
-
-def _with_sample_rate(config: ModelConfig, config_path: Path) -> ModelConfig:
-    """Return `config` with the rate of `args.txt` beside it, if it states none itself."""
-    if "sample_rate" in read_json_object(config_path):
-        return config
-    try:
-        text = (config_path.parent / "args.txt").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return config
-    match = re.search(r"--sample_rate\W+(\d+)", text)
-    return dataclasses.replace(config, sample_rate=int(match[1])) if match else config

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 from sopilib.errors import RequestError
+from sopilib.limits import SAMPLE_RATES
 
 Atom = int | float | str
 
@@ -63,6 +64,26 @@ def not_negative(name: str, atom: object, unit: str = "", hint: str = "") -> flo
     if value < 0:
         raise RequestError(f"{name}: {text(value)}{unit} (0 or more{hint})")
     return value
+
+
+def temperature(atom: object) -> float:
+    """Return the temperature that `atom` is, or says; RequestError unless it is 0 or more."""
+    return not_negative("temperature", atom, hint="; 0 is the likeliest sample")
+
+
+def sample_rate(name: str, atom: object) -> int:
+    """Return the sample rate in Hz that `atom` is, or says.
+
+    Args:
+        name, atom: as in `number`.
+
+    Raises:
+        RequestError: it is not a whole number within SAMPLE_RATES.
+    """
+    value, (lowest, highest) = number(name, atom), SAMPLE_RATES
+    if value != int(value) or not lowest <= value <= highest:
+        raise RequestError(f"{name}: {text(value)} Hz (a whole number from {lowest} to {highest})")
+    return int(value)
 
 
 def text(atom: object) -> str:

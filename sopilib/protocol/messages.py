@@ -14,7 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sopilib.errors import RequestError
-from sopilib.protocol.atoms import Atom, not_negative, number, shown, text, whole_number, words
+from sopilib.protocol.atoms import (
+    Atom,
+    not_negative,
+    number,
+    sample_rate,
+    shown,
+    temperature,
+    text,
+    whole_number,
+    words,
+)
 from sopilib.protocol.base import MESSAGES as MESSAGES
 from sopilib.protocol.base import PD_MESSAGES as PD_MESSAGES
 from sopilib.protocol.base import Message as Message
@@ -49,6 +59,12 @@ class Load(Message, type_name="load"):
     engine: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    sample_rate: int | None = None  # of the model, whatever its folder says
+
+    def check(self) -> None:
+        """Raise RequestError unless the rate is a whole number from 1000 to 384000, or None."""
+        if self.sample_rate is not None:
+            sample_rate("rate", self.sample_rate)
 
 
 @dataclass(frozen=True)
@@ -94,7 +110,7 @@ class SetTemperature(Message, type_name="temperature", pd="temperature T ..."):
     def check(self) -> None:
         """Raise RequestError unless each value is 0 or more."""
         for value in self.values:
-            check_temperature(value)
+            temperature(value)
 
 
 @dataclass(frozen=True)
@@ -106,7 +122,7 @@ class Ramp(Message, type_name="ramp", pd="ramp T S"):
 
     def check(self) -> None:
         """Raise RequestError unless both are 0 or more."""
-        check_temperature(self.target)
+        temperature(self.target)
         not_negative("ramp", self.seconds, " s")
 
 
@@ -224,11 +240,7 @@ class Save(Message, type_name="save", pd="save FILE"):
 
     @classmethod
     def from_atoms(cls, atoms: Sequence[Atom]) -> "Save":
-        """Return the message of a file, `.wav` appended where it is missing.
-
-        Raises:
-            RequestError: no file.
-        """
+        """Return the message of a file, `.wav` added where it is missing; RequestError without."""
         path = words(atoms)
         if not path:
             raise RequestError("save: no file (save FILE)")
@@ -246,6 +258,7 @@ class Loaded(Message, type_name="loaded"):
     sample_rate: int
     num_seqs: int
     facts: tuple[tuple[str | float, ...], ...] = ()
+    rate_source: str = "config"  # what says the sample rate, or "assumed"
 
 
 @dataclass(frozen=True)
@@ -329,11 +342,6 @@ class Unknown(Message):
     """A well-formed message of a type that this version does not know."""
 
     type: str
-
-
-def check_temperature(value: object) -> float:
-    """Return a temperature as a float; RequestError unless it is 0 or more."""
-    return not_negative("temperature", value, hint="; 0 is the likeliest sample")
 
 
 def type_of(message: Message) -> str:

@@ -15,9 +15,10 @@ import numpy as np
 from sopilib import __version__, engine
 from sopilib.audio.files import read_audio
 from sopilib.errors import ProtocolError, PythonError, RequestError, SampleRNNError
-from sopilib.generation.generator import make_generator
-from sopilib.generation.record import ModelRecord, TakeRecord, model_record
+from sopilib.generation.generator import make_generator, sample_rate_of
+from sopilib.generation.record import ModelRecord, TakeRecord, model_record, record_at_rate
 from sopilib.generation.record_file import save_take
+from sopilib.generation.request_checks import checked_rate
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.stream_seed import SEED_S
 from sopilib.generation.take import Take, TakeRequest
@@ -26,6 +27,7 @@ from sopilib.generation.temperature_text import parse_temperature
 from sopilib.installation import paths
 from sopilib.model.folder import ModelFiles, find_model
 from sopilib.model.generator_state import SavedState
+from sopilib.model.sample_rate import RateSource
 from sopilib.protocol import messages
 from sopilib.worker import live_stream
 from sopilib.worker.missing_package import missing_package_text, slow_generator_text
@@ -44,7 +46,9 @@ class Worker(Handlers):
         self._inbox = inbox
         self._send = send
         self._generator: SampleGenerator | None = None
+        self._files: ModelFiles | None = None  # of the generator
         self._model: ModelRecord | None = None  # of the generator
+        self._told_rates: set[int] = set()  # that takes of this model have been given
         self._states: dict[int, SavedState] = {}  # by slot, of this generator
         self._is_recalled = False  # the next take or stream resumes from a recalled state
         self._last: RunningTake | None = None
@@ -84,55 +88,87 @@ class Worker(Handlers):
     @handles(messages.Load)
     def _load(self, request: messages.Load) -> None:
         files = find_model(
-            request.path, config_path=request.config_path, search=_search_folders(request)
+            request.path, request.config_path, _search_folders(request), request.sample_rate
         )
         made = _make_generator(files, request)  # a failure keeps the old one
         if text := slow_generator_text():
             self._send(messages.Notice(text))
-        self._model = model_record(files, made)
+        self._model, self._files, self._told_rates = model_record(files, made), files, set()
         self._generator, self._states, self._is_recalled = made, {}, False
         self._last = None
         self._send(
             messages.Loaded(
-                files.name, files.config.sample_rate, request.num_seqs, _facts(files, made)
+                files.name,
+                files.config.sample_rate,
+                request.num_seqs,
+                _facts(files, made),
+                files.rate_source.value,
             )
         )
 
     @handles(messages.Generate)
     def _generate(self, request: messages.Generate) -> None:
-        generator = self._require_generator()
+        generator, files = self._require_generator()
         if request.latency_s is not None:
-            self._stream(generator, request, request.latency_s)
+            self._stream(generator, files, request, request.latency_s)
             return
-        take = Take(generator, self._take_request(request))
+        with sample_rate_of(generator, self._rate(request, generator, files)):
+            take = Take(generator, self._take_request(request))
+        assert self._model is not None
+        self._model = record_at_rate(self._model, generator.config)
         self._last, self._is_recalled = RunningTake(request.take, take), False
         self._last.run(self._inbox, self._send, self._fail)
 
+    def _rate(
+        self, request: messages.Generate, generator: SampleGenerator, files: ModelFiles
+    ) -> int:
+        """Return the model's rate in Hz for a take; `out_rate` where it is only assumed."""
+        if request.resume:
+            return generator.config.sample_rate
+        known = files.config.sample_rate
+        if request.out_rate is None or not files.rate_is_assumed:
+            return known
+        rate = checked_rate("output", request.out_rate)
+        if rate != known and rate not in self._told_rates:
+            self._told_rates.add(rate)
+            self._send(
+                messages.Notice(
+                    f"the sample rate of {files.name} is unknown: --out_sr {rate} is taken as it, "
+                    f"without resampling (samplernn set-rate {files.folder} {rate} records it)"
+                )
+            )
+        return rate
+
     def _stream(
-        self, generator: SampleGenerator, request: messages.Generate, latency_s: float
+        self,
+        generator: SampleGenerator,
+        files: ModelFiles,
+        request: messages.Generate,
+        latency_s: float,
     ) -> None:
-        take_request = self._take_request(request)
-        if self._is_recalled:
-            take_request = dataclasses.replace(take_request, resume=True, seed_audio=None)
-        stream = live_stream.LiveStream(
-            request.take,
-            generator,
-            take_request,
-            latency_s,
-            self._states,
-            self._live_seed,
-        )
+        with sample_rate_of(generator, files.config.sample_rate):
+            take_request = self._take_request(request)
+            if self._is_recalled:
+                take_request = dataclasses.replace(take_request, resume=True, seed_audio=None)
+            stream = live_stream.LiveStream(
+                request.take,
+                generator,
+                take_request,
+                latency_s,
+                self._states,
+                self._live_seed,
+            )
         self._is_recalled, self._last = False, None
         stream.run(self._inbox, self._send, self._fail)
 
     @handles(messages.SaveState)
     def _save_state(self, request: messages.SaveState) -> None:
-        self._states[request.slot] = self._require_generator().save_state()
+        self._states[request.slot] = self._require_generator()[0].save_state()
         self._send(messages.State(request.slot, "saved"))
 
     @handles(messages.RecallState)
     def _recall_state(self, request: messages.RecallState) -> None:
-        generator = self._require_generator()
+        generator, _ = self._require_generator()
         generator.restore_state(live_stream.saved_state(self._states, request.slot))
         self._is_recalled = True
         self._send(messages.State(request.slot, "recalled"))
@@ -146,10 +182,11 @@ class Worker(Handlers):
         save_take([path], path.with_suffix(".json"), audio, self._model, self._last.take.record)
         self._send(messages.Saved(request.path))
 
-    def _require_generator(self) -> SampleGenerator:
-        if self._generator is None:
+    def _require_generator(self) -> tuple[SampleGenerator, ModelFiles]:
+        """Return the generator and its model's files; RequestError where none is loaded."""
+        if self._generator is None or self._files is None:
             raise RequestError("no model is loaded (load one first)")
-        return self._generator
+        return self._generator, self._files
 
     def _take_request(self, request: messages.Generate) -> TakeRequest:
         payload = np.frombuffer(request.payload, dtype="<f4")
@@ -202,7 +239,7 @@ class Worker(Handlers):
             name = "array"
         else:
             return None, None
-        if _ends_silent(samples, rate or self._require_generator().config.sample_rate):
+        if _ends_silent(samples, rate or self._require_generator()[0].config.sample_rate):
             self._send(
                 messages.Notice(
                     f"the seed {name} ends in silence: silence may follow (cut it where it sounds)"
@@ -261,7 +298,7 @@ def _facts(files: ModelFiles, generator: SampleGenerator) -> tuple[tuple[str | f
     return (
         ("model", files.name),
         ("checkpoint", str(files.prefix)),
-        ("sample_rate", config.sample_rate),
+        ("sample_rate", config.sample_rate, *_unless_config(files.rate_source)),
         ("rnn", config.rnn_type, config.dim, config.num_rnn_layers),
         ("frame_sizes", *config.frame_sizes),
         ("quantization", config.q_type, config.q_levels),
@@ -270,6 +307,10 @@ def _facts(files: ModelFiles, generator: SampleGenerator) -> tuple[tuple[str | f
         ("precision", generator.precision),
         ("threads", generator.threads),
     )
+
+
+def _unless_config(source: RateSource) -> tuple[str, ...]:
+    return () if source is RateSource.CONFIG else (source.value,)
 
 
 def _first_line(error: Exception) -> str:

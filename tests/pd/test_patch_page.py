@@ -235,6 +235,23 @@ def test_an_unloaded_model_is_off_the_page(page):
     assert page.shown("back-2")[-1].startswith("color #fcfcfc")
 
 
+def test_a_sample_rate_that_nothing_says_is_marked_on_the_page(page):
+    for name in ("model-hz", "model-note"):
+        page.probe(name)
+    page.load()
+    assert page.shown("model-hz")[-1] == "16000"
+    assert page.shown("model-note")[-1] == r"label Hz\ (assumed)"
+    page.message(f"load {GRU} rate 22050")
+    page.status("loaded gru_mulaw 22050 1")
+    assert page.shown("model-hz")[-1] == "22050"
+    assert page.shown("model-note")[-1] == "label Hz"
+    page.load()
+    assert page.shown("model-note")[-1] == r"label Hz\ (assumed)"
+    page.message("unload")
+    page.status("worker off")
+    assert page.shown("model-note")[-1] == "label Hz"
+
+
 def test_the_end_of_live_empties_its_numbers_and_leaves_those_of_the_take(page):
     for name in ("buffer", "live-speed", "buffer-bar", "made"):
         page.probe(name)

@@ -147,7 +147,7 @@ def test_info_prints_what_the_model_is(capsys):
     assert facts["name"] == "gru_mulaw"
     assert facts["checkpoint"] == "model.ckpt-1"
     assert facts["frame_sizes"] == "[4, 16]"
-    assert facts["sample_rate"] == "16000"
+    assert facts["sample_rate"] == "16000 Hz (assumed)"
     assert facts["parameters"] == "117248"
 
 

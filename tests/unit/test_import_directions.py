@@ -9,7 +9,7 @@ import sys
 import pytest
 from places import PROJECT
 
-_BASE = {"sopilib", "sopilib.errors"}  # `sopilib` itself holds the version alone
+_BASE = {"sopilib", "sopilib.errors", "sopilib.limits"}  # `sopilib` itself holds the version alone
 _SOUND = {"sopilib.model", "sopilib.audio"}
 _ENGINE = {"sopilib.engine", *_SOUND}
 _EVALUATION = {"sopilib.evaluation", *_ENGINE}
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "sopilib.installation": set(),
     "sopilib.protocol": set(),
     "sopilib.errors": set(),
+    "sopilib.limits": set(),
     "sopilib": set(),
 }
 # Pd's own Python has the standard library only; `pyext` is what hosts it there

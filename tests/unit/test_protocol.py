@@ -128,6 +128,18 @@ def test_the_error_comes_with_the_first_wrong_byte():
 
 OUT_OF_RANGE = [
     (
+        protocol.Load("D", sample_rate=999),
+        "rate: 999 Hz (a whole number from 1000 to 384000)",
+    ),
+    (
+        protocol.Load("D", sample_rate=384_001),
+        "rate: 384001 Hz (a whole number from 1000 to 384000)",
+    ),
+    (
+        protocol.Load("D", sample_rate=22050.5),
+        "rate: 22050.5 Hz (a whole number from 1000 to 384000)",
+    ),
+    (
         protocol.SetTemperature((1.0, -0.5)),
         "temperature: -0.5 (0 or more; 0 is the likeliest sample)",
     ),
@@ -167,6 +179,8 @@ def test_a_value_out_of_range_is_refused_with_the_value_and_the_range(message, t
         protocol.Freeze(0.02),
         protocol.Freeze(3600.0),
         protocol.SaveState(0),
+        protocol.Load("D", sample_rate=1000),
+        protocol.Load("D", sample_rate=384_000),
         *CASES,
     ],
     ids=lambda message: str(message)[:40],
@@ -182,6 +196,7 @@ def test_what_a_performer_gets_for_a_wrong_value_is_what_the_worker_says():
         ("temperature", [-0.5], protocol.SetTemperature((-0.5,))),
         ("rng", [-1], protocol.Reseed(-1)),
         ("save_state", [-1], protocol.SaveState(-1)),
+        ("load", ["D", "rate", 999], protocol.Load("D", sample_rate=999)),
     ):
         with pytest.raises(RequestError) as from_pd:
             parse(selector, atoms)

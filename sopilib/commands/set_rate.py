@@ -1,0 +1,53 @@
+"""`samplernn set-rate`: write a model's sample rate into its config."""
+
+import argparse
+from pathlib import Path
+
+from sopilib.commands.arguments import search_folders
+from sopilib.errors import ConfigError
+from sopilib.model.config import checked_sample_rate
+from sopilib.model.config_file import write_sample_rate
+from sopilib.model.folder import find_model, find_model_config
+from sopilib.model.sample_rate import RateSource
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `samplernn set-rate`."""
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a model folder, or a checkpoint in it")
+    add("rate", type=int, metavar="HZ", help="of the sounds that it was trained on")
+    add(
+        "--config_file",
+        "--config",
+        dest="config",
+        metavar="FILE.config.json",
+        help="the model's config (default: the one in its folder)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `samplernn set-rate`; return its exit status.
+
+    Raises:
+        RequestError: the rate is out of range.
+        CheckpointError, ConfigError: there is no such model, or its config cannot be changed.
+    """
+    rate = checked_sample_rate("the sample rate", args.rate)
+    path = find_model_config(args.model, args.config, search_folders())
+    before = _rate_before(args)
+    if before == (rate, RateSource.CONFIG):
+        print(f"{path}: sample_rate is {rate} Hz already")
+        return 0
+    write_sample_rate(Path(path), rate)
+    was = "an invalid one" if before is None else f"{before[0]} Hz, {before[1].value}"
+    print(f"{path}: sample_rate set to {rate} Hz (was {was})")
+    return 0
+
+
+def _rate_before(args: argparse.Namespace) -> tuple[int, RateSource] | None:
+    """Return the rate of the model so far and its source, None if the config is invalid."""
+    try:
+        files = find_model(args.model, args.config, search_folders())
+    except ConfigError:
+        return None
+    return files.config.sample_rate, files.rate_source

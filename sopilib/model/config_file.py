@@ -1,0 +1,99 @@
+"""Change one value in a config's file and leave all else of it as it is.
+
+The file is someone's own: comments, the order of the keys, keys that are not ours and the
+indentation stay. So the text is edited where the value stands, after a look at its tokens
+alone; that the result says what it should is checked before it takes the file's place.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sopilib.errors import ConfigError
+from sopilib.model.config import read_json_object
+
+_TOKEN = re.compile(
+    r'\s+|"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|[{}\[\],:]|[^\s{}\[\],:"/]+|.', re.DOTALL
+)
+
+
+def write_sample_rate(path: Path, rate: int) -> None:
+    """Write `"sample_rate": rate` into the config at `path`; the file changes as a whole.
+
+    Raises:
+        ConfigError: the file cannot be read or written, or holds no JSON object.
+    """
+    path = path.resolve()  # where it is a link, that stays
+    expected = {**read_json_object(path), "sample_rate": rate}
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            text = with_number(file.read(), "sample_rate", rate)
+        _replace(path, text, expected)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {path}: {error.strerror} (check the permissions of its folder; "
+            "the file is as it was)"
+        ) from error
+
+
+def with_number(text: str, key: str, number: int) -> str:
+    """Return a JSON object's text with the number under `key`, new keys first.
+
+    Args:
+        text: of a JSON object, comments allowed.
+        key: of that object itself, not of one within it.
+        number: in place of whatever value the key has.
+    """
+    tokens = [token for token in _TOKEN.finditer(text) if not _is_blank(token[0])]
+    span = _value_span(tokens, key)
+    if span is not None:
+        return f"{text[: span[0]]}{number}{text[span[1] :]}"
+    begin = tokens[0].end()
+    gap = text[begin : len(text) - len(text[begin:].lstrip())]
+    if tokens[1][0] == "}":
+        return f'{text[:begin]}"{key}": {number}{text[begin:]}'
+    return f'{text[:begin]}{gap}"{key}": {number},{gap or " "}{text[begin + len(gap) :]}'
+
+
+def _is_blank(token: str) -> bool:
+    return token.isspace() or token.startswith(("//", "/*"))
+
+
+def _value_span(tokens: list[re.Match[str]], key: str) -> tuple[int, int] | None:
+    """Return where the value of the object's `key` begins and ends, the last one of several."""
+    span, depth, begin = None, 0, None
+    for before, token in zip(tokens, tokens[1:]):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(before[0], 0)
+        if depth != 1:
+            continue
+        if begin is not None and token[0] in (",", "}"):
+            span, begin = (begin, before.end()), None
+        elif token[0] == ":":
+            is_key = before[0] == f'"{key}"'
+            begin = token.end() if is_key else None
+        elif before[0] == ":" and begin is not None:
+            begin = token.start()
+    return span
+
+
+def _replace(path: Path, text: str, expected: dict[str, Any]) -> None:
+    """Put `text` in the place of the file at `path`, once it reads as `expected`."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        unfinished = Path(file.name)
+        try:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+            if read_json_object(unfinished) != expected:
+                raise ConfigError(
+                    f"cannot change {path} by itself (write the sample rate into it by hand: "
+                    f'"sample_rate": {expected["sample_rate"]})'
+                )
+            shutil.copymode(path, unfinished)
+            os.replace(unfinished, path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise

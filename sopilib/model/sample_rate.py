@@ -1,0 +1,102 @@
+"""Where a model's sample rate comes from: its folder says it, or it is assumed.
+
+Checkpoints of PRiSM SampleRNN and its forks hold no rate, and neither do their configs.
+The sources, in this order: `sample_rate` in the config, `--sample_rate` in the `args.txt`
+of the training, the sound files in the model folder if they all have one rate. Sounds that
+were saved with a record are takes of this program: they have the rate that the model had
+been given, so they prove nothing and do not count. Without a source the rate is
+`DEFAULT_SAMPLE_RATE`, marked as assumed, so that nobody resamples on a guess unawares.
+"""
+
+import contextlib
+import json
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from sopilib.limits import is_sample_rate
+from sopilib.model.config import DEFAULT_SAMPLE_RATE
+
+_ARGUMENTS_NAME = "args.txt"
+_FLAG = re.compile(r"--sample_rate\W+(\d+)")
+_SOUND_SUFFIXES = {".wav", ".wave", ".aif", ".aiff", ".flac"}
+
+
+class RateSource(str, Enum):
+    """What says the sample rate; the value is how it is shown."""
+
+    STATED = "stated"
+    CONFIG = "config"
+    ARGUMENTS = _ARGUMENTS_NAME
+    RECORDINGS = "recordings"
+    ASSUMED = "assumed"
+
+
+def find_sample_rate(
+    values: dict[str, Any], config_path: Path, folder: Path
+) -> tuple[int, RateSource]:
+    """Return the sample rate of a model in Hz, and what says it.
+
+    Args:
+        values: of the config.
+        config_path: of the config's file; an `args.txt` beside it counts.
+        folder: the model folder; an `args.txt` and recordings in it count.
+    """
+    if values.get("sample_rate") is not None:
+        return values["sample_rate"], RateSource.CONFIG
+    for place in (config_path.parent, folder):
+        rate = _rate_of_arguments(place / _ARGUMENTS_NAME)
+        if rate is not None:
+            return rate, RateSource.ARGUMENTS
+    rate = _rate_of_recordings(folder)
+    if rate is not None:
+        return rate, RateSource.RECORDINGS
+    return DEFAULT_SAMPLE_RATE, RateSource.ASSUMED
+
+
+def rate_text(rate: int, source: RateSource) -> str:
+    """Return a rate for people: `22050 Hz`, with its source unless that is the config."""
+    return f"{rate} Hz" if source is RateSource.CONFIG else f"{rate} Hz ({source.value})"
+
+
+def _rate_of_arguments(path: Path) -> int | None:
+    """Return the last `--sample_rate` of a command line, which is the one that counted."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    rates = [int(digits) for digits in _FLAG.findall(text)]
+    return rates[-1] if rates and is_sample_rate(rates[-1]) else None
+
+
+def _rate_of_recordings(folder: Path) -> int | None:
+    """Return the one rate of all sound files in `folder` that are no takes, else None."""
+    sounds = [path for path in folder.glob("*") if path.suffix.lower() in _SOUND_SUFFIXES]
+    if not sounds:
+        return None
+    takes = _sounds_of_takes(folder)
+    rates = {_header_rate(path) for path in sounds if path.name not in takes} - {None}
+    rate = rates.pop() if len(rates) == 1 else None
+    return rate if is_sample_rate(rate) else None
+
+
+def _header_rate(path: Path) -> int | None:
+    import soundfile  # only a folder with sounds in it needs that
+
+    try:
+        return int(soundfile.info(path).samplerate)
+    except (OSError, RuntimeError):
+        return None  # no sound, whatever its name
+
+
+def _sounds_of_takes(folder: Path) -> set[str]:
+    """Return the names of the sounds and seeds in `folder` that a take's record names."""
+    names = set()
+    for path in folder.glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if "samplernn_take" in record:
+                names.update(record["sound"])
+                names.update(take["seed"]["file"] for take in record["takes"] if take["seed"])
+    return names
