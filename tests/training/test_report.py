@@ -13,7 +13,7 @@ from training_runs import CONFIG
 
 from sopilib.audio.spectrogram import draw_take
 from sopilib.commands.main import main
-from sopilib.commands.report import read_run, shown_epochs
+from sopilib.training.report_run import read_run, shown_epochs
 
 BITS = {1: 3.5, 2: 3.25, 3: 3.375}  # held out
 
