@@ -1,10 +1,15 @@
-"""Bits per sample over sound files, whichever generator or network tells them."""
+"""Bits per sample over sound files, for any generator or network."""
 
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from sopilib.audio.files import read_audio
 from sopilib.audio.resample import mix_to_mono, resample
 from sopilib.errors import AudioError
+from sopilib.model.config import ModelConfig
 from sopilib.model.quantize import quantize
 
 
@@ -15,14 +20,18 @@ class Score(NamedTuple):
     num_samples: int
 
 
-def mean_bits(config, paths, total_bits):
-    """The Score on sound files, each mixed to mono at the model's rate.
+def mean_bits(
+    config: ModelConfig,
+    paths: Iterable[str | Path],
+    total_bits: Callable[[np.ndarray], float],
+) -> Score:
+    """Return the Score on sound files, each mixed to mono at the model's rate.
 
     Args:
-      config: ModelConfig.
+      config: of the model.
       paths: sound files.
-      total_bits: called with the levels int32 (n,) of a file; bits for all of them, from
-        silence.
+      total_bits: called with the levels int32 (num_samples,) of a file; returns the bits of
+        all of them, after silence.
 
     Raises:
       AudioError: a file cannot be read or is empty, or all are too short.

@@ -80,7 +80,7 @@ def find_checkpoint(path, search=()):
         )
     if _is_exported(place):
         return place, None
-    checkpoint = _newest_checkpoint(place) if place.is_dir() else _prefix_of(place)
+    checkpoint = _newest_checkpoint(place) if place.is_dir() else prefix_of(place)
     _check_data(checkpoint)
     return checkpoint.parent, str(checkpoint)
 
@@ -90,7 +90,7 @@ def _first_existing(path, search):
     path = Path(path).expanduser()
     for folder in search:
         place = Path(os.path.abspath(folder / path))
-        if place.is_dir() or _index_of(_prefix_of(place)).is_file():
+        if place.is_dir() or _index_of(prefix_of(place)).is_file():
             return place
     return None
 
@@ -100,7 +100,8 @@ def _is_exported(place):
     return any(place.glob("*.pack")) and not any(place.glob("*.index"))
 
 
-def _prefix_of(place):
+def prefix_of(place: Path) -> Path:
+    """Return the checkpoint's path without `.index` or `.data-*`, which `place` may end with."""
     return place.with_name(_CHECKPOINT_SUFFIX.sub("", place.name))
 
 
@@ -113,13 +114,13 @@ def _newest_checkpoint(folder):
     named = _named_checkpoint(folder)
     if named is not None and _index_of(named).is_file():
         return named
-    prefixes = [_prefix_of(index) for index in folder.glob("*.index")]
+    prefixes = [prefix_of(index) for index in folder.glob("*.index")]
     if not prefixes:
         raise CheckpointError(
             f"no checkpoint in {folder}: no *.index file (give the folder that the "
             "training wrote its checkpoints to)"
         )
-    return max(prefixes, key=lambda prefix: (_step(prefix), prefix.name))
+    return max(prefixes, key=_order)
 
 
 def _named_checkpoint(folder):
@@ -132,9 +133,15 @@ def _named_checkpoint(folder):
     return folder / Path(match[1]).name if match else None
 
 
-def _step(prefix):
-    match = re.search(r"-(\d+)$", prefix.name)
-    return int(match[1]) if match else -1
+def checkpoint_number(prefix: str | Path) -> int | None:
+    """Return the step or epoch at the end of a checkpoint's name, None if it has none."""
+    match = re.search(r"-(\d+)$", str(prefix))
+    return int(match[1]) if match else None
+
+
+def _order(prefix):
+    number = checkpoint_number(prefix)
+    return -1 if number is None else number, prefix.name
 
 
 def _check_data(prefix):

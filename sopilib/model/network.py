@@ -160,7 +160,7 @@ class FrameRNN(tf.Module):
 
     def __init__(self, rng, config, frame_size, stride):
         super().__init__()
-        self._frame_size, self._stride, self._dim = frame_size, stride, config.dim
+        self._frame_size, self._dim = frame_size, config.dim
         self._q_levels = config.q_levels
         self.inputs = Dense(rng, frame_size, config.dim)
         self.rnn = RNN(rng, config)

@@ -1,48 +1,41 @@
-"""What a training leaves, kept by the chief: state, checkpoints, history, previews, lines."""
+"""The checkpoint writer: what the chief alone reads and writes in the run folder."""
 
-import contextlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sopilib.errors import SampleRNNError
-from sopilib.training.log import Log
-from sopilib.training.preview import make_previews
-from sopilib.training.progress import Progress
+import numpy as np
+
+from sopilib.model.network import SampleRNN
+from sopilib.training.replicas import OneReplica
+from sopilib.training.run_folder import RunFolder
 from sopilib.training.state import STATE_NAME, load_state, save_state
 
-
-@dataclass(frozen=True)
-class Output:
-    """Where things go.
-
-    Attributes:
-      run_folder: RunFolder, or None where another worker keeps it.
-      preview: PreviewRequest, or None for no previews.
-    """
-
-    run_folder: object
-    preview: object = None
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
-class Keeper:
-    """Reads and writes a run folder, and tells how the training goes.
+class CheckpointWriter:
+    """Saves and loads the state and the checkpoints of one training.
 
     Args:
-      output: Output.
-      model: SampleRNN that is trained.
-      plan: Plan.
+      run_folder: of the training.
+      model: the model to write into checkpoints.
+      max_checkpoints: kept at a time beside the best, or None for all.
     """
 
-    def __init__(self, output, model, plan):
-        self._folder, self._preview = output.run_folder, output.preview
-        self._model, self._plan = model, plan
+    def __init__(
+        self, run_folder: RunFolder, model: SampleRNN, max_checkpoints: int | None
+    ) -> None:
+        self._folder, self._model, self._max_checkpoints = run_folder, model, max_checkpoints
 
     @property
-    def path(self):
-        """Of the run folder."""
+    def path(self) -> Path:
+        """The run folder."""
         return self._folder.path
 
-    def load_state(self):
-        """The progress and arrays that were saved, or None.
+    def load_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """Return the saved progress and arrays, or None; clear what an unfinished save left.
 
         Raises:
           CheckpointError: the file is damaged.
@@ -52,64 +45,64 @@ class Keeper:
             self._folder.remove_unfinished()
         return saved
 
-    def has_state(self):
-        """Whether there is a state to go on from."""
+    def has_state(self) -> bool:
+        """Return whether there is a state to resume from."""
         return (self.path / STATE_NAME).exists()
 
-    def save_state(self, progress, arrays):
-        """Write the state; raises CheckpointError if it cannot be."""
+    def save_state(self, progress: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Write the state.
+
+        Raises:
+          CheckpointError: it cannot be written.
+        """
         save_state(self.path, progress, arrays)
 
-    def save_model(self, number, best_epoch):
-        """Write a checkpoint; raises CheckpointError if it cannot be."""
-        self._folder.save_model(self._model, number, best_epoch, self._plan.max_checkpoints)
+    def save_checkpoint(self, number: int, best_epoch: int | None) -> None:
+        """Write the checkpoint of an epoch and remove old ones, but never that of `best_epoch`.
 
-    def remove_model(self, number):
-        """Remove a checkpoint, if it is there."""
+        Raises:
+          CheckpointError: it cannot be written.
+        """
+        self._folder.save_model(self._model, number, best_epoch, self._max_checkpoints)
+
+    def remove_checkpoint(self, number: int) -> None:
+        """Remove the checkpoint of an epoch, if there is one."""
         self._folder.remove_model(number)
 
-    def what_is_intact(self):
-        """The newest checkpoint and where it is, in words."""
+    def intact_text(self) -> str:
+        """Return, for an error text, the newest checkpoint and its folder."""
         epochs = self._folder.epochs()
         left = f"model.ckpt-{epochs[-1]} is intact" if epochs else "no checkpoint was written yet"
         return f"{left} in {self.path}"
 
-    def open_log(self, last_step, samples_per_step):
-        """The Log of the run from `last_step` on."""
-        return Log(self.path, last_step, self._plan.log_every, samples_per_step)
 
-    def progress(self, position, steps_per_epoch):
-        """A Progress, for use in a with block."""
-        return Progress(position, steps_per_epoch, self._plan)
+class OnChief:
+    """Calls methods of the checkpoint writer on the chief alone.
 
-    def say(self, line):
-        """Print a line."""
-        print(line, flush=True)
+    All workers make the same calls in the same order. Each gets the chief's result or error.
 
-    def preview(self, number, step, log):
-        """Previews of a checkpoint; what goes wrong with them is told and costs no more."""
-        if self._preview is None:
-            return
-        try:
-            for name, sound, picture in make_previews(self._model, number, self._preview):
-                rate = self._model.config.sample_rate
-                log.preview(step, name, sound, rate, picture.read_bytes())
-        except (SampleRNNError, OSError) as error:
-            self.say(f"no preview: {error}")
+    Args:
+      replicas: the replicas that train.
+      writer: the chief's, None on other workers.
+    """
 
+    def __init__(self, replicas: OneReplica, writer: CheckpointWriter | None) -> None:
+        self._replicas, self._writer = replicas, writer
 
-class NoKeeper:
-    """In place of a Keeper, its Log and its Progress where another worker is the chief."""
+    def __call__(
+        self,
+        method: Callable[Concatenate[CheckpointWriter, _Arguments], _Result],
+        *args: _Arguments.args,
+        **kwargs: _Arguments.kwargs,
+    ) -> _Result:
+        """Return what the method returns on the chief; it must be ready for JSON.
 
-    def open_log(self, last_step, samples_per_step):
-        """Itself."""
-        return self
+        Raises:
+          SampleRNNError: the chief's.
+        """
 
-    def progress(self, position, steps_per_epoch):
-        """Itself, in a with block."""
-        return contextlib.nullcontext(self)
+        def call() -> _Result:
+            assert self._writer is not None
+            return method(self._writer, *args, **kwargs)
 
-    def _ignore(self, *_):
-        """Nothing."""
-
-    say = show = step = begin_stretch = end_stretch = epoch = flush = _ignore
+        return self._replicas.by_chief(call)

@@ -11,29 +11,29 @@ from training_runs import PLAN, history, prepared, write_sounds
 
 from sopilib.commands.audition import Audition, ranked, table
 from sopilib.commands.main import main
-from sopilib.evaluation.likeness import LEAST, Likeness
+from sopilib.evaluation.similarity import LEAST, Similarity
 
 
-def likeness(**measures):
-    """A Likeness of eight octaves, all 0 but what is given."""
+def similarity(**measures):
+    """A Similarity of eight octaves, all 0 but what is given."""
     values = {**dict.fromkeys(LEAST, 0.0), **measures}
     octave_db = np.zeros(8)
     octave_db[3] = values["spectrum"]
-    return Likeness(values, octave_db, 62.5 * 2.0 ** np.arange(8), LEAST)
+    return Similarity(values, octave_db, 62.5 * 2.0 ** np.arange(8), LEAST)
 
 
 def test_what_holds_comes_first_whatever_its_bits():
-    holds = Audition("holds", 3.0, {1.0: likeness(level=-3.0)})
-    buzzes = Audition("buzzes", 2.0, {1.0: likeness(spectrum=30.0)})
+    holds = Audition("holds", 3.0, {1.0: similarity(level=-3.0)})
+    buzzes = Audition("buzzes", 2.0, {1.0: similarity(spectrum=30.0)})
     assert [a.name for a in ranked([buzzes, holds])] == ["holds", "buzzes"]
 
 
 def test_places_by_bits_and_by_the_best_take_are_added():
     auditions = [
-        Audition("last in both", 2.9, {1.0: likeness(level=5.0)}),
-        Audition("second in both", 2.5, {1.0: likeness(level=2.0), 0.9: likeness(level=50.0)}),
-        Audition("first by bits", 2.4, {1.0: likeness(level=3.0)}),
-        Audition("first by take", 2.6, {1.0: likeness(level=1.0)}),
+        Audition("last in both", 2.9, {1.0: similarity(level=5.0)}),
+        Audition("second in both", 2.5, {1.0: similarity(level=2.0), 0.9: similarity(level=50.0)}),
+        Audition("first by bits", 2.4, {1.0: similarity(level=3.0)}),
+        Audition("first by take", 2.6, {1.0: similarity(level=1.0)}),
     ]
     names = [a.name for a in ranked(auditions)]
     # 0 + 2, 1 + 1 and 2 + 0 places: the fewer bits first
@@ -41,8 +41,8 @@ def test_places_by_bits_and_by_the_best_take_are_added():
 
 
 def test_the_table_tells_reasons_and_the_best():
-    good = Audition("model.ckpt-2", 2.5, {0.9: likeness(silence=0.4), 1.0: likeness(level=1.5)})
-    bad = Audition("model.ckpt-1", 2.75, {1.0: likeness(noise=0.25, spectrum=-9.0)})
+    good = Audition("model.ckpt-2", 2.5, {0.9: similarity(silence=0.4), 1.0: similarity(level=1.5)})
+    bad = Audition("model.ckpt-1", 2.75, {1.0: similarity(noise=0.25, spectrum=-9.0)})
     lines = table([good, bad]).splitlines()
     assert lines[1] == "1. model.ckpt-2: 2.5000 bits per sample held out"
     assert lines[2].endswith("silence for 40 % of the time (limit 10)")
@@ -56,7 +56,7 @@ def test_the_table_tells_reasons_and_the_best():
 
 
 def test_the_table_says_when_no_take_holds():
-    bad = Audition("model.ckpt-1", 2.75, {0.9: likeness(stuck=1.0), 1.0: likeness(stuck=0.5)})
+    bad = Audition("model.ckpt-1", 2.75, {0.9: similarity(stuck=1.0), 1.0: similarity(stuck=0.5)})
     last = table([bad]).splitlines()[-1]
     assert last.startswith("no take holds (") and last.endswith("model.ckpt-1 at temperature 1")
 

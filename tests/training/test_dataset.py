@@ -8,12 +8,11 @@ import pytest
 from sopilib.audio.recordings import Recording, RecordingSet
 from sopilib.errors import AudioError
 from sopilib.model.config import ModelConfig
-from sopilib.training.dataset import (
-    Corpus,
+from sopilib.training.dataset import Corpus, step_seed
+from sopilib.training.split import (
     fitting_chunk_length,
     fitting_validation_length,
     split_recordings,
-    step_seed,
     without_long_silences,
     without_soft_passages,
 )

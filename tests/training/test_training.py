@@ -23,7 +23,7 @@ from sopilib.errors import CheckpointError, RequestError, SampleRNNError
 from sopilib.model.checkpoint import load_model
 from sopilib.model.folder import find_model
 from sopilib.model.network import SampleRNN, named_variables
-from sopilib.training import loop
+from sopilib.training import stops
 from sopilib.training.plan import Plan
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.state import STATE_NAME, load_state, save_state
@@ -164,7 +164,7 @@ def test_ctrl_c_saves_and_is_status_130(sounds, tmp_path):
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert b"the same command goes on from here" in output
+    assert b"the same command resumes from here" in output
     progress, _ = load_state(path.parent)
     assert progress["position"]["step"] == path.read_text().count('"steps"')
 
@@ -184,7 +184,7 @@ def test_a_loss_that_is_not_finite_ends_it_with_the_last_checkpoint_intact(sound
 
 
 def test_the_state_is_saved_within_an_epoch(sounds, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "STATE_EVERY_S", 0.0)
+    monkeypatch.setattr(stops, "STATE_EVERY_S", 0.0)
     wild = dataclasses.replace(PLAN, learning_rate=1e30, clip_norm=1e30, warmup_steps=0)
     training, run_folder = prepared(sounds, tmp_path, wild)
     with pytest.raises(SampleRNNError) as raised:

@@ -127,12 +127,12 @@ def test_ctrl_c_on_one_worker_stops_all_after_the_same_step(sounds, unstopped, t
     processes[1].send_signal(signal.SIGINT)
     (chief, other) = end_of(processes)
     assert chief[0] == other[0] == 130, (chief, other)
-    assert "the same command goes on from here" in chief[1] and other[1:] == ("", WAITING)
+    assert "the same command resumes from here" in chief[1] and other[1:] == ("", WAITING)
     stopped_at = len(losses(run_folder))
     assert load_state(run_folder.path)[0]["position"]["step"] == stopped_at < 42
     ends = end_of(workers(sounds, tmp_path))
     assert [status for status, _, _ in ends] == [0, 0], ends
-    assert f"going on from step {stopped_at}" in ends[0][2]
+    assert f"resuming at step {stopped_at}" in ends[0][2]
     assert_the_losses_of(unstopped, run_folder)
 
 

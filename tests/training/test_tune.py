@@ -16,13 +16,14 @@ from places import PROJECT
 from training_runs import CONFIG, write_sounds
 
 from sopilib.commands.main import main
-from sopilib.commands.tune import Role, _keep_settings, read_role
+from sopilib.commands.tune import _keep_settings
 from sopilib.errors import ConfigError, RequestError
 from sopilib.model.config import load_config
 from sopilib.model.folder import find_model
 from sopilib.training.history import HISTORY_NAME, read_history
 from sopilib.training.plan import Plan
 from sopilib.training.ranking import Outcome, Row, ranked, table
+from sopilib.training.role import Role, read_role
 from sopilib.training.search import Search, SearchRequest
 from sopilib.training.space import DEFAULT_CHOICES, make_space
 
@@ -225,7 +226,7 @@ def test_stopped_by_ctrl_c_the_same_command_goes_on_with_the_same_trial(sounds, 
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert "stopped; the same command goes on from here" in output
+    assert "stopped; the same command resumes from here" in output
     (run,) = (tmp_path / "x").glob("trial_0*/*.*.*")
     assert outcomes(tmp_path) == {}
     num_steps = len([x for x in read_history(run / HISTORY_NAME) if x["kind"] == "steps"])
@@ -233,7 +234,7 @@ def test_stopped_by_ctrl_c_the_same_command_goes_on_with_the_same_trial(sounds, 
     for line in process.stdout:
         if line.startswith("epoch "):
             break
-        if "going on from step" in line:
+        if "resuming at step" in line:
             assert str(run) in line and f"step {num_steps} " in line
             process.kill()
     process.communicate(timeout=60)
