@@ -142,8 +142,8 @@ class Ranking:
             lines = [f"best: {path}", self.train_line(rows[0].values)]
         path = self._folder / TABLE_NAME
         with replacing(path) as file:
-            told = "".join(f"\n    {line}\n" for line in lines[1:])
-            file.write(f"# {self._name}\n\n{table(rows)}\n{told}".encode())
+            advice = "".join(f"\n    {line}\n" for line in lines[1:])
+            file.write(f"# {self._name}\n\n{table(rows)}\n{advice}".encode())
         return [f"table: {path}", *lines]
 
     def train_line(self, values: Mapping[str, Any]) -> str:

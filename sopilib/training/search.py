@@ -160,8 +160,8 @@ class Search(BaseTuner):
         """Train with a trial's values; return its lowest held-out bits per sample."""
         values = self._request.space.values(trial.hyperparameters.values)
         folder = self._trial_folder(trial.trial_id)
-        told = ", ".join(self._request.space.texts(values))
-        print(f"\ntrial {trial.trial_id}: {told}", flush=True)
+        settings = ", ".join(self._request.space.texts(values))
+        print(f"\ntrial {trial.trial_id}: {settings}", flush=True)
         try:
             bits = self._train(trial, values, folder)
         except CheckpointError as error:

@@ -55,16 +55,16 @@ def serve(oracle: ServedOracle, address: str) -> None:
         ) from error
     server.start()
     print(f"chief: workers may ask at {address}", flush=True)
-    told: list[str] | None = None
+    printed: list[str] | None = None
     try:
         while not (servicer.stop_triggered and oracle_chief.exit_chief(oracle)):
             time.sleep(_POLL_S)
             if oracle.failure is not None:
                 raise oracle.failure
             waiting = sorted(oracle.tuner_ids | oracle.ongoing_trials.keys())
-            if servicer.stop_triggered and waiting and waiting != told:
+            if servicer.stop_triggered and waiting and waiting != printed:
                 print(f"no trial is left to begin; waiting for {', '.join(waiting)}", flush=True)
-                told = waiting
+                printed = waiting
     finally:
         server.stop(grace=2).wait()
 
