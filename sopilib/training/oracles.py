@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras_tuner
-from keras_tuner.engine.trial import Trial
-
 from sopilib.errors import RequestError
+from sopilib.training.quiet_keras_tuner import Trial, keras_tuner
 from sopilib.training.state import replacing
 
 if TYPE_CHECKING:

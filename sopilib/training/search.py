@@ -21,25 +21,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
-from keras_tuner.engine.base_tuner import BaseTuner
-from keras_tuner.engine.trial import Trial
-from keras_tuner.errors import FailedTrialError, FatalError
-from keras_tuner.src import config as keras_tuner_config
-
 from sopilib.errors import CheckpointError, RequestError, SampleRNNError
 from sopilib.model.quiet_tensorflow import tf
 from sopilib.training.history import HISTORY_NAME, read_history
 from sopilib.training.oracles import COMPLETED, FAILED, OBJECTIVE, SafeOracle, make_oracle
 from sopilib.training.plan import Plan
+from sopilib.training.quiet_keras_tuner import (
+    BaseTuner,
+    FailedTrialError,
+    FatalError,
+    Trial,
+    grpc,
+)
 from sopilib.training.ranking import Outcome, Row, ranked
 from sopilib.training.role import Role
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.search_chief import serve
 from sopilib.training.setup import Sources, prepare
 from sopilib.training.space import Space
-
-keras_tuner_config.DEBUG = False  # a failed trial prints one line, without a traceback
 
 # between two requests of a worker while the oracle waits for other workers
 _IDLE_S = 1.0

@@ -1,16 +1,11 @@
 """The chief of a search over several processes, with Keras Tuner's protocol."""
 
-import os
 import time
 from concurrent import futures
 from typing import Any, Protocol
 
 from sopilib.errors import RequestError
-
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own errors say it in one line
-import grpc
-from keras_tuner.src import protos
-from keras_tuner.src.distribute import oracle_chief
+from sopilib.training.quiet_keras_tuner import grpc, oracle_chief, protos
 
 _POLL_S = 0.5
 

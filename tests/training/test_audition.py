@@ -1,4 +1,4 @@
-"""`samplernn audition`: in which order checkpoints come, and what is told of them."""
+"""`samplernn audition`: the order of checkpoints, and the table."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ def test_places_by_bits_and_by_the_best_take_are_added():
     assert names == ["first by bits", "second in both", "first by take", "last in both"]
 
 
-def test_the_table_tells_reasons_and_the_best():
+def test_the_table_has_reasons_and_the_best():
     good = Audition("model.ckpt-2", 2.5, {0.9: similarity(silence=0.4), 1.0: similarity(level=1.5)})
     bad = Audition("model.ckpt-1", 2.75, {1.0: similarity(noise=0.25, spectrum=-9.0)})
     lines = table([good, bad]).splitlines()
@@ -77,9 +77,7 @@ def audition(path, sounds, out, *flags):
     return main(["audition", str(path), "--data_dir", str(sounds), *flags])
 
 
-def test_each_checkpoint_of_a_run_stands_in_the_table_with_its_held_out_bits(
-    trained, tmp_path, capsys
-):
+def test_the_table_has_each_checkpoint_of_a_run_with_its_held_out_bits(trained, tmp_path, capsys):
     sounds, run_folder = trained
     assert audition(run_folder.path.parent, sounds, tmp_path / "new" / "takes") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -138,13 +136,13 @@ def test_a_checkpoint_that_the_history_lacks_has_all_scored_alike(trained, tmp_p
         (["--output_dir", __file__], "cannot write"),
     ],
 )
-def test_what_cannot_be_is_one_line(flags, told, trained, tmp_path, capsys):
+def test_invalid_flags_are_a_one_line_error(flags, told, trained, tmp_path, capsys):
     sounds, run_folder = trained
     assert audition(run_folder.path, sounds, tmp_path / "takes", *flags) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("samplernn: ") and told in error
 
 
-def test_a_folder_without_checkpoints_is_told(tmp_path, capsys):
+def test_a_folder_without_checkpoints_is_refused(tmp_path, capsys):
     assert audition(tmp_path, tmp_path, tmp_path) == 1
     assert "no checkpoint in" in capsys.readouterr().err

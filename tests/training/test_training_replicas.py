@@ -110,7 +110,7 @@ def test_two_workers_train_as_one_process_with_twice_the_batch(unstopped, whole)
     assert other[1:] == ("", WAITING) and not (folder / "other").exists()
 
 
-def test_workers_that_stop_after_some_steps_go_on_exactly(sounds, unstopped, tmp_path):
+def test_workers_that_stop_after_some_steps_resume_exactly(sounds, unstopped, tmp_path):
     ends = end_of(workers(sounds, tmp_path, "--max_steps", 20))
     assert [status for status, _, _ in ends] == [0, 0], ends
     run_folder = chiefs_run(tmp_path)
@@ -137,7 +137,7 @@ def test_ctrl_c_on_one_worker_stops_all_after_the_same_step(sounds, unstopped, t
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_where_a_worker_dies_the_other_ends_with_a_line_and_they_go_on(
+def test_when_a_worker_dies_the_other_ends_with_an_error_and_both_resume(
     victim, sounds, unstopped, tmp_path
 ):
     processes = workers(sounds, tmp_path)
@@ -153,14 +153,14 @@ def test_where_a_worker_dies_the_other_ends_with_a_line_and_they_go_on(
     assert_the_losses_of(unstopped, run_folder)
 
 
-def test_another_number_of_replicas_is_no_continuation(sounds, unstopped):
+def test_another_number_of_replicas_is_refused_on_resuming(sounds, unstopped):
     plan = dataclasses.replace(EVEN, batch_size=2)
     logdir = chiefs_run(unstopped[0]).path.parent
     with pytest.raises(CheckpointError, match="another num_replicas, 2, not 1 "):
         prepared(sounds, logdir, plan, STEADY)
 
 
-def test_other_recordings_on_one_worker_are_told_on_all(sounds, tmp_path):
+def test_other_recordings_on_one_worker_end_all_with_an_error(sounds, tmp_path):
     others = write_sounds(tmp_path / "others", durs_s=(1.0, 1.0))
     flags = worker_flags(sounds, tmp_path / "chief"), worker_flags(sounds, tmp_path / "other")
     flags[1][1] = others
@@ -173,7 +173,7 @@ def test_other_recordings_on_one_worker_are_told_on_all(sounds, tmp_path):
     assert not (tmp_path / "chief").exists()
 
 
-def test_what_the_chief_cannot_write_ends_all(sounds, tmp_path):
+def test_an_unwritable_run_folder_of_the_chief_ends_all(sounds, tmp_path):
     (tmp_path / "chief").write_text("no folder")
     (chief, other) = end_of(workers(sounds, tmp_path))
     assert chief[0] == other[0] == 1
@@ -249,7 +249,7 @@ def test_two_devices_with_bfloat16_products_come_near_the_same_losses(sounds, tm
         ("[1]", "AttributeError"),
     ],
 )
-def test_a_tf_config_that_names_no_place_is_told(text, told, monkeypatch):
+def test_a_tf_config_without_a_place_for_this_machine_is_refused(text, told, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(RequestError, match=f"TF_CONFIG names no place .*{told}.*give '") as raised:
         find_replicas()
@@ -264,6 +264,6 @@ def test_one_worker_trains_as_without_tf_config(text, monkeypatch):
     assert type(find_replicas()) is OneReplica
 
 
-def test_more_gpus_than_there_are_are_told():
+def test_more_gpus_than_there_are_is_refused():
     with pytest.raises(RequestError, match="--num_gpus 99, and TensorFlow finds"):
         find_replicas(99)
