@@ -11,9 +11,9 @@ from sopilib.commands import INTERRUPTED
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
 from sopilib.errors import RequestError
 from sopilib.generation.temperature import check_temperature
+from sopilib.training.cluster import find_replicas
 from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC, Plan
 from sopilib.training.preview import PreviewRequest
-from sopilib.training.replicas import find_replicas
 from sopilib.training.setup import Sources, prepare
 from sopilib.training.stops import StopReason
 

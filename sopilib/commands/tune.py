@@ -18,6 +18,7 @@ from sopilib.commands.arguments import add_source_arguments, boolean, chosen_con
 from sopilib.errors import RequestError
 from sopilib.installation.paths import make_folder
 from sopilib.model.config import ModelConfig, read_json_object
+from sopilib.training.oracles import TUNERS
 from sopilib.training.plan import VAL_FRAC, Plan
 from sopilib.training.ranking import Ranking, Row, table
 from sopilib.training.role import Role, read_role
@@ -26,7 +27,6 @@ from sopilib.training.search_chief import await_chief
 from sopilib.training.space import NOT_COMPARABLE, OF_CONFIG, OF_PLAN, Space, make_space
 from sopilib.training.state import replacing
 
-TUNERS = ("random", "bayesian", "hyperband")
 _SETTINGS_NAME = "search.json"
 _MAX_TRIALS = 20
 _ROWS_SHOWN = 5

@@ -4,7 +4,7 @@ TensorFlow's native code prints notes on CPUs and missing GPUs on stderr as it i
 imported, some of them before any log level is in force. This is the one place
 that imports it: notes are held back, everything else on stderr is passed on.
 Set `TF_CPP_MIN_LOG_LEVEL` yourself to see them. Where TF_CONFIG names other machines to
-train with, the runtime waits for `sopilib.training.replicas`, which tells in one line what
+train with, the runtime waits for `sopilib.training.cluster`, which tells in one line what
 TensorFlow tells of a lost one in ten.
 """
 

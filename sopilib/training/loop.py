@@ -71,38 +71,20 @@ class Training:
         self._plan, self._replicas, self._stops = plan, replicas, Stops(plan.max_minutes)
         batch_size = plan.batch_size * replicas.num_replicas
         self.steps_per_epoch = data.train.steps_per_epoch(batch_size)
-        with replicas.scope():
-            optimizer = Optimizer(
-                named_variables(model), plan.optimizer, plan.epsilon, plan.momentum, plan.clip_norm
-            )
+        optimizer = _optimizer(model, plan, replicas)
         self._state = TrainingState(model, optimizer, batch_size)
-        writer = None
-        if output.run_folder is not None:
-            writer = CheckpointWriter(output.run_folder, model, plan.max_checkpoints)
-        fixed = _fixed(model, data, plan, replicas)
         self._persistence = Persistence(
-            self._state, fixed, replicas, writer, self._stops.restart_save_interval
+            self._state,
+            _fixed(model, data, plan, replicas),
+            replicas,
+            _chief_writer(model, plan, output),
+            self._stops.restart_save_interval,
         )
         self._persistence.resume(plan.batch_size)
-        self._hooks = self._chief_hooks(model, output, batch_size * model.config.seq_len)
-        trainer = Trainer(
-            Network(model, plan.mixed_precision), optimizer, replicas, plan.input_noise
-        )
+        self._hooks = _chief_hooks(model, plan, output, self.position.step, batch_size)
+        network = Network(model, plan.mixed_precision)
+        trainer = Trainer(network, optimizer, replicas, plan.input_noise)
         self._epoch = Epoch(trainer, self._persistence, data, plan, replicas, self._hooks)
-
-    def _chief_hooks(self, model: SampleRNN, output: Output, samples_per_step: int) -> list[Hook]:
-        """Return the hooks, on workers other than the chief none."""
-        if output.run_folder is None:
-            return []
-        reporter = Reporter(
-            output.run_folder,
-            model,
-            self._plan,
-            output.preview,
-            self.position.step,
-            samples_per_step,
-        )
-        return [reporter]
 
     @property
     def position(self) -> Position:
@@ -195,6 +177,29 @@ class Training:
         if not self._stops.is_interrupted:
             for hook in self._hooks:
                 hook.checkpoint(self.position, number)
+
+
+def _optimizer(model: SampleRNN, plan: Plan, replicas: OneReplica) -> Optimizer:
+    variables = named_variables(model)
+    with replicas.scope():
+        return Optimizer(variables, plan.optimizer, plan.epsilon, plan.momentum, plan.clip_norm)
+
+
+def _chief_writer(model: SampleRNN, plan: Plan, output: Output) -> CheckpointWriter | None:
+    """Return the checkpoint writer, on workers other than the chief None."""
+    if output.run_folder is None:
+        return None
+    return CheckpointWriter(output.run_folder, model, plan.max_checkpoints)
+
+
+def _chief_hooks(
+    model: SampleRNN, plan: Plan, output: Output, last_step: int, batch_size: int
+) -> list[Hook]:
+    """Return the hooks, on workers other than the chief none."""
+    if output.run_folder is None:
+        return []
+    samples_per_step = batch_size * model.config.seq_len
+    return [Reporter(output.run_folder, model, plan, output.preview, last_step, samples_per_step)]
 
 
 def _fixed(model: SampleRNN, data: Data, plan: Plan, replicas: OneReplica) -> dict[str, Any]:

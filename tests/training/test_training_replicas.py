@@ -18,7 +18,8 @@ from worker_processes import end_of, start_workers
 from sopilib.errors import CheckpointError, RequestError
 from sopilib.model.checkpoint import load_model
 from sopilib.model.folder import find_model
-from sopilib.training.replicas import OneReplica, find_replicas
+from sopilib.training.cluster import find_replicas
+from sopilib.training.replicas import OneReplica
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.state import load_state
 
