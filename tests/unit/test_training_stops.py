@@ -87,5 +87,15 @@ def test_a_position_knows_its_best_epoch_and_how_many_worse_ones_followed():
         position.count_step(nats=1.5, accuracy=0.25)
         position.count_step(nats=2.5, accuracy=0.75)
         assert (position.step_in_epoch, position.nats, position.accuracy) == (2, 4.0, 1.0)
-        position.count_epoch(bits)
-    assert position == Position(step=8, epoch=4, best=2.5, best_epoch=2, num_worse=2)
+        position.count_epoch("val_loss", bits)
+    assert position == Position(
+        step=8, epoch=4, best=2.5, best_epoch=2, num_worse=2, monitor="val_loss"
+    )
+
+
+def test_the_best_epoch_is_sought_anew_where_another_value_is_monitored():
+    position = Position(epoch=1, best=2.5, best_epoch=1)  # a state from before the choice
+    position.count_epoch("val_loss", 2.75)
+    assert (position.best_epoch, position.num_worse) == (1, 1)
+    position.count_epoch("loss", 3.0)
+    assert (position.best, position.best_epoch, position.num_worse) == (3.0, 3, 0)
