@@ -1,17 +1,19 @@
-"""`samplernn audition`: which checkpoint of a training to play, by its bits and by its takes.
+"""`samplernn audition`: rank the checkpoints of a training by their bits and by their takes.
 
-The lowest loss is not always the best to hear. Every checkpoint makes a take at each
-temperature, with the same random seed, and the takes are held against the corpus, see
-`sopilib.evaluation.likeness` for the measures and their units. `misfit` is the largest measure of a
-take by its limit; a take holds where that is 1 or less.
+The checkpoint with the lowest loss does not always sound best. Each checkpoint generates a
+take at each temperature, with the same random seed, and the takes are compared with the
+corpus; `sopilib.evaluation.similarity` explains the measures and their units. `misfit` is the
+largest measure of a take divided by its limit; a take holds if that is at most 1.
 
-Checkpoints of which a take holds come before the others. Within either group the order is
-that of two places added: by held-out bits per sample, and by the misfit of the best take.
+Checkpoints with a take that holds come first. Within both groups the order is by the sum of
+two places: that by held-out bits per sample, and that by the misfit of the best take.
 """
 
+import argparse
 import re
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,57 +21,60 @@ import numpy as np
 
 from sopilib import engine
 from sopilib.audio.files import write_audio
-from sopilib.audio.recordings import read_recordings
+from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.spectrogram import draw_take
 from sopilib.commands.arguments import add_rate_argument, search_folders
-from sopilib.engine.measure import choose_precision
+from sopilib.engine.engine import EngineGenerator
+from sopilib.engine.few_takes import precision_for_few_takes
 from sopilib.errors import AudioError, RequestError
 from sopilib.evaluation import engine_score
-from sopilib.evaluation.likeness import Yardstick
+from sopilib.evaluation.similarity import ReferenceStatistics, Similarity
 from sopilib.generation.generator import make_generator
+from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.temperature import check_temperature
-from sopilib.model.folder import find_model
+from sopilib.model.config import ModelConfig
+from sopilib.model.folder import ModelFiles, checkpoint_number, find_model
 from sopilib.model.quantize import dequantize, quantize
-from sopilib.training.dataset import split_recordings
 from sopilib.training.history import HISTORY_NAME, find_run, read_history
+from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC
+from sopilib.training.split import split_recordings
 
-TEMPERATURES = (0.85, 0.95, 1.05)
 LEAST_DUR_S = 0.5
-# what is scored of the corpus, at most, where the history has no held-out bits
+# how much of the corpus to score at most if the history has no held-out bits
 SCORED_S = 60.0
-_VAL_FRAC = 0.1
+_DEFAULT_TEMPERATURES = " ".join(map(str, PREVIEW_TEMPERATURES))
 _UNITS = {"spectrum": "dB", "level": "dB", "silence": "%", "noise": "%", "loop": "%", "stuck": "ms"}
 _FACTORS = {"dB": 1, "%": 100, "ms": 1000}
 
 
 @dataclass(frozen=True)
 class Audition:
-    """What a checkpoint came to.
+    """The results of a checkpoint.
 
     Attributes:
       name: of the checkpoint.
-      bits: per sample, held out.
-      likenesses: dict from temperature to Likeness, one or more.
+      bits: per sample, on held-out sound.
+      similarities: of its takes, by temperature, one or more.
     """
 
     name: str
     bits: float
-    likenesses: dict
+    similarities: dict[float, Similarity]
 
     @property
-    def best(self):
+    def best(self) -> float:
         """The temperature whose take has the lowest misfit."""
-        return min(self.likenesses, key=lambda t: self.likenesses[t].misfit)
+        return min(self.similarities, key=lambda t: self.similarities[t].misfit)
 
     @property
-    def misfit(self):
+    def misfit(self) -> float:
         """The misfit of the best take."""
-        return self.likenesses[self.best].misfit
+        return self.similarities[self.best].misfit
 
 
-def add_arguments(parser):
-    """Adds the flags of `samplernn audition`."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `samplernn audition`."""
     add = parser.add_argument
     add("model", metavar="RUN", help="a run folder, a model folder or a bundled model's name")
     add(
@@ -78,52 +83,60 @@ def add_arguments(parser):
         nargs="+",
         required=True,
         metavar="CORPUS",
-        help="the recordings that it was trained on",
+        help="the recordings that the model was trained on",
     )
     add_rate_argument(parser)
     add("--dur", type=float, default=10.0, metavar="S", help="seconds of a take (default 10)")
-    add("--temperature", type=float, nargs="+", metavar="T", help="(default 0.85 0.95 1.05)")
+    add(
+        "--temperature",
+        type=float,
+        nargs="+",
+        metavar="T",
+        help=f"(default {_DEFAULT_TEMPERATURES})",
+    )
     add("--rng_seed", type=int, default=0, metavar="N", help="of every take (default 0)")
     add(
         "--output_dir",
         type=Path,
         default=Path("audition"),
         metavar="DIR",
-        help="for the takes and their pictures (default: audition)",
+        help="for the takes and their plots (default: audition)",
     )
 
 
-def run(args):
-    """Runs `samplernn audition`; returns its exit status.
+def run(args: argparse.Namespace) -> int:
+    """Run `samplernn audition` and return its exit status.
 
     Raises:
       RequestError: the length, a temperature or the random seed is out of range.
       CheckpointError: there is no checkpoint.
-      AudioError: the corpus cannot be used, or a take not be written.
+      AudioError: the corpus cannot be used, or a take cannot be written.
     """
     if not LEAST_DUR_S <= args.dur < float("inf"):
         raise RequestError(f"--dur {args.dur:g} (give {LEAST_DUR_S} seconds or more)")
-    temperatures = list(map(check_temperature, args.temperature or TEMPERATURES))
+    temperatures = list(map(check_temperature, args.temperature or PREVIEW_TEMPERATURES))
     checkpoints = find_checkpoints(args.model, search_folders(), args.sample_rate)
     config = checkpoints[0].config
     corpus = read_recordings(args.data_dir, config.sample_rate)
     for _, reason in corpus.left_out:
         print(f"left out: {reason}", file=sys.stderr)
-    sounds = [_as_heard(recording.audio, config) for recording in corpus.recordings]
-    yardstick = Yardstick(sounds, config.sample_rate, args.dur)
+    sounds = [_rounded(recording.audio, config) for recording in corpus.recordings]
+    reference = ReferenceStatistics(sounds, config.sample_rate, args.dur)
     bits = recorded_bits(checkpoints) or scored_bits(checkpoints, corpus)
     auditions = []
     for files, held_out in zip(checkpoints, bits):
-        takes = _make_takes(files, temperatures, args)
-        likenesses = {t: yardstick.measure(sound) for t, sound in takes.items()}
-        auditions.append(Audition(Path(files.prefix or files.folder).name, held_out, likenesses))
-    print(f"takes and pictures: {args.output_dir}", file=sys.stderr)
+        takes = _generate_takes(files, temperatures, args)
+        similarities = {t: reference.measure(sound) for t, sound in takes.items()}
+        auditions.append(Audition(_name(files), held_out, similarities))
+    print(f"takes and plots: {args.output_dir}", file=sys.stderr)
     print(table(ranked(auditions)))
     return 0
 
 
-def find_checkpoints(path, search, sample_rate=None):
-    """The ModelFiles of all checkpoints in a folder, by their step; of a run or a model.
+def find_checkpoints(
+    path: str | Path, search: Sequence[Path], sample_rate: int | None = None
+) -> list[ModelFiles]:
+    """Return the ModelFiles of all checkpoints in a run or model folder, by their number.
 
     Args:
       path: of a run folder, or a model's path or name.
@@ -140,16 +153,20 @@ def find_checkpoints(path, search, sample_rate=None):
     prefixes = [index.with_suffix("") for index in newest.folder.glob("*.index")]
     if not prefixes:
         return [newest]  # exported
-    return [find_model(prefix, sample_rate=sample_rate) for prefix in sorted(prefixes, key=_number)]
+    return [find_model(prefix, sample_rate=sample_rate) for prefix in sorted(prefixes, key=_order)]
 
 
-def _number(prefix):
-    match = re.search(r"-(\d+)$", str(prefix))
-    return int(match[1]) if match else -1
+def _order(prefix: Path) -> int:
+    number = checkpoint_number(prefix)
+    return -1 if number is None else number
 
 
-def _as_heard(audio, config):
-    """`audio` (num_samples,) rounded to the model's levels, in pieces that memory holds."""
+def _name(files: ModelFiles) -> str:
+    return Path(files.prefix or files.folder).name
+
+
+def _rounded(audio: np.ndarray, config: ModelConfig) -> np.ndarray:
+    """Return `audio` (num_samples,) rounded to the model's levels, piece by piece."""
     rounded, piece = np.empty(len(audio), np.float32), 1 << 20
     for k in range(0, len(audio), piece):
         levels = quantize(audio[k : k + piece], config.q_type, config.q_levels)
@@ -157,21 +174,21 @@ def _as_heard(audio, config):
     return rounded
 
 
-def recorded_bits(checkpoints):
-    """The held-out bits of each checkpoint in the training's history, a list.
+def recorded_bits(checkpoints: Sequence[ModelFiles]) -> list[float] | None:
+    """Return the held-out bits of each checkpoint from the training's history.
 
-    None where the history has not those of each: bits of other samples do not compare.
+    None if the history lacks any of them: bits of other samples do not compare.
     """
     lines = read_history(checkpoints[0].folder / HISTORY_NAME)
     known = {k["epoch"]: k["val_bits_per_sample"] for k in lines if k["kind"] == "epoch"}
-    numbers = [_number(files.prefix) for files in checkpoints]
+    numbers = [checkpoint_number(files.prefix or "") for files in checkpoints]
     return [known[n] for n in numbers] if all(n in known for n in numbers) else None
 
 
-def scored_bits(checkpoints, corpus):
-    """Bits per sample of each checkpoint on the part of the corpus that training holds out.
+def scored_bits(checkpoints: Sequence[ModelFiles], corpus: RecordingSet) -> list[float]:
+    """Return bits per sample of each checkpoint on the part of the corpus that training holds out.
 
-    Says on stderr what that is, as a model without a history may have been trained on it.
+    A line on stderr says what that is, as a model without a history may be trained on it.
     """
     split = split_recordings(corpus, _val_frac(checkpoints[0].folder))
     length = int(SCORED_S * corpus.sample_rate)
@@ -187,17 +204,18 @@ def scored_bits(checkpoints, corpus):
         return [_score(files, path) for files in checkpoints]
 
 
-def _val_frac(folder):
-    """The part that was held out, as `args.txt` in a run folder says it; else the default."""
+def _val_frac(folder: Path) -> float:
+    """Return the held-out part, from `args.txt` in a run folder, else the default."""
     arguments = folder / "args.txt"
     text = arguments.read_text(errors="replace") if arguments.is_file() else ""
     match = re.search(r"--val_frac[ =](0?\.\d+)", text)
-    return float(match[1]) if match else _VAL_FRAC
+    return float(match[1]) if match else VAL_FRAC
 
 
-def _score(files, path):
+def _score(files: ModelFiles, path: Path) -> float:
     generator = _generator(files)
-    if generator.engine == "tensorflow":
+    if not isinstance(generator, EngineGenerator):
+        # imports TensorFlow, which auditions with the engine do without
         from sopilib.evaluation.tensorflow_score import score_files
         from sopilib.model.checkpoint import load_model
 
@@ -205,18 +223,18 @@ def _score(files, path):
     return engine_score.score_files(generator, [path]).bits_per_sample
 
 
-def _generator(files):
-    """A generator of one voice, in the precision that plays live, but int8 or better."""
+def _generator(files: ModelFiles) -> SampleGenerator:
+    """Return a generator of one voice in the precision for a few takes."""
     if not engine.is_built() or files.prefix is None:
         return make_generator(files, 1)
-    precision = choose_precision(files.config, 1)
-    # packing int4 weights takes longer than it saves in a few takes
-    return make_generator(files, 1, precision="int8" if precision == "int4" else precision)
+    return make_generator(files, 1, precision=precision_for_few_takes(files.config, 1))
 
 
-def _make_takes(files, temperatures, args):
-    """Makes a checkpoint's takes and writes them; dict from temperature to (num_samples,)."""
-    generator, name = _generator(files), Path(files.prefix or files.folder).name
+def _generate_takes(
+    files: ModelFiles, temperatures: Iterable[float], args: argparse.Namespace
+) -> dict[float, np.ndarray]:
+    """Generate and write a checkpoint's takes; return them, (num_samples,), by temperature."""
+    generator, name = _generator(files), _name(files)
     takes = {}
     for temperature in temperatures:
         request = TakeRequest(dur_s=args.dur, temperature=(temperature,), rng_seed=args.rng_seed)
@@ -228,8 +246,8 @@ def _make_takes(files, temperatures, args):
     return takes
 
 
-def _write(sound, sample_rate, title, path):
-    """Writes a take and, beside it, its picture, into a folder that is made if missing."""
+def _write(sound: np.ndarray, sample_rate: int, title: str, path: Path) -> None:
+    """Write a take and its plot into a folder, which is made if missing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_audio(path, sound, sample_rate)
@@ -240,10 +258,10 @@ def _write(sound, sample_rate, title, path):
         ) from error
 
 
-def ranked(auditions):
-    """Auditions in the order of the module's docstring, the best first."""
+def ranked(auditions: Sequence[Audition]) -> list[Audition]:
+    """Return auditions in the order of the module's docstring, the best first."""
 
-    def place(value, values):
+    def place(value: float, values: Iterable[float]) -> int:
         return sum(other < value for other in values)
 
     all_bits, misfits = [a.bits for a in auditions], [a.misfit for a in auditions]
@@ -257,19 +275,19 @@ def ranked(auditions):
     )
 
 
-def table(auditions):
-    """The text to print: ranked auditions, their takes, and what is the matter with them."""
+def table(auditions: Sequence[Audition]) -> str:
+    """Return the text to print: ranked auditions, their takes, and why takes do not hold."""
     heads = [f"{name} {unit}" for name, unit in _UNITS.items()]
     lines = ["  temperature  misfit  " + "  ".join(heads)]
     for place, one in enumerate(auditions, start=1):
         lines.append(f"{place}. {one.name}: {one.bits:.4f} bits per sample held out")
-        for temperature, likeness in one.likenesses.items():
+        for temperature, similarity in one.similarities.items():
             values = [
-                f"{likeness.measures[name] * _FACTORS[unit]:{len(head)}.1f}"
+                f"{similarity.measures[name] * _FACTORS[unit]:{len(head)}.1f}"
                 for (name, unit), head in zip(_UNITS.items(), heads)
             ]
-            said = "; ".join(likeness.reasons) or "holds"
-            row = f"  {temperature:<11g}  {likeness.misfit:6.2f}  {'  '.join(values)}  {said}"
+            reasons = "; ".join(similarity.reasons) or "holds"
+            row = f"  {temperature:<11g}  {similarity.misfit:6.2f}  {'  '.join(values)}  {reasons}"
             lines.append(row)
     best = auditions[0]
     if best.misfit > 1:

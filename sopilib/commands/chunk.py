@@ -1,11 +1,13 @@
-"""`samplernn chunk`: sound files of any kind cut into equal chunks to train on.
+"""`samplernn chunk`: cut sound files of any kind into equal chunks to train on.
 
 With `--input`, sounds of any kind become mono at one rate and level. The last chunk of a file
-ends where the file does, so that no sound is lost, even if it then overlaps the one before it
-by more than the others do. With `--input_file`, PRiSM's flag, a file is cut as PRiSM does, see
+ends with the file, so that no sound is lost, and may overlap the chunk before it by more than
+the others do. With `--input_file`, PRiSM's flag, files are cut as PRiSM does, see
 `sopilib.audio.prism_chunks`.
 """
 
+import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +15,15 @@ import numpy as np
 
 from sopilib.audio.files import write_audio
 from sopilib.audio.prism_chunks import write_prism_chunks
-from sopilib.audio.recordings import SILENCE_DBFS, is_silent, read_recordings
+from sopilib.audio.recordings import SILENCE_DBFS, RecordingSet, is_silent, read_recordings
 from sopilib.errors import AudioError
 from sopilib.installation.paths import make_folder
 from sopilib.model.config import DEFAULT_SAMPLE_RATE, checked_sample_rate
 
 REPORT_NAME = "chunks.txt"
 PLOT_NAME = "levels.png"
+_OVERLAP_MS = 1000
+_NO_CHUNK = "no chunk was written (see above; a shorter --chunk_length may help)"
 
 
 @dataclass(frozen=True)
@@ -27,19 +31,19 @@ class Chunk:
     """A stretch of a recording.
 
     Attributes:
-      path: of the file it is from.
+      path: of the recording.
       start_s: where it begins there, in seconds.
       peak: its largest amplitude after the gain.
-      written: Path of the chunk, or None for a silent one, which is left out.
+      written: the chunk's file, or None for a silent chunk, which is left out.
     """
 
     path: Path
     start_s: float
     peak: float
-    written: Path
+    written: Path | None
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn chunk`."""
     add = parser.add_argument
     inputs = parser.add_mutually_exclusive_group(required=True)
@@ -48,17 +52,17 @@ def add_arguments(parser):
         nargs="+",
         type=Path,
         metavar="PATH",
-        help="sound files, or folders that are searched for them",
+        help="sound files, or folders to search for them",
     )
     inputs.add_argument(
         "--input_file",
         nargs="+",
         type=Path,
         metavar="FILE.wav",
-        help="sound files to cut as PRiSM does: rate, channels and level as they are, no "
-        "overlap unless --overlap says so, the last chunk dropped",
+        help="sound files to cut as PRiSM does: rate, channels and level unchanged, no overlap "
+        "unless --overlap is given, the last chunk dropped",
     )
-    add("--output_dir", required=True, type=Path, metavar="DIR", help="made where it is missing")
+    add("--output_dir", required=True, type=Path, metavar="DIR", help="made if it is missing")
     add("--chunk_length", type=int, default=8000, metavar="MS", help="milliseconds (default 8000)")
     add(
         "--overlap",
@@ -71,15 +75,15 @@ def add_arguments(parser):
         "--sample_rate",
         type=int,
         metavar="HZ",
-        help="(default 16000; with --input_file, the file's)",
+        help=f"(default {DEFAULT_SAMPLE_RATE}; with --input_file, the file's)",
     )
 
 
-def run(args):
-    """Run `samplernn chunk`; return its exit status."""
+def run(args: argparse.Namespace) -> int:
+    """Run `samplernn chunk` and return its exit status."""
     if args.input_file:
         return _run_as_prism(args)
-    args.overlap = 1000 if args.overlap is None else args.overlap
+    args.overlap = _OVERLAP_MS if args.overlap is None else args.overlap
     args.sample_rate = DEFAULT_SAMPLE_RATE if args.sample_rate is None else args.sample_rate
     length, hop = _in_samples(args)
     _refuse_older_chunks(args.output_dir)
@@ -93,43 +97,43 @@ def run(args):
         _plot_levels(chunks, args.output_dir / PLOT_NAME)
     except OSError as error:
         raise AudioError(
-            f"cannot write the report into {args.output_dir}: {error.strerror} (make room)"
+            f"cannot write the report into {args.output_dir}: {error.strerror} (free disk space)"
         ) from error
     if not any(c.written for c in chunks):
-        raise AudioError("no chunk was written (see above; a shorter --chunk_length may help)")
+        raise AudioError(_NO_CHUNK)
     return 0
 
 
-def _run_as_prism(args):
-    """Cut the files of `--input_file` as PRiSM does, and say so chunk by chunk."""
+def _run_as_prism(args: argparse.Namespace) -> int:
+    """Cut the files of `--input_file` as PRiSM does; print a line for each chunk."""
     args.overlap = args.overlap or 0
     if args.sample_rate is not None:
         checked_sample_rate("--sample_rate", args.sample_rate)
     _check_lengths(args)
     make_folder(args.output_dir, "--output_dir")
-    chunks = []
+    num_kept = num_silent = 0
     for path in args.input_file:
         for chunk in write_prism_chunks(
             path, args.chunk_length, args.overlap, args.output_dir, args.sample_rate
         ):
-            chunks.append(chunk)
+            num_kept += chunk.written is not None
+            num_silent += chunk.written is None
             place = f"{chunk.start_ms} to {chunk.start_ms + args.chunk_length} ms"
             print(f"{chunk.written or 'silent, left out'}: {path}, {place}")
-    num_kept = sum(chunk.written is not None for chunk in chunks)
-    print(f"{num_kept} chunks kept, {len(chunks) - num_kept} silent ones left out")
+    print(f"{num_kept} chunks kept, {num_silent} silent ones left out")
     if not num_kept:
-        raise AudioError("no chunk was written (see above; a shorter --chunk_length may help)")
+        raise AudioError(_NO_CHUNK)
     return 0
 
 
-def _refuse_older_chunks(folder):
-    """Chunks of another time would be trained on, and may be chunked again themselves."""
+def _refuse_older_chunks(folder: Path) -> None:
+    """Raise AudioError if there are older chunks, as training would use both kinds."""
     if (folder / REPORT_NAME).exists():
         raise AudioError(f"{folder} has chunks in it (choose another folder, or remove it)")
 
 
-def _in_samples(args):
-    """Length of a chunk and distance between two, in samples."""
+def _in_samples(args: argparse.Namespace) -> tuple[int, int]:
+    """Return the length of a chunk and the distance between two, in samples."""
     checked_sample_rate("--sample_rate", args.sample_rate)
     _check_lengths(args)
     length = args.chunk_length * args.sample_rate // 1000
@@ -139,7 +143,7 @@ def _in_samples(args):
     return length, hop
 
 
-def _check_lengths(args):
+def _check_lengths(args: argparse.Namespace) -> None:
     if not 0 <= args.overlap < args.chunk_length:
         raise AudioError(
             f"--overlap {args.overlap} and --chunk_length {args.chunk_length} (give a length "
@@ -147,8 +151,8 @@ def _check_lengths(args):
         )
 
 
-def chunk_starts(num_samples, length, hop):
-    """Where the chunks of a recording begin, in samples; none where it is too short."""
+def chunk_starts(num_samples: int, length: int, hop: int) -> list[int]:
+    """Return where the chunks of a recording begin, in samples; none if it is too short."""
     if num_samples < length:
         return []
     starts = list(range(0, num_samples - length + 1, hop))
@@ -157,19 +161,23 @@ def chunk_starts(num_samples, length, hop):
     return starts
 
 
-def write_chunks(recording_set, length, hop, output_dir):
+def write_chunks(
+    recording_set: RecordingSet, length: int, hop: int, output_dir: Path
+) -> tuple[list[Chunk], list[tuple[Path, str]]]:
     """Write the chunks that are not silent as 16-bit WAV files.
 
     Args:
-      recording_set: RecordingSet.
-      length, hop: of a chunk and from one to the next, in samples.
-      output_dir: Path, exists.
+      recording_set: what to cut.
+      length: of a chunk, in samples.
+      hop: from the start of a chunk to that of the next, in samples.
+      output_dir: exists.
 
     Returns:
-      A list of Chunk, and the RecordingSet's `left_out` with the files that are
+      All chunks, and the recording set's `left_out` together with the recordings that are
       shorter than a chunk.
     """
-    rate, chunks, left_out = recording_set.sample_rate, [], list(recording_set.left_out)
+    chunks: list[Chunk] = []
+    rate, left_out = recording_set.sample_rate, list(recording_set.left_out)
     for number, recording in enumerate(recording_set.recordings):
         starts = chunk_starts(len(recording.audio), length, hop)
         if not starts:
@@ -185,7 +193,12 @@ def write_chunks(recording_set, length, hop, output_dir):
     return chunks, left_out
 
 
-def _report(recording_set, chunks, left_out, length):
+def _report(
+    recording_set: RecordingSet,
+    chunks: Sequence[Chunk],
+    left_out: Sequence[tuple[Path, str]],
+    length: int,
+) -> str:
     num_kept = sum(c.written is not None for c in chunks)
     rate = recording_set.sample_rate
     lines = [
@@ -200,8 +213,8 @@ def _report(recording_set, chunks, left_out, length):
     return "\n".join(lines)
 
 
-def _plot_levels(chunks, path):
-    """A PNG with the peak of every chunk, those left out in another colour."""
+def _plot_levels(chunks: Sequence[Chunk], path: Path) -> None:
+    """Write a PNG with the peak of every chunk, silent chunks in another colour."""
     from matplotlib.figure import Figure  # slow to import, so not before it is needed
 
     figure = Figure(figsize=(11, 4), layout="constrained")

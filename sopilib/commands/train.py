@@ -1,4 +1,4 @@
-"""`samplernn train`: its flags, PRiSM's and ours, and what they set up."""
+"""`samplernn train`: its flags, PRiSM's and ours, and the training that they set up."""
 
 import argparse
 import dataclasses
@@ -12,22 +12,24 @@ from sopilib.commands.arguments import add_source_arguments, boolean, chosen_con
 from sopilib.errors import RequestError
 from sopilib.generation.temperature import check_temperature
 from sopilib.model.config import ModelConfig, read_json_object
-from sopilib.training.plan import Plan
-from sopilib.training.preview import TEMPERATURES, PreviewRequest
-from sopilib.training.replicas import find_replicas
+from sopilib.training.cluster import find_replicas
+from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC, Plan
+from sopilib.training.preview import PreviewRequest
 from sopilib.training.run_rate import at_rate_of_run, resumed_run
 from sopilib.training.setup import Sources, prepare
+from sopilib.training.stops import StopReason
 
-_ENDINGS = {
+_DEFAULT_TEMPERATURES = " ".join(map(str, PREVIEW_TEMPERATURES))
+_ENDINGS: dict[StopReason, str] = {
     "epochs": "all epochs are done",
-    "patience": "no epoch was better for as many as --early_stopping_patience says",
+    "patience": "no improvement for --early_stopping_patience epochs",
     "steps": "--max_steps are done",
     "minutes": "--max_minutes are over",
-    "interrupted": "stopped; the same command goes on from here",
+    "interrupted": "stopped; the same command resumes from here",
 }
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn train`."""
     add_source_arguments(parser)
     _add_data_arguments(parser)
@@ -36,14 +38,14 @@ def add_arguments(parser):
     _add_preview_arguments(parser)
 
 
-def _add_data_arguments(parser):
+def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--val_frac", type=float, default=0.1, help="part that is held out (default 0.1)")
+    add("--val_frac", type=float, default=VAL_FRAC, help=f"held-out part (default {VAL_FRAC})")
     add(
         "--num_val_batches",
         type=int,
         metavar="N",
-        help="batches of the held-out part to validate on, at most (default: all of it)",
+        help="held-out batches to validate on, at most (default: all)",
     )
     add("--mono", dest="mono", action="store_true", default=True, help="mix channels (default)")
     add(
@@ -56,29 +58,34 @@ def _add_data_arguments(parser):
         "--cut_below",
         type=float,
         metavar="DBFS",
-        help="leave out what is softer, so that the model does not learn to fall silent",
+        help="leave out softer passages, so that the model does not learn to fall silent",
     )
     add(
         "--chunk_dur",
         type=float,
         default=8.0,
         metavar="S",
-        help="of the pieces that a recording is trained in, at most (default 8)",
+        help="longest chunk of a recording, in seconds (default 8)",
     )
     add(
         "--fade_in",
         type=float,
         metavar="S",
-        help="let each piece come up from silence, so that takes begin softly",
+        help="fade each chunk in from silence, so that takes begin softly",
     )
     add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
 
 
-def _add_plan_arguments(parser):
+def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--num_epochs", type=int, default=100, help="(default 100)")
-    add("--batch_size", type=int, default=64, help="of each GPU or machine (default 64)")
-    add("--num_gpus", type=int, metavar="N", help="to train on (default: all of this machine)")
+    add("--batch_size", type=int, default=64, help="for each GPU or machine (default 64)")
+    add(
+        "--num_gpus",
+        type=int,
+        metavar="N",
+        help="how many to train on (default: all of this machine)",
+    )
     add("--optimizer", default="adam", help="adam, sgd or rmsprop (default adam)")
     add("--learning_rate", type=float, default=0.001, help="(default 0.001)")
     add("--lr_schedule", default="constant", help="constant or cosine (default constant)")
@@ -87,7 +94,7 @@ def _add_plan_arguments(parser):
         "--reduce_learning_rate_after",
         type=int,
         metavar="EPOCHS",
-        help="lower it by 10 %% in each epoch after so many",
+        help="lower the rate by 10 %% in each later epoch",
     )
     add("--epsilon", type=float, help="of the optimizer (default: PRiSM's, 1e-4 for adam)")
     add("--momentum", type=float, default=0.9, help="of sgd and rmsprop (default 0.9)")
@@ -96,7 +103,7 @@ def _add_plan_arguments(parser):
         "--input_noise",
         type=float,
         metavar="PART",
-        help="of the sequences are heard with noise, so that takes find back from it",
+        help="of the sequences get input noise, so that takes recover from noise",
     )
     add(
         "--mixed_precision",
@@ -105,15 +112,15 @@ def _add_plan_arguments(parser):
         const=True,
         default=False,
         metavar="BOOL",
-        help="products in bfloat16",
+        help="compute products in bfloat16",
     )
-    add("--max_steps", type=int, help="end after so many steps in all")
-    add("--max_minutes", type=float, help="stop after so many minutes")
+    add("--max_steps", type=int, help="end after this many steps in all")
+    add("--max_minutes", type=float, help="stop after this many minutes")
     add("--log_every", type=int, default=50, help="steps between two lines of the history (50)")
-    add("--rng_seed", type=int, default=0, help="of weights, order and dropout (default 0)")
+    add("--rng_seed", type=int, default=0, help="of weights, order, dropout and noise (default 0)")
 
 
-def _add_checkpoint_arguments(parser):
+def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--id", default="default", help="name of the training (default 'default')")
     add("--logdir_root", type=Path, default=Path("logdir"), help="(default ./logdir)")
@@ -122,8 +129,8 @@ def _add_checkpoint_arguments(parser):
         "--resume_from",
         type=Path,
         metavar="PATH",
-        help="a run folder to go on with, or a checkpoint whose weights a new run begins with; "
-        "epochs are counted on, warm-up and cosine begin anew",
+        help="a run folder to resume, or a checkpoint whose weights a new run begins with; the "
+        "count of epochs continues, warm-up and cosine begin anew",
     )
     add("--checkpoint_every", type=int, default=1, metavar="EPOCHS", help="(default 1)")
     add("--checkpoint_policy", default="Always", help="Always or Best (default Always)")
@@ -139,33 +146,40 @@ def _add_checkpoint_arguments(parser):
         default="val_loss",
         help="val_loss, loss, val_accuracy or accuracy (default val_loss)",
     )
-    # PRiSM's switch between one line a step and one line in place; ours is a bar
+    # PRiSM's choice of one line per step or one line in place; ours is a bar
     add("--verbose", type=boolean, default=True, help=argparse.SUPPRESS)
 
 
-def _add_preview_arguments(parser):
+def _add_preview_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--generate", type=boolean, default=True, metavar="BOOL", help="previews (default True)")
     add(
         "--output_dir",
         type=Path,
         metavar="DIR",
-        help="where previews go, in a folder named as the --id, with PRiSM's names such as "
+        help="for previews, in a folder with the name of --id, with PRiSM's names such as "
         "ID_e=1_t=0.95.wav (default: the run folder)",
     )
     add("--output_file_dur", type=float, default=3.0, metavar="S", help="seconds (default 3)")
-    add("--max_generate_per_epoch", type=int, default=1, help="previews a temperature (default 1)")
-    add("--temperature", type=float, nargs="+", help="of the previews (default 0.85 0.95 1.05)")
-    add("--seed", type=Path, metavar="FILE.wav", help="a sound that previews go on from")
+    add(
+        "--max_generate_per_epoch", type=int, default=1, help="previews per temperature (default 1)"
+    )
+    add(
+        "--temperature",
+        type=float,
+        nargs="+",
+        help=f"of the previews (default {_DEFAULT_TEMPERATURES})",
+    )
+    add("--seed", type=Path, metavar="FILE.wav", help="a sound that previews continue")
     add("--seed_offset", type=int, default=0, metavar="N", help="samples of it to skip")
 
 
-def _number_or_none(text):
+def _number_or_none(text: str) -> int | None:
     return None if text.upper() == "NONE" else int(text)
 
 
-def run(args):
-    """Runs `samplernn train`; returns its exit status."""
+def run(args: argparse.Namespace) -> int:
+    """Run `samplernn train` and return its exit status."""
     if args.resume_from is not None and not args.resume:
         raise RequestError("--resume_from and --resume False together (give one of them)")
     plan = _plan(args)
@@ -183,7 +197,7 @@ def run(args):
     with replicas.watched():
         training, run_folder = prepare(config, plan, sources, preview, replicas)
         reason = training.run()
-    if replicas.is_chief:
+    if run_folder is not None:
         print(f"{_ENDINGS[reason]}\n{run_folder.path}", flush=True)
     return INTERRUPTED if reason == "interrupted" else 0
 
@@ -200,12 +214,12 @@ def _config(args: argparse.Namespace) -> tuple[ModelConfig, str]:
     return config, name
 
 
-def _plan(args):
+def _plan(args: argparse.Namespace) -> Plan:
     return Plan(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Plan)})
 
 
-def _preview_request(args):
-    """The PreviewRequest, its folder None where that is the run folder; or None for none."""
+def _preview_request(args: argparse.Namespace) -> PreviewRequest | None:
+    """Return what previews to make, None for none; its folder is None for the run folder."""
     if not args.generate:
         return None
     if args.max_generate_per_epoch < 1:
@@ -217,7 +231,7 @@ def _preview_request(args):
         raise RequestError(f"--output_file_dur {args.output_file_dur} (give seconds above 0)")
     seed_audio, seed_rate = read_seed(args.seed, args.seed_offset)
     return PreviewRequest(
-        temperatures=tuple(map(check_temperature, args.temperature or TEMPERATURES)),
+        temperatures=tuple(map(check_temperature, args.temperature or PREVIEW_TEMPERATURES)),
         num_takes=args.max_generate_per_epoch,
         dur_s=args.output_file_dur,
         seed_audio=seed_audio,

@@ -1,73 +1,38 @@
-"""`samplernn tune`: many short trainings, to find the settings for a long one.
+"""`samplernn tune`: many short trainings that find the settings for a long one.
 
-A flag with one value is fixed, one with several is searched. What is made is described in
-`sopilib.training.search`.
+A flag with one value is fixed; a flag with several is searched. `sopilib.training.search`
+describes the files.
 """
 
+import argparse
 import dataclasses
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sopilib.audio.recordings import read_recordings
 from sopilib.commands import INTERRUPTED
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
 from sopilib.errors import RequestError
 from sopilib.installation.paths import make_folder
-from sopilib.model.config import read_json_object
-from sopilib.training.chief import await_chief
-from sopilib.training.plan import Plan
-from sopilib.training.ranking import Ranking, table
+from sopilib.model.config import ModelConfig, read_json_object
+from sopilib.training.oracles import TUNERS
+from sopilib.training.plan import VAL_FRAC, Plan
+from sopilib.training.ranking import Ranking, Row, table
+from sopilib.training.role import Role, read_role
 from sopilib.training.search import Search, SearchRequest
-from sopilib.training.space import NOT_COMPARABLE, OF_CONFIG, OF_PLAN, make_space
+from sopilib.training.search_chief import await_chief
+from sopilib.training.space import NOT_COMPARABLE, OF_CONFIG, OF_PLAN, Space, make_space
 from sopilib.training.state import replacing
 
-TUNERS = ("random", "bayesian", "hyperband")
 _SETTINGS_NAME = "search.json"
 _MAX_TRIALS = 20
 _ROWS_SHOWN = 5
-_VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 
 
-@dataclass(frozen=True)
-class Role:
-    """What this process is of a search, and where the chief is, `IP:PORT` or None."""
-
-    tuner_id: str = None
-    address: str = None
-
-    @property
-    def is_chief(self):
-        """It gives trials to workers."""
-        return self.address is not None and "chief" in self.tuner_id
-
-    @property
-    def is_worker(self):
-        """It asks a chief for trials."""
-        return self.address is not None and not self.is_chief
-
-
-def read_role(environment):
-    """The Role in Keras Tuner's environment variables; alone without an address.
-
-    Raises:
-      RequestError: some of them are missing.
-    """
-    tuner_id, ip, port = (environment.get(name) for name in _VARIABLES)
-    if ip is None and port is None:
-        return Role()
-    missing = [name for name in _VARIABLES if not environment.get(name)]
-    if missing:
-        raise RequestError(
-            f"{' and '.join(missing)} not set (set all of {', '.join(_VARIABLES)}, or none)"
-        )
-    if not port.isdecimal() or not 1 <= int(port) <= 65535:
-        raise RequestError(f"KERASTUNER_ORACLE_PORT {port!r} (set it to a number up to 65535)")
-    return Role(tuner_id, f"{ip}:{port}")
-
-
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn tune`."""
     add_source_arguments(parser)
     _add_search_arguments(parser)
@@ -75,7 +40,7 @@ def add_arguments(parser):
     _add_fixed_arguments(parser)
 
 
-def _add_search_arguments(parser):
+def _add_search_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--id", default="tune", help="name of the search (default 'tune')")
     add("--logdir_root", type=Path, default=Path("logdir"), help="(default ./logdir)")
@@ -84,24 +49,24 @@ def _add_search_arguments(parser):
         "--max_trials",
         type=int,
         metavar="N",
-        help=f"(default {_MAX_TRIALS}; of hyperband, as many as --num_epochs makes)",
+        help=f"(default {_MAX_TRIALS}; for hyperband, as many as --num_epochs needs)",
     )
-    add("--num_epochs", type=int, default=10, help="of a trial, at most (default 10)")
-    add("--max_steps", type=int, help="of a trial, at most")
-    add("--max_minutes", type=float, help="of a trial, at most")
+    add("--num_epochs", type=int, default=10, help="at most for a trial (default 10)")
+    add("--max_steps", type=int, help="at most for a trial")
+    add("--max_minutes", type=float, help="at most for a trial")
     add(
         "--chief_timeout",
         type=float,
         default=300.0,
         metavar="S",
-        help="seconds for which a worker looks for its chief (default 300)",
+        help="how long a worker waits for its chief (default 300)",
     )
 
 
-def _add_searched_arguments(parser):
-    group = parser.add_argument_group("searched where several values are given")
+def _add_searched_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("searched if several values are given")
 
-    def add(name, kind, text, metavar="X"):
+    def add(name: str, kind: Callable[[str], Any], text: str, metavar: str = "X") -> None:
         group.add_argument(f"--{name}", type=kind, nargs="+", metavar=metavar, help=text)
 
     add("frame_sizes", _frame_sizes, "lower and upper, such as 4/32 16/64", "A/B")
@@ -123,49 +88,49 @@ def _add_searched_arguments(parser):
     add("clip_norm", float, "of the gradients (default 5)")
 
 
-def _add_fixed_arguments(parser):
+def _add_fixed_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
-    add("--val_frac", type=float, default=0.1, help="part that is held out (default 0.1)")
-    add("--cut_below", type=float, metavar="DBFS", help="leave out what is softer")
-    add("--input_noise", type=float, metavar="PART", help="of the sequences are heard with noise")
-    add("--mixed_precision", action="store_true", help="products in bfloat16")
+    add("--val_frac", type=float, default=VAL_FRAC, help=f"held-out part (default {VAL_FRAC})")
+    add("--cut_below", type=float, metavar="DBFS", help="leave out softer passages")
+    add("--input_noise", type=float, metavar="PART", help="of the sequences get input noise")
+    add("--mixed_precision", action="store_true", help="compute products in bfloat16")
     add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
-    add("--max_checkpoints", type=int, default=1, help="a trial, beside its best (default 1)")
+    add("--max_checkpoints", type=int, default=1, help="kept per trial beside its best (default 1)")
     add("--log_every", type=int, default=50, help="steps between two lines of a history (50)")
     add("--rng_seed", type=int, default=0, help="of the search and of each trial (default 0)")
 
 
-def _frame_sizes(text):
+def _frame_sizes(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split("/")))
 
 
-_frame_sizes.__name__ = "A/B"  # in argparse's line on one that is not
+_frame_sizes.__name__ = "A/B"  # for argparse's error text
 
 
-def run(args):
-    """Runs `samplernn tune`; returns its exit status.
+def run(args: argparse.Namespace) -> int:
+    """Run `samplernn tune` and return its exit status.
 
     Raises:
-      SampleRNNError: the search cannot begin or go on, or no trial succeeded.
+      SampleRNNError: the search cannot begin or resume, or no trial succeeded.
     """
     role = read_role(os.environ)
     request = _request(args, role)
     if not role.is_chief:
         _check_data(args, request.space.config)
     ranking = Ranking(request.name, request.folder, request.space, request.data)
-    if role.is_worker:
+    if role.is_worker and role.address is not None:
         await_chief(role.address, args.chief_timeout)
     _keep_settings(request)
-    search = Search(request, on_end=lambda rows: _tell_best(ranking, rows))
+    search = Search(request, on_end=lambda rows: _show_best(ranking, rows))
     return _run(search, ranking, role)
 
 
-def _run(search, ranking, role):
+def _run(search: Search, ranking: Ranking, role: Role) -> int:
     try:
         search.search()
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", flush=True)
+        print("\nstopped; the same command resumes from here", flush=True)
         return INTERRUPTED
     if role.is_worker:
         print("no trial is left; the chief has the table", flush=True)
@@ -180,13 +145,13 @@ def _run(search, ranking, role):
     return 0
 
 
-def _tell_best(ranking, rows):
+def _show_best(ranking: Ranking, rows: Sequence[Row]) -> None:
     ranking.write(rows)
     left_out = [f"and {len(rows) - _ROWS_SHOWN} more"] * (len(rows) > _ROWS_SHOWN)
     print("\n".join(["", table(rows[:_ROWS_SHOWN]), *left_out]), flush=True)
 
 
-def _request(args, role):
+def _request(args: argparse.Namespace, role: Role) -> SearchRequest:
     if args.tuner not in TUNERS:
         raise RequestError(f"--tuner {args.tuner} (give {', '.join(TUNERS)})")
     if args.max_trials is not None and args.max_trials < 1:
@@ -206,7 +171,7 @@ def _request(args, role):
     )
 
 
-def _space(args):
+def _space(args: argparse.Namespace) -> Space:
     config, _ = chosen_config(args)
     given = {name: getattr(args, name) for name in (*OF_CONFIG, *OF_PLAN)}
     names = {field.name for field in dataclasses.fields(Plan)} - set(OF_PLAN)
@@ -218,21 +183,21 @@ def _space(args):
     return space
 
 
-def _folder(args):
+def _folder(args: argparse.Namespace) -> Path:
     folder = args.logdir_root / args.id
     make_folder(folder, "--logdir_root")
     return folder
 
 
-def _check_data(args, config):
-    """Raise AudioError where no settings could train on the recordings."""
+def _check_data(args: argparse.Namespace, config: ModelConfig) -> None:
+    """Raise AudioError if the recordings cannot be used, whatever the settings."""
     read_recordings(args.data_dir, config.sample_rate)
 
 
-def _keep_settings(request):
-    """Note what is searched beside it, or raise RequestError where that was something else."""
+def _keep_settings(request: SearchRequest) -> None:
+    """Write the settings into the search's folder; raise RequestError if others are there."""
     path = request.folder / _SETTINGS_NAME
-    settings = {"tuner": request.tuner, "data": [str(d) for d in request.data]}
+    settings: dict[str, Any] = {"tuner": request.tuner, "data": [str(d) for d in request.data]}
     settings.update(request.space.to_dict())
     if path.exists():
         before = read_json_object(path)

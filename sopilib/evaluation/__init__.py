@@ -1,1 +1,1 @@
-"""How well a model fits recordings, and how much its takes resemble them."""
+"""How well a model fits recordings, and how similar its takes are to them."""

@@ -26,7 +26,7 @@ def mean_bits(
     """Return the Score on sound files, each mixed to mono at the model's rate.
 
     Args:
-      config: ModelConfig.
+      config: of the model.
       paths: sound files.
       total_bits: returns the bits for all levels, int32 (n,), of a file after silence.
 

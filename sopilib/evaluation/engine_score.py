@@ -1,4 +1,4 @@
-"""Score through the engine: what a precision costs in bits per sample.
+"""Score with the engine, which shows what a precision costs in bits per sample.
 
 As `sopilib.evaluation.tensorflow_score`, without TensorFlow: each file begins after silence,
 with a clean state.

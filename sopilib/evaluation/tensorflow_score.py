@@ -1,4 +1,4 @@
-"""Score: how many bits per sample a model needs for given audio.
+"""Score with TensorFlow: how many bits per sample a model needs for given audio.
 
 The negative log-likelihood in base 2, teacher-forced: the network sees the true samples
 before the one it predicts. Each file begins after silence with a clean state, which is
@@ -42,7 +42,7 @@ def _total_bits(model: SampleRNN, levels: np.ndarray) -> float:
     for begin in range(0, len(levels), segment):
         samples = stream[begin : begin + big_frame_size + segment]
         bits, state = _segment_bits(model, tf.constant(samples[np.newaxis]), state)
-        total += bits.numpy()[: len(levels) - begin].sum(dtype=np.float64)
+        total += float(bits.numpy()[: len(levels) - begin].sum(dtype=np.float64))
     return total
 
 

@@ -134,7 +134,7 @@ def find_checkpoint(path: str | Path, search: Sequence[str | Path] = ()) -> tupl
         )
     if _is_exported(place):
         return place, None
-    checkpoint = _newest_checkpoint(place) if place.is_dir() else _prefix_of(place)
+    checkpoint = _newest_checkpoint(place) if place.is_dir() else prefix_of(place)
     _check_data(checkpoint)
     return checkpoint.parent, str(checkpoint)
 
@@ -144,7 +144,7 @@ def _first_existing(path: str | Path, search: Sequence[Path]) -> Path | None:
     path = Path(path).expanduser()
     for folder in search:
         place = Path(os.path.abspath(folder / path))
-        if place.is_dir() or _index_of(_prefix_of(place)).is_file():
+        if place.is_dir() or _index_of(prefix_of(place)).is_file():
             return place
     return None
 
@@ -154,7 +154,8 @@ def _is_exported(place: Path) -> bool:
     return any(place.glob("*.pack")) and not any(place.glob("*.index"))
 
 
-def _prefix_of(place: Path) -> Path:
+def prefix_of(place: Path) -> Path:
+    """Return the checkpoint's path without `.index` or `.data-*`, which `place` may end with."""
     return place.with_name(_CHECKPOINT_SUFFIX.sub("", place.name))
 
 
@@ -167,13 +168,13 @@ def _newest_checkpoint(folder: Path) -> Path:
     named = _named_checkpoint(folder)
     if named is not None and _index_of(named).is_file():
         return named
-    prefixes = [_prefix_of(index) for index in folder.glob("*.index")]
+    prefixes = [prefix_of(index) for index in folder.glob("*.index")]
     if not prefixes:
         raise CheckpointError(
             f"no checkpoint in {folder}: no *.index file (give the folder that the "
             "training wrote its checkpoints to)"
         )
-    return max(prefixes, key=lambda prefix: (_step(prefix), prefix.name))
+    return max(prefixes, key=_order)
 
 
 def _named_checkpoint(folder: Path) -> Path | None:
@@ -186,9 +187,15 @@ def _named_checkpoint(folder: Path) -> Path | None:
     return folder / Path(match[1]).name if match else None
 
 
-def _step(prefix: Path) -> int:
-    match = re.search(r"-(\d+)$", prefix.name)
-    return int(match[1]) if match else -1
+def checkpoint_number(prefix: str | Path) -> int | None:
+    """Return the step or epoch at the end of a checkpoint's name, None if it has none."""
+    match = re.search(r"-(\d+)$", str(prefix))
+    return int(match[1]) if match else None
+
+
+def _order(prefix: Path) -> tuple[int, str]:
+    number = checkpoint_number(prefix)
+    return -1 if number is None else number, prefix.name
 
 
 def _check_data(prefix: Path) -> None:

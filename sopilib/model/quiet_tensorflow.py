@@ -4,7 +4,7 @@ TensorFlow's native code prints notes on CPUs and missing GPUs on stderr during 
 some of them before any log level is in force. This is the only module that imports it. It
 drops the notes and passes on everything else on stderr. Set `TF_CPP_MIN_LOG_LEVEL` yourself
 to see the notes. Where TF_CONFIG names other machines to train with, the runtime does not
-start here: `sopilib.training.replicas` starts it and reports a lost machine in one line.
+start here: `sopilib.training.cluster` starts it and reports a lost machine in one line.
 """
 
 import contextlib

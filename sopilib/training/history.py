@@ -1,7 +1,10 @@
-"""`history.jsonl`: what became of a training, line by line; read without TensorFlow."""
+"""`history.jsonl`: the course of a training, line by line; reading it needs no TensorFlow."""
 
 import json
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from sopilib.errors import CheckpointError
 from sopilib.training.state import replacing
@@ -10,14 +13,14 @@ HISTORY_NAME = "history.jsonl"
 
 
 class History:
-    """The history of a training that runs, a JSON object a line.
+    """The history of a running training, a JSON object a line.
 
     Args:
-      path: of the file; it may be there already.
-      last_step: lines of later steps are dropped, as they will be made again.
+      path: of the file, which may exist already.
+      last_step: lines of later steps are dropped, as these steps are taken again.
     """
 
-    def __init__(self, path, last_step):
+    def __init__(self, path: Path, last_step: int) -> None:
         self._path = path
         self._began = time.monotonic()
         kept = [line for line in read_history(path) if line["step"] <= last_step]
@@ -27,25 +30,25 @@ class History:
                 file.write(json.dumps(line).encode() + b"\n")
 
     @property
-    def seconds(self):
-        """Seconds that the training has taken, in all its stretches."""
+    def seconds(self) -> float:
+        """Seconds of training, earlier parts of a resumed run included."""
         return self._seconds_before + time.monotonic() - self._began
 
-    def add(self, kind, step, **values):
-        """Add a line; a full disk costs the line alone."""
+    def add(self, kind: str, step: int, **values: float) -> None:
+        """Add a line; if the disk is full, only the line is lost."""
         line = {"kind": kind, "step": step, "seconds": round(self.seconds, 2), **values}
         try:
             with open(self._path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError:
-            pass  # the training state tells it where it matters
+            pass  # saving the training state fails too, and says so
 
 
-def read_history(path):
-    """Yields the lines of a history that are whole, each a dict; none without the file.
+def read_history(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the complete lines of a history; none without the file.
 
-    Each has `kind`, 'steps' for a stretch of steps or 'epoch', the `step` at its end,
-    `seconds` of training until then and what `Log` has measured.
+    Each has `kind`, 'steps' for a stretch of steps or 'epoch', the `step` at its end, the
+    `seconds` of training until then, and what `sopilib.training.log` adds.
     """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -55,13 +58,13 @@ def read_history(path):
         try:
             values = json.loads(line)
         except ValueError:
-            continue  # the last one of a process that was killed
+            continue  # the last line of a killed process
         if isinstance(values, dict) and {"kind", "step", "seconds"} <= values.keys():
             yield values
 
 
-def find_run(path):
-    """The run folder `path`, or the one in it that was trained last.
+def find_run(path: Path) -> Path:
+    """Return the run folder `path`, or the one in it that was trained last.
 
     Raises:
       CheckpointError: there is no history of a training.
@@ -70,7 +73,7 @@ def find_run(path):
     histories = histories or list(path.glob(f"*/{HISTORY_NAME}"))
     if not histories:
         raise CheckpointError(
-            f"no {HISTORY_NAME} in {path} (give a folder that samplernn train has made, "
+            f"no {HISTORY_NAME} in {path} (give a run folder of samplernn train, "
             "LOGDIR_ROOT/ID/DATE)"
         )
     return max(histories, key=lambda history: history.stat().st_mtime).parent

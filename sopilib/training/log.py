@@ -1,44 +1,50 @@
-"""What a training tells of itself, in its history and to TensorBoard: steps and epochs."""
+"""The log of a training, in its history and for TensorBoard: steps, epochs, previews."""
 
 import time
+from pathlib import Path
+
+import numpy as np
 
 from sopilib.training.history import HISTORY_NAME, History
+from sopilib.training.hooks import EpochLine, StepResult
+from sopilib.training.position import Position
 from sopilib.training.step import NATS_PER_BIT
 from sopilib.training.tensorboard import Summaries
 
 
 class Log:
-    """Means over stretches of steps, and what each epoch came to.
+    """Writes means over stretches of steps, and a line for each epoch.
 
     Args:
-      folder: Path of the run.
-      last_step: lines of later steps are dropped, as they will be made again.
+      folder: of the run.
+      last_step: lines of later steps are dropped, as these steps are taken again.
       log_every: steps in a stretch.
-      samples_per_step: int.
+      samples_per_step: of all replicas together.
     """
 
-    def __init__(self, folder, last_step, log_every, samples_per_step):
+    def __init__(self, folder: Path, last_step: int, log_every: int, samples_per_step: int) -> None:
         self._history = History(folder / HISTORY_NAME, last_step)
         self._summaries = Summaries(folder)
         self._log_every, self._samples_per_step = log_every, samples_per_step
+        self._learning_rate = 0.0
         self.begin_stretch()
 
-    def begin_stretch(self):
-        """Let what follows count from here."""
+    def begin_stretch(self) -> None:
+        """Begin a new stretch of steps now."""
         self._num_steps, self._nats, self._accuracy = 0, 0.0, 0.0
         self._began = time.monotonic()
 
-    def step(self, position, nats, accuracy, learning_rate):
+    def step(self, position: Position, result: StepResult) -> None:
         """Count a step, and write a line where a stretch is full."""
         self._num_steps += 1
-        self._nats += nats
-        self._accuracy += accuracy
-        self._learning_rate = learning_rate
+        self._nats += result.nats
+        self._accuracy += result.accuracy
+        self._learning_rate = result.learning_rate
         if position.step % self._log_every == 0:
             self.end_stretch(position)
 
-    def end_stretch(self, position):
-        """Write a line of the steps since the last one, if there are any."""
+    def end_stretch(self, position: Position) -> None:
+        """Write a line for the steps since the last one, if there are any."""
         if not self._num_steps:
             return
         seconds = time.monotonic() - self._began
@@ -52,8 +58,8 @@ class Log:
         self._summaries.scalars("train", position.step, values)
         self.begin_stretch()
 
-    def epoch(self, position, line):
-        """Write an epoch's line, a dict with means in training and on what is held out."""
+    def epoch(self, position: Position, line: EpochLine) -> None:
+        """Write the line of an epoch that is not yet counted in `position`."""
         self._history.add("epoch", position.step, epoch=position.epoch + 1, **line)
         values = {
             "bits_per_sample": line["val_bits_per_sample"],
@@ -62,11 +68,13 @@ class Log:
         self._summaries.scalars("validation", position.step, values)
         self._summaries.flush()
 
-    def preview(self, step, name, sound, sample_rate, png):
-        """Add a take, float32 (num_samples,), and the bytes of its picture."""
+    def preview(
+        self, step: int, name: str, sound: np.ndarray, sample_rate: int, png: bytes
+    ) -> None:
+        """Add a take, float32 (num_samples,), and its plot, the bytes of a PNG."""
         self._summaries.sound(f"sound, {name}", step, sound, sample_rate)
         self._summaries.picture(f"picture, {name}", step, png)
 
-    def flush(self):
-        """Bring what was added to disk."""
+    def flush(self) -> None:
+        """Write all summaries to disk."""
         self._summaries.flush()

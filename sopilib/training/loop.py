@@ -1,363 +1,213 @@
-"""The training loop: epochs of steps, validation, checkpoints, previews, and going on.
+"""The training loop: epochs of steps, validation, checkpoints and previews.
 
-A stop takes effect between two steps: Ctrl-C or a termination signal, the number of
-steps or minutes. Then weights and state are saved, and the next start goes on as if
-there had been no stop. Where several machines train together, each runs this loop,
-and all stop after the same step, whichever of them was told to.
+A stop takes effect between two steps: Ctrl-C or a termination signal, the limit of steps or
+of minutes. The loop then saves weights and state, and the next start resumes exactly there.
+Where several machines train together, each runs this loop, and all stop after the same step,
+whichever of them received the signal.
+
+The parts: `stops` notes signals and watches the clock, `persistence` saves and resumes,
+`epoch` takes steps and validates, `reporter` is the chief's hook.
 """
 
-import contextlib
-import math
-import signal
-import time
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from sopilib.errors import CheckpointError, SampleRNNError
-from sopilib.model.network import RNNState, named_variables
-from sopilib.model.quiet_tensorflow import tf
-from sopilib.training.dataset import step_seed
-from sopilib.training.keeper import Keeper, NoKeeper
+from sopilib.model.network import SampleRNN, named_variables
+from sopilib.training.checkpoint_writer import CheckpointWriter
+from sopilib.training.dataset import Data
+from sopilib.training.epoch import Epoch
+from sopilib.training.hooks import Hook
 from sopilib.training.network import Network
 from sopilib.training.optimizer import Optimizer
+from sopilib.training.persistence import Persistence, TrainingState
+from sopilib.training.plan import Plan
+from sopilib.training.position import Position
+from sopilib.training.preview import PreviewRequest
 from sopilib.training.replicas import OneReplica
-from sopilib.training.step import NATS_PER_BIT, Trainer
-
-# the state is saved so often within an epoch
-STATE_EVERY_S = 300.0
-
-
-@dataclass
-class Position:
-    """Where a training stands, ready for JSON.
-
-    Attributes:
-      step: steps taken.
-      first_step: those that another run had taken when this one began with its weights.
-      epoch: epochs finished, their validation included.
-      step_in_epoch: steps taken of the one after these.
-      nats, accuracy: sums of the steps' means in it.
-      best: lowest of the monitored value, see `Plan.monitored`, or None.
-      monitor: what that value is; None in states that are older than this choice.
-      best_epoch: whose checkpoint that is, or None.
-      num_worse: epochs since then.
-    """
-
-    step: int = 0
-    first_step: int = 0
-    epoch: int = 0
-    step_in_epoch: int = 0
-    nats: float = 0.0
-    accuracy: float = 0.0
-    best: float = None
-    best_epoch: int = None
-    num_worse: int = 0
-    monitor: str | None = None
+from sopilib.training.reporter import Reporter
+from sopilib.training.run_folder import RunFolder
+from sopilib.training.step import Trainer
+from sopilib.training.stops import Request, StopReason, Stops
 
 
 @dataclass(frozen=True)
-class Data:
-    """Corpora to train on and to validate with, of `sopilib.training.dataset`."""
+class Output:
+    """Where results go.
 
-    train: object
-    validation: object
+    Attributes:
+      run_folder: the run folder, or None on workers other than the chief.
+      preview: what previews to make after a checkpoint, or None for none.
+    """
+
+    run_folder: RunFolder | None
+    preview: PreviewRequest | None = None
 
 
 class Training:
-    """A training that runs, stops and goes on.
+    """A training that runs, stops and resumes.
 
     Args:
-      model: SampleRNN, its variables are trained; made in the scope of `replicas`.
-      data: Data.
-      plan: Plan.
-      output: Output.
-      replicas: those that train, of `sopilib.training.replicas`.
+      model: its variables are trained; made in the scope of `replicas`.
+      data: to train on and to validate with.
+      plan: settings of the training.
+      output: where results go.
+      replicas: the replicas that train.
 
     Attributes:
-      position: Position.
-      steps_per_epoch: int.
+      steps_per_epoch: of all replicas together.
 
     Raises:
       CheckpointError: the run folder's state is damaged or of another training.
     """
 
-    def __init__(self, model, data, plan, output, replicas=OneReplica()):
-        self._model, self._data, self._plan, self._replicas = model, data, plan, replicas
-        self._keeper = Keeper(output, model, plan) if replicas.is_chief else NoKeeper()
-        with replicas.scope():
-            self._optimizer = Optimizer(
-                named_variables(model), plan.optimizer, plan.epsilon, plan.momentum, plan.clip_norm
-            )
+    def __init__(
+        self,
+        model: SampleRNN,
+        data: Data,
+        plan: Plan,
+        output: Output,
+        replicas: OneReplica = OneReplica(),
+    ) -> None:
+        self._plan, self._replicas, self._stops = plan, replicas, Stops(plan.max_minutes)
+        batch_size = plan.batch_size * replicas.num_replicas
+        self.steps_per_epoch = data.train.steps_per_epoch(batch_size)
+        optimizer = _optimizer(model, plan, replicas)
+        self._state = TrainingState(model, optimizer, batch_size)
+        self._persistence = Persistence(
+            self._state,
+            _fixed(model, data, plan, replicas),
+            replicas,
+            _chief_writer(model, plan, output),
+            self._stops.restart_save_interval,
+        )
+        self._persistence.resume(plan.batch_size)
+        self._hooks = _chief_hooks(model, plan, output, self.position.step, batch_size)
         network = Network(model, plan.mixed_precision)
-        self._trainer = Trainer(network, self._optimizer, replicas, plan.input_noise)
-        self._batch_size = plan.batch_size * replicas.num_replicas
-        self.position = Position()
-        self.steps_per_epoch = data.train.steps_per_epoch(self._batch_size)
-        self._asked = self._stop_reason = None
-        self._deadline, self._saved_at = math.inf, time.monotonic()
-        self._begin()
-        self._samples_per_step = self._batch_size * model.config.seq_len
-        self._log = self._keeper.open_log(self.position.step, self._samples_per_step)
+        trainer = Trainer(network, optimizer, replicas, plan.input_noise)
+        self._epoch = Epoch(trainer, self._persistence, data, plan, replicas, self._hooks)
 
-    def begin_after(self, epoch):
-        """Count epochs on from one that another run has finished."""
+    @property
+    def position(self) -> Position:
+        """Where the training stands."""
+        return self._state.position
+
+    def begin_after(self, epoch: int) -> None:
+        """Count epochs from `epoch` on, which another run has finished."""
         self.position.epoch = epoch
         self.position.step = self.position.first_step = epoch * self.steps_per_epoch
 
-    # what is saved, by name in the state's file
+    def validate(self) -> tuple[float, float]:
+        """Return nats per sample and accuracy on held-out sound."""
+        return self._epoch.validate()
 
-    def _variables(self):
-        weights = {f"weights/{k}": v for k, v in named_variables(self._model).items()}
-        slots = {f"optimizer/{k}": v for k, v in self._optimizer.slots.items()}
-        return {**weights, **slots, "optimizer/iterations": self._optimizer.iterations}
-
-    def _arrays(self, rnn_state):
-        arrays = {name: variable.numpy() for name, variable in self._variables().items()}
-        parts = {f"state/{name}": np.asarray(part) for name, part in rnn_state._asdict().items()}
-        return {**arrays, **parts}
-
-    def _fixed(self):
-        return {
-            **self._plan.fixed(),
-            "num_replicas": self._replicas.num_replicas,
-            "config": self._model.config.to_dict(),
-            "chunk_length": self._data.train.chunk_length,
-            "corpus": self._data.train.checksum,
-        }
-
-    # beginning and saving
-
-    def _begin(self):
-        """Take up the run folder's state, if there is one; all begin where the chief does."""
-        self._rnn_state = self._model.zero_state(self._batch_size)  # of all replicas
-        self.position = Position(**self._replicas.by_chief(self._go_on))
-        if self._replicas.num_workers > 1:
-            self._assign(self._replicas.chiefs(self._arrays(self._rnn_state)))
-        rows = self._replicas.own_rows(self._plan.batch_size)
-        self._rnn_state = RNNState(*(part[:, :, rows] for part in self._rnn_state))
-
-    def _go_on(self):
-        """Take up what is saved; returns the position that it leaves, ready for JSON."""
-        saved = self._keeper.load_state()
-        if saved is None:
-            return vars(self.position)
-        try:
-            self._check_fixed(saved[0]["fixed"])
-            self._assign(saved[1])
-            return vars(Position(**saved[0]["position"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"the training state in {self._keeper.path} is of another version: {error!r} (go "
-                "on from a checkpoint with --resume_from)"
-            ) from error
-
-    def _check_fixed(self, saved):
-        saved = {"num_replicas": 1, **saved}  # those before there were several
-        for name, value in self._fixed().items():
-            if saved.get(name) != value:
-                raise CheckpointError(
-                    f"{self._keeper.path} was trained with another {name}, {saved.get(name)}, not "
-                    f"{value} (give the same, or begin a new run with --resume False)"
-                )
-
-    def _assign(self, arrays):
-        for name, variable in self._variables().items():
-            variable.assign(arrays[name])
-        parts = (arrays[f"state/{name}"] for name in RNNState._fields)
-        self._rnn_state = RNNState(*map(tf.constant, parts))
-
-    def _save_state(self):
-        arrays = self._arrays(self._replicas.gathered(self._rnn_state))
-        progress = {"position": vars(self.position), "fixed": self._fixed()}
-        self._replicas.by_chief(lambda: self._keeper.save_state(progress, arrays))
-        self._saved_at = time.monotonic()
-
-    def _save_model(self, number):
-        best_epoch = self.position.best_epoch
-        self._replicas.by_chief(lambda: self._keeper.save_model(number, best_epoch))
-
-    # running
-
-    def run(self):
-        """Train until the plan's end or a stop.
-
-        Returns:
-          Why it ended: 'epochs', 'patience', 'steps', 'minutes' or 'interrupted'.
+    def run(self) -> StopReason:
+        """Train until the plan's end or a stop; return why it ended.
 
         Raises:
           CheckpointError: something cannot be saved.
           SampleRNNError: the loss is no longer finite.
         """
-        if self._plan.max_minutes is not None:
-            self._deadline = time.monotonic() + 60 * self._plan.max_minutes
-        with self._signals_noted():
-            if not self._replicas.by_chief(lambda: self._keeper.has_state()):
-                self._save_state()  # so that whatever happens, this run is gone on with
-            self._heed(self._asked)
-            while self._stop_reason is None:
-                if self.position.epoch >= self._plan.num_epochs:
-                    self._stop_reason = "epochs"
-                elif self.position.num_worse >= self._plan.early_stopping_patience:
-                    self._stop_reason = "patience"
-                elif self._all_steps_done():
-                    self._stop_reason = "steps"
-                else:
-                    self._epoch()
-        self._log.flush()
-        return self._stop_reason
+        with self._stops.watched():
+            self._persistence.save_first_state()
+            reason = self._agreed(self._stops.signalled())
+            while reason is None:
+                reason = self._finished() or self._run_epoch()
+        for hook in self._hooks:
+            hook.end()
+        return reason
 
-    def _all_steps_done(self):
+    def _finished(self) -> StopReason | None:
+        """Return why no further epoch begins, or None."""
+        if self.position.epoch >= self._plan.num_epochs:
+            return "epochs"
+        if self.position.num_worse >= self._plan.early_stopping_patience:
+            return "patience"
+        return "steps" if self._all_steps_taken() else None
+
+    def _all_steps_taken(self) -> bool:
         return self._plan.max_steps is not None and self.position.step >= self._plan.max_steps
 
-    @contextlib.contextmanager
-    def _signals_noted(self):
-        def note(number, _):
-            self._asked = "interrupted"
-            signal.signal(number, previous[number])  # a second one ends at once
+    def _before_step(self) -> StopReason | None:
+        return "steps" if self._all_steps_taken() else self._agreed(self._stops.due())
 
-        previous = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+    def _agreed(self, request: Request | None) -> StopReason | None:
+        """Agree with all workers on a request; save the state or return why to stop."""
+        agreed = self._replicas.agreed(request)
+        if agreed == "save":
+            self._persistence.save_state()
+            return None
+        return agreed
 
-    def _due(self):
-        """What the clock asks for: of `WISHES`, or None."""
-        if time.monotonic() > self._deadline:
-            return "minutes"
-        return "save" if time.monotonic() - self._saved_at > STATE_EVERY_S else None
+    def _run_epoch(self) -> StopReason | None:
+        """Run the rest of an epoch and save its results; return why to stop, or None."""
+        self._stops.restart_save_interval()
+        reason = self._epoch.take_steps(self._before_step)
+        reason = reason or self._agreed(self._stops.signalled())
+        if not self.position.step_in_epoch:
+            return reason  # stopped before the first step, so all is saved
+        if reason == "interrupted":
+            self._persistence.save_state()
+            self._persistence.save_checkpoint(self.position.epoch + 1)
+            return reason
+        self._end_epoch()
+        return reason or self._agreed(self._stops.signalled())
 
-    def _heed(self, wish):
-        """Stop, or save the state, if any worker wishes it."""
-        wish = self._replicas.agreed(wish)
-        if wish == "save":
-            self._save_state()
-        elif wish is not None:
-            self._stop_reason = wish
-
-    def _epoch(self):
-        """The rest of an epoch, and what follows it."""
-        position = self.position
-        with self._keeper.progress(position, self.steps_per_epoch) as progress:
-            self._steps(progress)
-        if not position.step_in_epoch:
-            return  # stopped before the first: all is saved
-        is_whole = position.step_in_epoch >= self.steps_per_epoch
-        if self._stop_reason == "interrupted":
-            self._save_state()
-            self._save_model(position.epoch + 1)
-            return
-        line = self._validated()
-        number = position.epoch + 1
+    def _end_epoch(self) -> None:
+        """Validate and save an epoch, whole or, at a stop, a part of it."""
+        number = self.position.epoch + 1
+        is_whole = self.position.step_in_epoch >= self.steps_per_epoch
+        line = self._epoch.validated()
         if is_whole:
-            self._count_epoch(line)
+            self.position.count_epoch(self._plan.monitor, self._plan.monitored(line))
         if not is_whole or self._has_checkpoint(number):
-            self._save_model(number)
-            self._replicas.by_chief(lambda: self._preview(number))
-        else:  # a stop in mid-epoch may have left one
-            self._replicas.by_chief(lambda: self._keeper.remove_model(number))
-        self._save_state()
-        if self._stop_reason is None:
-            self._heed(self._asked)
+            self._persistence.save_checkpoint(number)
+            self._call_checkpoint_hooks(number)
+        else:  # a stop within the epoch may have left one
+            self._persistence.remove_checkpoint(number)
+        self._persistence.save_state()
 
-    def _has_checkpoint(self, number):
-        """Whether the epoch that has ended is one of those that leave a checkpoint."""
+    def _has_checkpoint(self, number: int) -> bool:
+        """Return whether the finished epoch `number` leaves a checkpoint."""
         plan = self._plan
         is_due = number % plan.checkpoint_every == 0 or number == plan.num_epochs
         return is_due and (plan.checkpoint_policy == "Always" or self.position.num_worse == 0)
 
-    def _steps(self, progress):
-        position, plan = self.position, self._plan
-        rows = self._replicas.own_rows(plan.batch_size)
-        batches = self._data.train.training_batches(
-            self._batch_size, plan.rng_seed, position.epoch, position.step_in_epoch, rows
-        )
-        self._log.begin_stretch()
-        self._saved_at = time.monotonic()
-        for samples, is_first in batches:
-            if self._all_steps_done():
-                self._stop_reason = "steps"
-            else:
-                self._heed(self._asked or self._due())
-            if self._stop_reason is not None:
-                break
-            self._step(samples, is_first, progress)
-        if self._stop_reason is None:
-            self._heed(self._asked)
-        self._log.end_stretch(position)
+    def _call_checkpoint_hooks(self, number: int) -> None:
+        """Call the hooks of a checkpoint, unless a signal asks to stop soon."""
+        if not self._stops.is_interrupted:
+            for hook in self._hooks:
+                hook.checkpoint(self.position, number)
 
-    def _step(self, samples, is_first, progress):
-        position, plan = self.position, self._plan
-        rate = plan.learning_rate_at(position.step, self.steps_per_epoch, position.first_step)
-        seed = step_seed(plan.rng_seed, position.step)
-        metrics, self._rnn_state = self._trainer.train(
-            samples, self._rnn_state, is_first, rate, seed
-        )
-        nats, accuracy = float(metrics.nats), float(metrics.accuracy)
-        if not math.isfinite(nats):
-            self._fail_not_finite(nats)
-        position.step += 1
-        position.step_in_epoch += 1
-        position.nats += nats
-        position.accuracy += accuracy
-        self._log.step(position, nats, accuracy, rate)
-        progress.show(nats / NATS_PER_BIT, accuracy, self._samples_per_step)
 
-    def _validated(self):
-        """The line of the history of the epoch so far, with held-out bits."""
-        position = self.position
-        nats, accuracy = self._replicas.by_chief(self.validate)
-        line = {
-            "bits_per_sample": position.nats / max(1, position.step_in_epoch) / NATS_PER_BIT,
-            "accuracy": position.accuracy / max(1, position.step_in_epoch),
-            "val_bits_per_sample": nats / NATS_PER_BIT,
-            "val_accuracy": accuracy,
-        }
-        if not math.isfinite(nats):
-            self._fail_not_finite(nats)
-        self._log.epoch(position, line)
-        self._keeper.say(
-            f"epoch {position.epoch + 1}, step {position.step}: "
-            f"{line['bits_per_sample']:.4f} bits per sample, held out "
-            f"{line['val_bits_per_sample']:.4f}, accuracy {100 * accuracy:.1f} %"
-        )
-        return line
+def _optimizer(model: SampleRNN, plan: Plan, replicas: OneReplica) -> Optimizer:
+    variables = named_variables(model)
+    with replicas.scope():
+        return Optimizer(variables, plan.optimizer, plan.epsilon, plan.momentum, plan.clip_norm)
 
-    def validate(self):
-        """Nats per sample and accuracy on what is held out."""
-        state, nats, num_correct, num_samples = None, 0.0, 0.0, 0
-        for batches, num_chunks in self._data.validation.validation_batches(self._plan.batch_size):
-            for samples, is_first in batches:
-                if state is None:
-                    state = self._model.zero_state(samples.shape[0])
-                of_each, hits, state = self._trainer.validate(samples, state, is_first)
-                nats += float(np.sum(of_each[:num_chunks], dtype=np.float64))
-                num_correct += float(np.sum(hits[:num_chunks], dtype=np.float64))
-                num_samples += num_chunks * self._model.config.seq_len
-        return nats / num_samples, num_correct / num_samples
 
-    def _count_epoch(self, line):
-        position = self.position
-        value = self._plan.monitored(line)
-        if (position.monitor or "val_loss") != self._plan.monitor:
-            position.best = None  # of something else
-        position.monitor = self._plan.monitor
-        position.epoch += 1
-        position.step_in_epoch, position.nats, position.accuracy = 0, 0.0, 0.0
-        if position.best is None or value < position.best:
-            position.best, position.best_epoch, position.num_worse = value, position.epoch, 0
-        else:
-            position.num_worse += 1
+def _chief_writer(model: SampleRNN, plan: Plan, output: Output) -> CheckpointWriter | None:
+    """Return the checkpoint writer, on workers other than the chief None."""
+    if output.run_folder is None:
+        return None
+    return CheckpointWriter(output.run_folder, model, plan.max_checkpoints)
 
-    def _preview(self, number):
-        if self._asked is None:
-            self._keeper.preview(number, self.position.step, self._log)
 
-    def _fail_not_finite(self, nats):
-        intact = self._replicas.by_chief(lambda: self._keeper.what_is_intact())
-        raise SampleRNNError(
-            f"the loss is {nats} at step {self.position.step + 1}; {intact} (lower "
-            "--learning_rate, or raise --warmup_steps)"
-        )
+def _chief_hooks(
+    model: SampleRNN, plan: Plan, output: Output, last_step: int, batch_size: int
+) -> list[Hook]:
+    """Return the hooks, on workers other than the chief none."""
+    if output.run_folder is None:
+        return []
+    samples_per_step = batch_size * model.config.seq_len
+    return [Reporter(output.run_folder, model, plan, output.preview, last_step, samples_per_step)]
+
+
+def _fixed(model: SampleRNN, data: Data, plan: Plan, replicas: OneReplica) -> dict[str, Any]:
+    """Return the settings that a resumed training must share, ready for JSON."""
+    return {
+        **plan.fixed(),
+        "num_replicas": replicas.num_replicas,
+        "config": model.config.to_dict(),
+        "chunk_length": data.train.chunk_length,
+        "corpus": data.train.checksum,
+    }

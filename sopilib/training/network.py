@@ -1,28 +1,29 @@
-"""The network as training runs it: the same variables and function, far fewer products.
+"""The network as training computes it: the same variables and function, far fewer products.
 
-`sopilib.model.network` says what the network is. Here what is linear is multiplied together
-once a step, inside the differentiated graph, so that gradients reach the variables
-they belong to: embedding, convolution and `hidden1` of the sample tier become a table
-that a sample only looks up, and `hidden1` becomes part of the upsampler above it.
-Where a step has too few samples for that to pay, only embedding and convolution are
-folded. `bench/training_speed.py` counts both.
+`sopilib.model.network` defines the network. Here linear parts are multiplied together once a
+step, inside the differentiated graph, so that gradients reach the variables they belong to:
+embedding, convolution and `hidden1` of the sample tier become a table in which a sample is
+only looked up, and `hidden1` becomes part of the upsampler above it. Where a step has too few
+samples for that to pay, only embedding and convolution are folded. `bench/training_speed.py`
+counts both.
 
-With `bfloat16` products take bfloat16 factors and give float32 sums; state, gates,
+With mixed precision, products take bfloat16 factors and return float32 sums; state, gates,
 the table's sums and the loss stay float32.
 
-Dropout is Keras's of a recurrent layer: on the inputs of every layer, the first too,
+Dropout is that of Keras's recurrent layers: on the inputs of every layer, the first too,
 with one mask for all frames of a segment.
 """
 
 from typing import NamedTuple
 
-from sopilib.model.network import RNNState
+from sopilib.model.config import ModelConfig
+from sopilib.model.network import RNN, Dense, FrameRNN, RNNState, SampleRNN
 from sopilib.model.quiet_tensorflow import tf
 from sopilib.training.recurrence import run_cell
 
 
 class SegmentLoss(NamedTuple):
-    """What a segment of samples (N, T) costs: float32 (N,) each, and the state after it."""
+    """The loss of a segment of samples (N, T), float32 (N,) each, and the state after it."""
 
     nats: tf.Tensor
     num_correct: tf.Tensor
@@ -33,37 +34,40 @@ class Network:
     """The loss of a SampleRNN on segments, differentiable in the model's variables.
 
     Args:
-      model: SampleRNN.
-      mixed_precision: products in bfloat16.
+      model: whose variables are trained.
+      mixed_precision: whether to compute products in bfloat16.
     """
 
-    def __init__(self, model, mixed_precision=False):
+    def __init__(self, model: SampleRNN, mixed_precision: bool = False) -> None:
         self.model = model
         self._dtype = tf.bfloat16 if mixed_precision else tf.float32
 
-    def loss(self, samples, state, dropout_seed=None, heard=None):
-        """The cost of predicting the samples after the first big frame.
+    def loss(
+        self,
+        samples: tf.Tensor,
+        state: RNNState,
+        dropout_seed: tf.Tensor | None = None,
+        noisy_input: tf.Tensor | None = None,
+    ) -> SegmentLoss:
+        """Return the loss of predicting the samples after the first big frame.
 
         Args:
           samples: int32 (N, big_frame_size + T), static shape, T a multiple of the big
             frame size.
-          state: RNNState before them.
-          dropout_seed: int32 (2,), or None for none.
-          heard: what is heard instead of the samples, of their shape, or None.
-
-        Returns:
-          SegmentLoss.
+          state: before them.
+          dropout_seed: int32 (2,), or None for no dropout.
+          noisy_input: the network's input in place of the samples, of their shape, or None.
         """
         config = self.model.config
         frame_size, big_frame_size = config.frame_sizes
         before = big_frame_size - frame_size
         num_seqs, length = samples.shape
         folds = folding_pays(config, num_seqs * (length - big_frame_size))
-        heard = samples if heard is None else heard
+        inputs = samples if noisy_input is None else noisy_input
         seeds = [None, None] if dropout_seed is None else [dropout_seed, dropout_seed + 1]
         conditioning, big_frame = self.frame_tier(
             self.model.big_frame_rnn,
-            heard[:, :-big_frame_size],
+            inputs[:, :-big_frame_size],
             state.big_frame,
             self.model.big_frame_rnn.upsample,
             None,
@@ -71,34 +75,42 @@ class Network:
         )
         conditioning, frame = self.frame_tier(
             self.model.frame_rnn,
-            heard[:, before:-frame_size],
+            inputs[:, before:-frame_size],
             state.frame,
             self.upsampler(folds),
             conditioning,
             seeds[1],
         )
-        x = gather_sum(self.table(folds), tf.transpose(heard[:, before:-1]), conditioning)
+        x = gather_sum(self.table(folds), tf.transpose(inputs[:, before:-1]), conditioning)
         nats, num_correct = cross_entropy(self.logits(x, folds), samples[:, big_frame_size:])
         return SegmentLoss(nats, num_correct, RNNState(big_frame, frame))
 
-    def _product(self, x, kernel, **transpose):
+    def _product(self, x: tf.Tensor, kernel: tf.Tensor, **transpose: bool) -> tf.Tensor:
         if self._dtype == tf.float32:
             return tf.matmul(x, kernel, **transpose)
         x, kernel = tf.cast(x, self._dtype), tf.cast(kernel, self._dtype)
         return tf.cast(tf.matmul(x, kernel, **transpose), tf.float32)
 
-    def _dense(self, dense, x):
+    def _dense(self, dense: Dense, x: tf.Tensor) -> tf.Tensor:
         y = self._product(x, dense.kernel)
         return y + dense.bias if hasattr(dense, "bias") else y
 
-    def frame_tier(self, tier, samples, states, upsample, conditioning=None, dropout_seed=None):
-        """Conditioning for the tier below, and the states after it.
+    def frame_tier(
+        self,
+        tier: FrameRNN,
+        samples: tf.Tensor,
+        states: tf.Tensor,
+        upsample: tf.Tensor,
+        conditioning: tf.Tensor | None = None,
+        dropout_seed: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return conditioning for the tier below, and the states after the frames.
 
         Args:
-          tier: FrameRNN.
+          tier: whose variables to use.
           samples: int32 (N, F * frame_size).
           states: float32 (num_rnn_layers, parts, N, dim).
-          upsample: float32 (stride, dim, dim), the tier's own or what replaces it.
+          upsample: float32 (stride, dim, dim), the tier's own or its replacement.
           conditioning: float32 (F, N, dim) from the tier above, or None.
           dropout_seed: int32 (2,), or None.
 
@@ -119,7 +131,9 @@ class Network:
         y = tf.reshape(y, [-1, num_seqs, stride, dim_out])
         return tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [-1, num_seqs, dim_out]), states
 
-    def _rnn(self, rnn, x, states, dropout_seed):
+    def _rnn(
+        self, rnn: RNN, x: tf.Tensor, states: tf.Tensor, dropout_seed: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         config = self.model.config
         skip_sum, new_states = 0.0, []
         if config.skip_conn:
@@ -138,15 +152,15 @@ class Network:
                 skip_sum += self._dense(getattr(rnn, f"layer_{k}_skip_out"), x)
         return (skip_sum if config.skip_conn else x), tf.stack(new_states)
 
-    def upsampler(self, folds):
-        """The lower frame tier's upsampler (stride, dim, dim), `hidden1` in it if it `folds`."""
+    def upsampler(self, folds: bool) -> tf.Tensor:
+        """Return the lower frame tier's upsampler (stride, dim, dim), with `hidden1` if `folds`."""
         upsample = self.model.frame_rnn.upsample
         if not folds:
             return upsample
         return tf.einsum("joi,ok->jki", upsample, self.model.sample_mlp.hidden1.kernel)
 
-    def table(self, folds):
-        """What each level at each place adds: (frame_size, q_levels, dim)."""
+    def table(self, folds: bool) -> tf.Tensor:
+        """Return what each level at each place adds: (frame_size, q_levels, dim)."""
         mlp, config = self.model.sample_mlp, self.model.config
         table = self._product(mlp.embedding.embeddings, mlp.inputs.kernel)
         if not folds:
@@ -154,8 +168,8 @@ class Network:
         table = self._product(tf.reshape(table, [-1, config.dim]), mlp.hidden1.kernel)
         return tf.reshape(table, [-1, config.q_levels, config.dim])
 
-    def logits(self, x, folds):
-        """Logits (T, N, q_levels) from what the table and the frame tier add up to."""
+    def logits(self, x: tf.Tensor, folds: bool) -> tf.Tensor:
+        """Return logits (T, N, q_levels) from the sum (T, N, dim) of table and frame tier."""
         mlp, (num_predicted, num_seqs, dim) = self.model.sample_mlp, x.shape
         x = tf.reshape(x, [-1, dim])
         x = tf.nn.relu(x + mlp.hidden1.bias if folds else self._dense(mlp.hidden1, x))
@@ -164,20 +178,20 @@ class Network:
         return tf.reshape(x, [num_predicted, num_seqs, -1])
 
 
-def folding_pays(config, num_samples):
-    """Whether `hidden1`, once for each row of table and upsampler, costs less than per sample."""
+def folding_pays(config: ModelConfig, num_samples: int) -> bool:
+    """Return whether `hidden1` costs less per row of table and upsampler than per sample."""
     frame_size = config.frame_sizes[0]
     return num_samples > frame_size * (config.dim + config.q_levels)
 
 
-def _dropout_mask(shape, rate, seed):
+def _dropout_mask(shape: tf.TensorShape, rate: float, seed: tf.Tensor) -> tf.Tensor:
     kept = tf.random.stateless_uniform(shape, seed) >= rate
     return tf.cast(kept, tf.float32) / (1.0 - rate)
 
 
 @tf.function(jit_compile=True, autograph=False)
-def gather_sum(table, samples, conditioning):
-    """The sum of conditioning (T, N, dim) and the rows of samples (frame_size - 1 + T, N)."""
+def gather_sum(table: tf.Tensor, samples: tf.Tensor, conditioning: tf.Tensor) -> tf.Tensor:
+    """Return conditioning (T, N, dim) plus the rows of samples (frame_size - 1 + T, N)."""
     num_predicted, x = conditioning.shape[0], conditioning
     for j in range(table.shape[0]):
         x += tf.gather(table[j], samples[j : j + num_predicted])
@@ -185,8 +199,8 @@ def gather_sum(table, samples, conditioning):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def cross_entropy(logits, targets):
-    """Nats and right guesses (N,) of logits (T, N, q_levels) for targets (N, T)."""
+def cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return nats and right guesses (N,) of logits (T, N, q_levels) for targets (N, T)."""
     targets = tf.transpose(targets)  # (T, N)
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
     correct = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), targets)

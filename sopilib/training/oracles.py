@@ -1,48 +1,56 @@
-"""The oracles that choose a search's trials: Keras Tuner's, safe against a stop at any time."""
+"""The oracles that choose trials: Keras Tuner's, made safe against a stop at any time."""
 
 import contextlib
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import keras_tuner
+from typing import TYPE_CHECKING, Any
 
 from sopilib.errors import RequestError
+from sopilib.training.quiet_keras_tuner import Trial, keras_tuner
 from sopilib.training.state import replacing
+
+if TYPE_CHECKING:
+    from sopilib.training.search import SearchRequest
 
 OBJECTIVE = "val_bits_per_sample"
 RUNNING, COMPLETED, FAILED = "RUNNING", "COMPLETED", "FAILED"
 
 
-class _Oracle:
-    """What our oracles have in common, mixed into those of Keras Tuner.
+class SafeOracle(keras_tuner.Oracle):
+    """What our oracles add to those of Keras Tuner.
 
-    Its files are replaced as a whole. A trial that has not ended is begun again by the
-    worker that had it, or by the next one to ask where this process is the only one.
+    Its files are replaced as a whole. An unfinished trial is begun again by the worker that
+    had it, or by the next one to ask where this process is the only one.
 
     Attributes:
-      on_end: called with each trial that has ended.
-      is_chief: of several processes.
-      failure: what the chief's server has failed with, or None.
+      on_end: called with each finished trial.
+      is_chief: whether this is the chief of several processes.
+      failure: what a request of a worker has raised in the chief's server, or None.
     """
 
-    on_end = staticmethod(lambda trial: None)
+    on_end: Callable[[Trial], None] = staticmethod(lambda trial: None)
     is_chief = False
-    failure = None
+    failure: Exception | None = None
+    ongoing_trials: dict[str, Trial]  # of Keras Tuner, by worker
 
-    def save(self):
+    def save(self) -> None:
+        """Write the state of the search."""
         with replacing(Path(self._project_dir, "oracle.json")) as file:
             file.write(json.dumps(self.get_state()).encode())
 
-    def _save_trial(self, trial):
+    def _save_trial(self, trial: Trial) -> None:
         folder = Path(self._get_trial_dir(trial.trial_id))
         with replacing(folder / "trial.json") as file:
             file.write(json.dumps(trial.get_state()).encode())
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take over a saved state, and note which worker had which trial."""
         super().set_state(state)
         self._had_by = dict(self.ongoing_trials)
 
-    def reload(self):
+    def reload(self) -> None:
+        """Load the state of the search, and queue unfinished trials again."""
         super().reload()
         unfinished = {n: trial for n, trial in self.trials.items() if trial.status == RUNNING}
         if self.is_chief:
@@ -53,18 +61,20 @@ class _Oracle:
             }
         self._retry_queue = list(unfinished)
 
-    def create_trial(self, tuner_id):
+    def create_trial(self, tuner_id: str) -> Trial:
+        """Return the next trial for a worker."""
         with self._failure_noted():
             return super().create_trial(tuner_id)
 
-    def end_trial(self, trial):
+    def end_trial(self, trial: Trial) -> None:
+        """Record a finished trial."""
         with self._failure_noted():
             super().end_trial(trial)
             self.save()  # Keras Tuner saves it while it still counts as running
             self.on_end(trial)
 
     @contextlib.contextmanager
-    def _failure_noted(self):
+    def _failure_noted(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -72,49 +82,51 @@ class _Oracle:
             raise
 
 
-class RandomOracle(_Oracle, keras_tuner.oracles.RandomSearchOracle):
+class RandomOracle(SafeOracle, keras_tuner.oracles.RandomSearchOracle):
     """Values at random, none twice."""
 
 
-class BayesianOracle(_Oracle, keras_tuner.oracles.BayesianOptimizationOracle):
+class BayesianOracle(SafeOracle, keras_tuner.oracles.BayesianOptimizationOracle):
     """Values where a Gaussian process expects the lowest bits, none twice."""
 
-    def populate_space(self, trial_id):
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return the values of a trial, at random where the chosen ones were tried before."""
         chosen = super().populate_space(trial_id)
         tried = (trial.hyperparameters.values for trial in self.trials.values())
         return self._random_populate_space() if chosen["values"] in tried else chosen
 
 
-class HyperbandOracle(_Oracle, keras_tuner.oracles.HyperbandOracle):
-    """Many short trials, the best of which are gone on with."""
+class HyperbandOracle(SafeOracle, keras_tuner.oracles.HyperbandOracle):
+    """Many short trials, the best of which longer ones resume."""
 
 
 TUNERS = {"random": RandomOracle, "bayesian": BayesianOracle, "hyperband": HyperbandOracle}
 
 
-def make_oracle(request):
-    """The oracle of a SearchRequest, one of TUNERS.
+def make_oracle(request: "SearchRequest") -> SafeOracle:
+    """Return the oracle of a search, one of TUNERS.
 
     Raises:
-      RequestError: what the Bayesian search needs is not installed.
+      RequestError: packages that the Bayesian search needs are not installed.
     """
     places = keras_tuner.HyperParameters()
     for name, values in request.space.choices.items():
         places.Choice(name, list(range(len(values))))
-    settings = {
+    settings: dict[str, Any] = {
         "objective": keras_tuner.Objective(OBJECTIVE, "min"),
         "hyperparameters": places,
         "seed": request.space.plan.rng_seed + 1,  # 0 stands for any
         "max_consecutive_failed_trials": None,
     }
     if request.tuner == "hyperband":
-        oracle = HyperbandOracle(max_epochs=request.space.plan.num_epochs, **settings)
+        oracle: SafeOracle = HyperbandOracle(max_epochs=request.space.plan.num_epochs, **settings)
         oracle.max_trials = request.max_trials
     else:
         settings["max_trials"] = request.max_trials
         if request.tuner == "bayesian":
             most = 3 * len(request.space.choices)
-            settings["num_initial_points"] = max(2, min(most, request.max_trials // 3))
+            third = (request.max_trials or 0) // 3
+            settings["num_initial_points"] = max(2, min(most, third))
         try:
             oracle = TUNERS[request.tuner](**settings)
         except ImportError as error:

@@ -1,57 +1,65 @@
-"""How a training goes: its settings, and the learning rate of each step."""
+"""The settings of a training, and the learning rate of each step."""
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sopilib.errors import ConfigError, RequestError
+from sopilib.model.config import ModelConfig
 
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
 SCHEDULES = ("constant", "cosine")
 POLICIES = ("Always", "Best")
-# PRiSM's names of what can be monitored: the value in an epoch's line, and whether it falls
+# what a training can monitor, by PRiSM's names: a value in the line of an epoch, and whether
+# lower is better
 MONITORS = {
     "val_loss": ("val_bits_per_sample", True),
     "loss": ("bits_per_sample", True),
     "val_accuracy": ("val_accuracy", False),
     "accuracy": ("accuracy", False),
 }
+# of previews and auditions, unless others are given
+PREVIEW_TEMPERATURES = (0.85, 0.95, 1.05)
+# the part of the sound that is held out, unless another is given
+VAL_FRAC = 0.1
 # PRiSM multiplies the learning rate by this in each epoch of its decay
 _EPOCH_DECAY = math.exp(-0.1)
-# what must be the same where a training goes on
+# settings that a resumed training must share
 _FIXED = ("batch_size", "optimizer", "rng_seed", "val_frac", "cut_below", "fade_in", "input_noise")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings of a training, PRiSM's defaults; construction validates.
+    """Settings of a training with PRiSM's defaults; construction validates.
 
     Attributes:
       num_epochs: passes over the corpus in all.
       batch_size: chunks that a replica trains at a time.
       optimizer: one of OPTIMIZERS.
-      learning_rate: of the schedule's height, > 0.
-      lr_schedule: 'constant', or 'cosine' down to 0 at the last step.
+      learning_rate: at the height of the schedule, > 0.
+      lr_schedule: 'constant', or 'cosine' for a fall to 0 at the last step.
       warmup_steps: steps over which the rate rises from 0.
       reduce_learning_rate_after: epochs after which each one lowers it by 10 %, or None.
-      epsilon: of the optimizer, default PRiSM's.
-      momentum: of sgd and rmsprop.
+      epsilon: of the optimizer, or None for PRiSM's.
+      momentum: of sgd and rmsprop, 0 <= x < 1.
       clip_norm: global norm to which gradients are clipped.
-      mixed_precision: products in bfloat16.
+      mixed_precision: whether to compute products in bfloat16.
       checkpoint_every: epochs from one checkpoint to the next.
-      checkpoint_policy: 'Always', or 'Best' for those alone that improve on all before.
-      max_checkpoints: that are kept, the best beside the newest; None for all.
-      early_stopping_patience: epochs without improvement after which it ends.
-      monitor: what improves, one of MONITORS.
+      checkpoint_policy: 'Always', or 'Best' for epochs alone that improve on all before.
+      max_checkpoints: how many of the newest to keep beside the best; None for all.
+      early_stopping_patience: epochs without improvement after which the training ends.
+      monitor: what has to improve, one of MONITORS.
       max_steps: of the whole training, or None.
-      max_minutes: of this stretch of it, or None.
-      rng_seed: of weights, order and dropout, int >= 0.
-      input_noise: part of the sequences that are heard with noise, 0 to 1, or None.
-      val_frac: part of the sound that is held out.
-      num_val_batches: batches of the held-out sound to validate on, at most; None for all.
-      mono: mix the channels of a recording; else they are trained one after another.
-      chunk_dur: seconds of sound after which the RNN state is cleared, at most.
-      fade_in: seconds over which sound comes up from silence there, or None.
+      max_minutes: of one run of the command, or None.
+      rng_seed: of weights, order, dropout and input noise, >= 0.
+      input_noise: part of the sequences whose input is noisy, 0 to 1, or None.
+      val_frac: part of the sound that is held out, 0 < x < 1.
+      num_val_batches: batches of held-out sound to validate on, at most; None for all.
+      mono: whether to mix the channels of a recording; else each is a recording.
+      chunk_dur: seconds of a chunk, at most; each begins with a zero RNN state.
+      fade_in: seconds over which a chunk fades in from silence, or None.
       cut_below: level in dBFS below which sound is not trained on, < 0, or None.
       log_every: steps from one line of the history to the next.
 
@@ -65,29 +73,29 @@ class Plan:
     learning_rate: float = 0.001
     lr_schedule: str = "constant"
     warmup_steps: int = 0
-    reduce_learning_rate_after: int = None
-    epsilon: float = None
+    reduce_learning_rate_after: int | None = None
+    epsilon: float | None = None
     momentum: float = 0.9
     clip_norm: float = 5.0
     mixed_precision: bool = False
     checkpoint_every: int = 1
     checkpoint_policy: str = "Always"
-    max_checkpoints: int = 5
+    max_checkpoints: int | None = 5
     early_stopping_patience: int = 3
     monitor: str = "val_loss"
-    max_steps: int = None
-    max_minutes: float = None
+    max_steps: int | None = None
+    max_minutes: float | None = None
     rng_seed: int = 0
-    input_noise: float = None
-    val_frac: float = 0.1
+    input_noise: float | None = None
+    val_frac: float = VAL_FRAC
     num_val_batches: int | None = None
     mono: bool = True
-    cut_below: float = None
+    cut_below: float | None = None
     chunk_dur: float = 8.0
-    fade_in: float = None
+    fade_in: float | None = None
     log_every: int = 50
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         counts = ("num_epochs", "batch_size", "checkpoint_every", "early_stopping_patience")
         for name in (*counts, "log_every"):
             self._check(name, getattr(self, name) >= 1, "1 or more")
@@ -117,29 +125,29 @@ class Plan:
         ):
             self._check(name, getattr(self, name) in allowed, " or ".join(allowed))
 
-    def _check(self, name, is_good, expected):
+    def _check(self, name: str, is_good: bool, expected: str) -> None:
         if not is_good:
             raise RequestError(f"--{name} {getattr(self, name)} (give {expected})")
 
-    def fixed(self):
-        """The settings that a training keeps when it goes on, ready for JSON."""
+    def fixed(self) -> dict[str, Any]:
+        """Return the settings that a resumed training must share, ready for JSON."""
         values = dataclasses.asdict(self)
         return {name: values[name] for name in _FIXED}
 
-    def monitored(self, line: dict) -> float:
-        """Return the monitored value in an epoch's `line`, signed so that less is better."""
-        name, falls = MONITORS[self.monitor]
-        return line[name] if falls else -line[name]
+    def monitored(self, line: Mapping[str, Any]) -> float:
+        """Return the monitored value in an epoch's `line`, its sign such that less is better."""
+        name, lower_is_better = MONITORS[self.monitor]
+        return line[name] if lower_is_better else -line[name]
 
-    def total_steps(self, steps_per_epoch):
-        """Steps of the whole training."""
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Return the steps of the whole training."""
         total = self.num_epochs * steps_per_epoch
         return total if self.max_steps is None else min(total, self.max_steps)
 
-    def learning_rate_at(self, step, steps_per_epoch, first_step=0):
-        """The learning rate of a step, counted from 0.
+    def learning_rate_at(self, step: int, steps_per_epoch: int, first_step: int = 0) -> float:
+        """Return the learning rate of a step, counted from 0.
 
-        Warm-up and cosine are of the steps from `first_step` on.
+        Warm-up and cosine cover the steps from `first_step` on.
         """
         rate, num_taken = self.learning_rate, step - first_step
         if num_taken < self.warmup_steps:
@@ -154,8 +162,8 @@ class Plan:
         return rate
 
 
-def check_seq_len(config):
-    """Raise ConfigError unless a training segment of `config` is whole frames."""
+def check_seq_len(config: ModelConfig) -> None:
+    """Raise ConfigError unless a training segment of `config` is whole big frames."""
     if config.seq_len % config.big_frame_size:
         raise ConfigError(
             f'"seq_len" is {config.seq_len} (set it to a multiple of the upper frame size, '

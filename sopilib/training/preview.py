@@ -1,5 +1,6 @@
-"""Previews: what a checkpoint sounds like, at several temperatures, as WAV and PNG."""
+"""Previews: takes of a checkpoint at several temperatures, as WAV and PNG."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,62 +10,70 @@ from sopilib import engine
 from sopilib.audio.files import write_audio
 from sopilib.audio.spectrogram import draw_take
 from sopilib.engine.engine import EngineGenerator
+from sopilib.engine.few_takes import precision_for_few_takes
 from sopilib.engine.fold import fold
-from sopilib.engine.measure import choose_precision
 from sopilib.engine.pack import pack
 from sopilib.errors import AudioError
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.tensorflow_generator import Generator
-from sopilib.model.network import named_variables
-
-TEMPERATURES = (0.85, 0.95, 1.05)
+from sopilib.model.network import SampleRNN, named_variables
+from sopilib.training.plan import PREVIEW_TEMPERATURES
 
 
 @dataclass(frozen=True)
 class PreviewRequest:
-    """What to make after a checkpoint.
+    """What to generate after a checkpoint.
 
     Attributes:
       temperatures: a take at each.
       num_takes: at each temperature.
       dur_s: seconds of a take.
-      seed_audio: float32 (n,) or (n, channels), a sound to go on from, or None.
-      seed_rate: of it, in Hz.
-      folder: Path that they are written to.
-      prism_name: id of the training, which begins PRiSM's file names; None for ours.
+      seed_audio: float32 (num_samples,) or (num_samples, channels), which takes continue, or
+        None.
+      seed_rate: of `seed_audio`, in Hz, or None.
+      folder: where to write, or None for the run folder's `previews`.
+      prism_name: id of the training, with which PRiSM's file names begin; None for our names.
     """
 
-    temperatures: tuple = TEMPERATURES
+    temperatures: Sequence[float] = PREVIEW_TEMPERATURES
     num_takes: int = 1
     dur_s: float = 3.0
-    seed_audio: np.ndarray = None
-    seed_rate: int = None
-    folder: Path = None
+    seed_audio: np.ndarray | None = None
+    seed_rate: int | None = None
+    folder: Path | None = None
     prism_name: str | None = None
 
     def file_name(self, epoch: int, temperature: float, number: int) -> str:
-        """Return the name of a take of a checkpoint, its `number` among those alike."""
+        """Return the name of a take, the `number`-th of its epoch and temperature."""
         if self.prism_name is not None:
             place = f"({number})" if self.num_takes > 1 else ""
             return f"{self.prism_name}_e={epoch}{place}_t={float(temperature)}.wav"
-        suffix = f"_{number}" if self.num_takes > 1 else ""
-        return f"epoch_{epoch:04}_t{temperature:g}{suffix}.wav"
+        return f"epoch_{epoch:04}_t{temperature:g}{self.suffix(number)}.wav"
+
+    def suffix(self, number: int) -> str:
+        """Return what tells a take from others of its epoch and temperature."""
+        return f"_{number}" if self.num_takes > 1 else ""
 
 
-def make_previews(model, epoch, request):
-    """Takes of `model`, with the engine where it is built, the same random seeds each time.
+def make_previews(
+    model: SampleRNN, epoch: int, request: PreviewRequest
+) -> list[tuple[str, np.ndarray, Path]]:
+    """Generate and write takes of `model`, with the same random seeds each time.
+
+    Args:
+      model: what to generate with, by the engine where it is built.
+      epoch: of the checkpoint, for names and titles.
+      request: its folder is not None.
 
     Returns:
-      A list of (name, float32 (num_samples,), Path of the PNG).
+      For each take its name, its sound, float32 (num_samples,), and the path of its PNG.
 
     Raises:
       AudioError: the folder cannot be written.
     """
-    config = model.config
-    num_seqs = len(request.temperatures) * request.num_takes
     temperatures = [t for t in request.temperatures for _ in range(request.num_takes)]
     take = Take(
-        _generator(model, num_seqs),
+        _generator(model, len(temperatures)),
         TakeRequest(
             dur_s=request.dur_s,
             temperature=tuple(temperatures),
@@ -74,32 +83,33 @@ def make_previews(model, epoch, request):
         ),
     )
     audio = np.concatenate(list(take), axis=1)  # (num_seqs, num_samples)
+    assert request.folder is not None
     previews = []
     for voice, (sound, temperature) in enumerate(zip(audio, temperatures)):
         name = f"temperature {temperature:g}"
         number = voice % request.num_takes
-        suffix = f"_{number}" if request.num_takes > 1 else ""
         path = request.folder / request.file_name(epoch, temperature, number)
-        _write(path, sound, config.sample_rate, f"epoch {epoch}, {name}")
-        previews.append((name + suffix, sound, path.with_suffix(".png")))
+        _write(path, sound, model.config.sample_rate, f"epoch {epoch}, {name}")
+        previews.append((name + request.suffix(number), sound, path.with_suffix(".png")))
     return previews
 
 
-def _write(path, sound, sample_rate, title):
+def _write(path: Path, sound: np.ndarray, sample_rate: int, title: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_audio(path, sound, sample_rate)
         draw_take(sound, sample_rate, title, path.with_suffix(".png"))
     except OSError as error:
-        raise AudioError(f"cannot write {path}: {error.strerror or error} (make room)") from error
+        raise AudioError(
+            f"cannot write {path}: {error.strerror or error} (free disk space, or choose another "
+            "--output_dir)"
+        ) from error
 
 
-def _generator(model, num_seqs):
+def _generator(model: SampleRNN, num_seqs: int) -> Generator | EngineGenerator:
     if not engine.is_built():
         return Generator(model, num_seqs)
     variables = named_variables(model)
     folded = fold(model.config, lambda name: variables[name].numpy())
-    precision = choose_precision(model.config, num_seqs, None)
-    if precision == "int4":
-        precision = "int8"  # its calibration takes longer than it saves here
+    precision = precision_for_few_takes(model.config, num_seqs)
     return EngineGenerator(model.config, pack(model.config, folded, precision), num_seqs)

@@ -1,4 +1,4 @@
-"""What a search came to: its trials in order, and the best one's config and command line.
+"""The results of a search: its trials in order, and the best one's config and command line.
 
 tune.md             the table
 NAME.config.json    the config of the best trial
@@ -7,9 +7,12 @@ NAME.config.json    the config of the best trial
 import dataclasses
 import json
 import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from sopilib.training.space import as_text
+from sopilib.training.space import Space, as_text
 from sopilib.training.state import replacing
 
 TABLE_NAME = "tune.md"
@@ -18,24 +21,24 @@ OUTCOME_NAME = "outcome.json"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial, as its worker writes it into the trial's folder.
+    """The outcome of a trial, as its worker writes it into the trial's folder.
 
     Attributes:
-      worker: who ran it.
-      run_folder: str, or None where none was made.
+      worker: its name.
+      run_folder: path of the run, or None where none was made.
       minutes: of training.
-      epochs: that were finished.
-      reason: of its failure, or None.
+      epochs: finished epochs.
+      reason: why the trial failed, or None.
     """
 
     worker: str
-    run_folder: str = None
+    run_folder: str | None = None
     minutes: float = 0.0
     epochs: int = 0
-    reason: str = None
+    reason: str | None = None
 
-    def write(self, trial_folder):
-        """Write it into a trial's folder, a Path.
+    def write(self, trial_folder: Path) -> None:
+        """Write it into a trial's folder.
 
         Raises:
           CheckpointError: it cannot be written.
@@ -45,8 +48,8 @@ class Outcome:
             file.write(json.dumps(dataclasses.asdict(self), indent=2).encode() + b"\n")
 
     @classmethod
-    def read(cls, trial_folder):
-        """The one in a trial's folder, or None where there is none to read."""
+    def read(cls, trial_folder: Path) -> "Outcome | None":
+        """Return the outcome in a trial's folder, or None where there is none to read."""
         try:
             return cls(**json.loads((trial_folder / OUTCOME_NAME).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -55,28 +58,28 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Row:
-    """A trial that has ended.
+    """A finished trial.
 
     Attributes:
-      trial: its number, a text.
-      bits: per sample, held out, the lowest of its epochs; None where it failed.
-      values: dict from each searched parameter to its value.
-      outcome: Outcome, or None where its worker's files are not seen here.
+      trial: its number as a text.
+      bits: held-out bits per sample, the lowest of its epochs; None where it failed.
+      values: the value of each searched parameter.
+      outcome: None where its worker's files are not on this machine.
     """
 
     trial: str
-    bits: float
-    values: dict
-    outcome: Outcome
+    bits: float | None
+    values: dict[str, Any]
+    outcome: Outcome | None
 
 
-def ranked(rows):
-    """The rows by bits, those that failed at the end."""
-    return sorted(rows, key=lambda row: (row.bits is None, row.bits, row.trial))
+def ranked(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows by bits, failed trials last."""
+    return sorted(rows, key=lambda row: (row.bits is None, row.bits or 0.0, row.trial))
 
 
-def table(rows):
-    """A Markdown table of ranked rows, its columns aligned."""
+def table(rows: Sequence[Row]) -> str:
+    """Return a Markdown table of ranked rows, one or more, with aligned columns."""
     names = list(rows[0].values)
     has_workers = len({row.outcome.worker for row in rows if row.outcome}) > 1
     head = ["rank", "bits", *names, "epochs", "minutes", *["worker"] * has_workers]
@@ -87,45 +90,45 @@ def table(rows):
     return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)
 
 
-def _cells(rank, row, names, has_workers):
+def _cells(rank: int, row: Row, names: Sequence[str], has_workers: bool) -> list[str]:
     outcome = row.outcome or Outcome(worker="-", minutes=float("nan"))
-    failed = row.bits is None
+    place = ["-", "failed"] if row.bits is None else [str(rank), f"{row.bits:.4f}"]
+    is_explained = row.bits is None and outcome.reason
     return [
-        "-" if failed else str(rank),
-        "failed" if failed else f"{row.bits:.4f}",
+        *place,
         *(as_text(row.values[name]) for name in names),
         str(outcome.epochs),
         f"{outcome.minutes:.1f}",
         *[outcome.worker] * has_workers,
-        _one_cell(outcome.reason) if failed and outcome.reason else outcome.run_folder or "-",
+        _one_cell(outcome.reason or "") if is_explained else outcome.run_folder or "-",
     ]
 
 
-def _one_cell(text):
+def _one_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "/")
 
 
 class Ranking:
-    """The files that tell a search's results, in its folder.
+    """The files with the results of a search, in its folder.
 
     Args:
       name: of the search.
-      folder: Path of it.
-      space: Space.
-      data: list of Path of recordings.
+      folder: of the search.
+      space: what it chooses from.
+      data: folders or files of recordings.
     """
 
-    def __init__(self, name, folder, space, data):
+    def __init__(self, name: str, folder: Path, space: Space, data: Sequence[Path]) -> None:
         self._name, self._folder, self._space, self._data = name, folder, space, data
 
-    def write(self, rows):
+    def write(self, rows: Sequence[Row]) -> list[str]:
         """Write the table, and the best trial's config where there is one.
 
         Args:
           rows: ranked, one or more.
 
         Returns:
-          Lines that say where these are and how to train the best one longer.
+          Lines that say where these are and how to train with the best settings for longer.
 
         Raises:
           CheckpointError: a file cannot be written.
@@ -139,12 +142,12 @@ class Ranking:
             lines = [f"best: {path}", self.train_line(rows[0].values)]
         path = self._folder / TABLE_NAME
         with replacing(path) as file:
-            told = "".join(f"\n    {line}\n" for line in lines[1:])
-            file.write(f"# {self._name}\n\n{table(rows)}\n{told}".encode())
+            advice = "".join(f"\n    {line}\n" for line in lines[1:])
+            file.write(f"# {self._name}\n\n{table(rows)}\n{advice}".encode())
         return [f"table: {path}", *lines]
 
-    def train_line(self, values):
-        """The command that trains with a trial's values, the best one's config, longer."""
+    def train_line(self, values: Mapping[str, Any]) -> str:
+        """Return the command that trains with the best trial's config and `values`, for longer."""
         config = self._folder / f"{self._name}.config.json"
         words = self._space.train_words(values, self._data, config)
         words += ["--id", f"{self._name}_best", "--logdir_root", str(self._folder.parent)]

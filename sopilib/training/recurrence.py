@@ -1,22 +1,29 @@
 """Recurrent layers over a sequence, with gradients written out by hand.
 
-What makes them fast: the input's product is done for all frames at once before the
-loop, and in the backward pass each step does only what the step before it needs, one
-product with the recurrent kernel; the gradient of that kernel is a single product
-after the loop. Both loops are compiled by XLA.
+They are fast for two reasons: the input's product for all frames comes before the loop, and
+each step of the backward pass computes only what the next one needs, one product with the
+recurrent kernel; the gradient of that kernel is a single product after the loop. XLA
+compiles both loops.
 
 Shapes: F is a number of frames, N of sequences; sequences are time-major.
 """
 
+from collections.abc import Callable, Sequence
+
+from sopilib.model.network import GRUCell, LSTMCell
 from sopilib.model.quiet_tensorflow import tf
 
+Tensors = tuple[tf.Tensor, ...]
 
-def run_cell(cell, x, state):
-    """Runs a `GRUCell` or `LSTMCell` over frames.
+
+def run_cell(
+    cell: GRUCell | LSTMCell, x: tf.Tensor, state: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Run a cell over frames.
 
     Args:
-      cell: of `sopilib.model.network`.
-      x: float32 (F, N, gates * dim), what `cell.project` makes of the frames.
+      cell: whose recurrent kernel and bias to use.
+      x: float32 (F, N, gates * dim), what `cell.project` returns for the frames.
       state: float32 (parts, N, dim) before the first frame.
 
     Returns:
@@ -30,22 +37,30 @@ def run_cell(cell, x, state):
     return outputs, tf.stack([outputs[-1], c])
 
 
-def _loop(step, num_frames, carry, shapes, backward=False):
-    """Runs `step` over frames, first to last or back.
+def _loop(
+    step: Callable[..., tuple[Tensors, list[tf.Tensor]]],
+    num_frames: int,
+    carry: Tensors,
+    shapes: Sequence[tuple[int, int]],
+    backward: bool = False,
+) -> tuple[Tensors, list[tf.Tensor]]:
+    """Run `step` over frames, first to last or, `backward`, last to first.
 
     Args:
-      step: of the frame's index and the carried tensors, returns them for the next
-        frame and a list of what is to be kept of this one.
+      step: called with the frame's index and the carried tensors; returns these for the next
+        frame, and a list of what to keep of this one.
       num_frames: F.
-      carry: tuple of tensors.
-      shapes: those of what is kept.
+      carry: the tensors carried into the first step.
+      shapes: of what is kept.
 
     Returns:
-      What is carried out, and a list of what was kept, each (F, *shape).
+      The carried tensors after the last step, and a list of what was kept, each (F, *shape).
     """
     arrays = [tf.TensorArray(tf.float32, num_frames, element_shape=shape) for shape in shapes]
 
-    def body(i, carry, arrays):
+    def body(
+        i: tf.Tensor, carry: Tensors, arrays: list[tf.TensorArray]
+    ) -> tuple[tf.Tensor, Tensors, list[tf.TensorArray]]:
         t = num_frames - 1 - i if backward else i
         carry, kept = step(t, *carry)
         return i + 1, carry, [array.write(t, value) for array, value in zip(arrays, kept)]
@@ -56,13 +71,13 @@ def _loop(step, num_frames, carry, shapes, backward=False):
     return carry, [array.stack() for array in arrays]
 
 
-def _shifted(h_first, outputs):
-    """The state before each frame: (F, N, dim)."""
+def _shifted(h_first: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+    """Return the state before each frame: (F, N, dim)."""
     return tf.concat([h_first[tf.newaxis], outputs[:-1]], axis=0)
 
 
-def _kernel_gradient(states, d_gates):
-    """Gradient (dim, gates * dim) of the recurrent kernel, from all frames at once."""
+def _kernel_gradient(states: tf.Tensor, d_gates: tf.Tensor) -> tf.Tensor:
+    """Return the gradient (dim, gates * dim) of the recurrent kernel, from all frames at once."""
     dim, width = states.shape[-1], d_gates.shape[-1]
     return tf.matmul(
         tf.reshape(states, [-1, dim]), tf.reshape(d_gates, [-1, width]), transpose_a=True
@@ -70,24 +85,28 @@ def _kernel_gradient(states, d_gates):
 
 
 @tf.custom_gradient
-def _gru(x, h_first, kernel, bias):
-    """Outputs (F, N, dim) of a GRU with the reset gate after the product."""
+def _gru(
+    x: tf.Tensor, h_first: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
+) -> tuple[tf.Tensor, Callable[..., Tensors]]:
+    """Return outputs (F, N, dim) of a GRU with the reset gate after the product."""
     arguments = map(tf.stop_gradient, (x, h_first, kernel, bias))  # no tape looks inside
     outputs, gates = _gru_forward(*arguments)
 
-    def gradient(d_outputs):
-        # transposed out here, once: XLA would do it in every step
+    def gradient(d_outputs: tf.Tensor) -> Tensors:
+        # transposed here, once: XLA would transpose it in every step
         return _gru_backward(d_outputs, h_first, outputs, gates, tf.transpose(kernel))
 
     return outputs, gradient
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _gru_forward(x, h_first, kernel, bias):
+def _gru_forward(
+    x: tf.Tensor, h_first: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
+) -> list[tf.Tensor]:
     num_frames, num_seqs, width = x.shape
     dim = width // 3
 
-    def step(t, h):
+    def step(t: tf.Tensor, h: tf.Tensor) -> tuple[Tensors, list[tf.Tensor]]:
         x_z, x_r, x_c = tf.split(x[t], 3, axis=-1)
         h_z, h_r, h_c = tf.split(tf.matmul(h, kernel) + bias, 3, axis=-1)
         z, r = tf.sigmoid(x_z + h_z), tf.sigmoid(x_r + h_r)
@@ -100,11 +119,17 @@ def _gru_forward(x, h_first, kernel, bias):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _gru_backward(d_outputs, h_first, outputs, gates, transposed):
+def _gru_backward(
+    d_outputs: tf.Tensor,
+    h_first: tf.Tensor,
+    outputs: tf.Tensor,
+    gates: tf.Tensor,
+    transposed: tf.Tensor,
+) -> Tensors:
     num_frames, num_seqs, dim = outputs.shape
     before = _shifted(h_first, outputs)
 
-    def step(t, d_h):
+    def step(t: tf.Tensor, d_h: tf.Tensor) -> tuple[Tensors, list[tf.Tensor]]:
         z, r, candidate, h_c = tf.split(gates[t], 4, axis=-1)
         d_h += d_outputs[t]
         d_z = d_h * (before[t] - candidate) * z * (1.0 - z)
@@ -123,12 +148,14 @@ def _gru_backward(d_outputs, h_first, outputs, gates, transposed):
 
 
 @tf.custom_gradient
-def _lstm(x, h_first, c_first, kernel):
-    """Outputs (F, N, dim) of an LSTM, and its last cell (N, dim)."""
+def _lstm(
+    x: tf.Tensor, h_first: tf.Tensor, c_first: tf.Tensor, kernel: tf.Tensor
+) -> tuple[Tensors, Callable[..., Tensors]]:
+    """Return outputs (F, N, dim) of an LSTM, and its last cell state (N, dim)."""
     arguments = map(tf.stop_gradient, (x, h_first, c_first, kernel))  # no tape looks inside
     outputs, cells, gates = _lstm_forward(*arguments)
 
-    def gradient(d_outputs, d_c_last):
+    def gradient(d_outputs: tf.Tensor, d_c_last: tf.Tensor) -> Tensors:
         return _lstm_backward(
             d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, tf.transpose(kernel)
         )
@@ -137,11 +164,13 @@ def _lstm(x, h_first, c_first, kernel):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _lstm_forward(x, h_first, c_first, kernel):
+def _lstm_forward(
+    x: tf.Tensor, h_first: tf.Tensor, c_first: tf.Tensor, kernel: tf.Tensor
+) -> list[tf.Tensor]:
     num_frames, num_seqs, width = x.shape
     dim = width // 4
 
-    def step(t, h, c):
+    def step(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> tuple[Tensors, list[tf.Tensor]]:
         i, f, candidate, o = tf.split(x[t] + tf.matmul(h, kernel), 4, axis=-1)
         i, f, candidate, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(candidate), tf.sigmoid(o)
         c = f * c + i * candidate
@@ -154,11 +183,20 @@ def _lstm_forward(x, h_first, c_first, kernel):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _lstm_backward(d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, transposed):
+def _lstm_backward(
+    d_outputs: tf.Tensor,
+    d_c_last: tf.Tensor,
+    h_first: tf.Tensor,
+    c_first: tf.Tensor,
+    outputs: tf.Tensor,
+    cells: tf.Tensor,
+    gates: tf.Tensor,
+    transposed: tf.Tensor,
+) -> Tensors:
     num_frames, num_seqs, dim = outputs.shape
     cells_before = _shifted(c_first, cells)
 
-    def step(t, d_h, d_c):
+    def step(t: tf.Tensor, d_h: tf.Tensor, d_c: tf.Tensor) -> tuple[Tensors, list[tf.Tensor]]:
         i, f, candidate, o = tf.split(gates[t], 4, axis=-1)
         squashed = tf.tanh(cells[t])
         d_h += d_outputs[t]

@@ -1,51 +1,55 @@
-"""Run folders: LOGDIR_ROOT/ID/DD.MM.YYYY_HH.MM.SS, as PRiSM names and fills them.
+"""Run folders: LOGDIR_ROOT/ID/DD.MM.YYYY_HH.MM.SS, with PRiSM's names and contents.
 
-model.ckpt-EPOCH.index, .data-*   checkpoints, EPOCH counts those finished
+model.ckpt-EPOCH.index, .data-*   checkpoints, EPOCH counts finished epochs
 checkpoint                        names the newest
-NAME.config.json, args.txt        what loads them without flags
+NAME.config.json, args.txt        with which the folder loads without flags
 history.jsonl                     a line for each stretch of steps and each epoch
-training_state.npz                what the training goes on from
+training_state.npz                what a training resumes from
 previews/                         takes of each checkpoint
 train/, validation/               for TensorBoard
 """
 
 import json
-import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sopilib.errors import CheckpointError
 from sopilib.model.checkpoint import save_checkpoint
+from sopilib.model.config import ModelConfig
+from sopilib.model.folder import checkpoint_number, prefix_of
+from sopilib.model.network import SampleRNN
 from sopilib.training.state import STATE_NAME, replacing
 
 _TIME_FORMAT = "%d.%m.%Y_%H.%M.%S"
-_CHECKPOINT = re.compile(r"model\.ckpt-(\d+)\.index")
 
 
 class RunFolder:
-    """A training's folder.
+    """The folder of one training, which exists.
 
     Attributes:
-      path: Path, exists.
+      path: of the folder.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     @classmethod
-    def create(cls, root, config_name, config, arguments):
-        """A new folder in `root` (Path), named by the time, with config and arguments.
+    def create(
+        cls, root: Path, config_name: str, config: ModelConfig, arguments: Sequence[str]
+    ) -> "RunFolder":
+        """Make a new folder in `root`, named by the time, with config and arguments.
 
         Args:
-          root: Path of LOGDIR_ROOT/ID.
+          root: LOGDIR_ROOT/ID.
           config_name: of the file, `NAME.config.json`.
-          config: ModelConfig.
-          arguments: list of str, the command line.
+          config: its content.
+          arguments: the words of the command line.
 
         Raises:
-          CheckpointError: it cannot be made.
+          CheckpointError: the folder cannot be made.
         """
         now = datetime.now()
         while (root / now.strftime(_TIME_FORMAT)).exists():
@@ -65,8 +69,8 @@ class RunFolder:
         return cls(path)
 
     @classmethod
-    def latest(cls, root):
-        """The newest folder in `root` that a training can go on from, or None."""
+    def latest(cls, root: Path) -> "RunFolder | None":
+        """Return the newest folder in `root` that a training can resume, or None."""
         dated = []
         for path in root.glob("*"):
             try:
@@ -77,26 +81,35 @@ class RunFolder:
                 dated.append((date, path))
         return cls(max(dated)[1]) if dated else None
 
-    def checkpoint_path(self, epoch):
-        """The prefix of an epoch's checkpoint, a Path."""
+    def checkpoint_path(self, epoch: int) -> Path:
+        """Return the prefix of an epoch's checkpoint."""
         return self.path / f"model.ckpt-{epoch}"
 
-    def epochs(self):
-        """The epochs whose checkpoints are there, ascending."""
-        matches = (_CHECKPOINT.fullmatch(path.name) for path in self.path.iterdir())
-        return sorted(int(match[1]) for match in matches if match)
+    def epochs(self) -> list[int]:
+        """Return the epochs that have checkpoints, ascending."""
+        prefixes = map(prefix_of, self.path.glob("model.ckpt-*.index"))
+        numbered = ((checkpoint_number(prefix), prefix) for prefix in prefixes)
+        return sorted(
+            n for n, path in numbered if n is not None and path == self.checkpoint_path(n)
+        )
 
-    def save_model(self, model, epoch, best_epoch, max_checkpoints):
+    def save_model(
+        self,
+        model: SampleRNN,
+        epoch: int,
+        best_epoch: int | None,
+        max_checkpoints: int | None,
+    ) -> None:
         """Write a checkpoint, then remove the oldest beyond `max_checkpoints`.
 
         Args:
-          model: SampleRNN.
+          model: what to write.
           epoch: its number.
-          best_epoch: whose checkpoint is never removed, or None.
-          max_checkpoints: or None to keep all.
+          best_epoch: the epoch whose checkpoint is never removed, or None.
+          max_checkpoints: how many to keep, or None for all.
 
         Raises:
-          CheckpointError: it cannot be written; what is left of it is removed.
+          CheckpointError: it cannot be written; incomplete files are removed.
         """
         try:
             save_checkpoint(model, str(self.checkpoint_path(epoch)))
@@ -109,28 +122,28 @@ class RunFolder:
             self._remove(old)
         self._name_checkpoints()
 
-    def remove_model(self, epoch):
-        """Remove an epoch's checkpoint, if it is there."""
+    def remove_model(self, epoch: int) -> None:
+        """Remove an epoch's checkpoint, if there is one."""
         if epoch in self.epochs():
             self._remove(epoch)
             self._name_checkpoints()
 
-    def _name_checkpoints(self):
+    def _name_checkpoints(self) -> None:
         epochs = self.epochs()
         lines = [f'model_checkpoint_path: "model.ckpt-{epochs[-1]}"'] if epochs else []
         lines += [f'all_model_checkpoint_paths: "model.ckpt-{epoch}"' for epoch in epochs]
         with replacing(self.path / "checkpoint") as file:
             file.write(("\n".join(lines) + "\n").encode())
 
-    def _remove(self, epoch):
+    def _remove(self, epoch: int) -> None:
         for path in self.path.glob(f"model.ckpt-{epoch}.*"):
             path.unlink(missing_ok=True)
 
-    def remove_unfinished(self):
-        """Remove what a save that did not end has left."""
+    def remove_unfinished(self) -> None:
+        """Remove the files of a save that did not finish."""
         for path in self.path.glob("model.ckpt-*_temp"):
             shutil.rmtree(path, ignore_errors=True)
         whole = set(self.epochs())
         for path in self.path.glob("model.ckpt-*.data-*"):
-            if int(re.match(r"model\.ckpt-(\d+)", path.name)[1]) not in whole:
+            if checkpoint_number(prefix_of(path)) not in whole:
                 path.unlink(missing_ok=True)

@@ -1,16 +1,17 @@
-"""The training state: one file with all that a training needs to go on exactly.
+"""The file of a training's state: everything that an exact resumption needs.
 
-Weights, the optimizer's moments, the RNN state between two segments and where in
-which epoch it stands; order of the data, dropout and learning rate follow from these.
-The file is replaced as a whole, so that it is either the old state or the new one
-whenever the machine stops.
+It holds the weights, the optimizer's moments, the RNN state between two segments and the
+position in the epochs; order of the data, dropout and learning rate follow from these. The
+file is replaced as a whole, so that a crash at any time leaves the old state or the new one.
 """
 
 import contextlib
 import json
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -20,24 +21,25 @@ STATE_NAME = "training_state.npz"
 _PROGRESS = "progress.json"
 
 
-def save_state(folder, progress, arrays):
-    """Write the state into a run folder, in place of the one before.
+def save_state(folder: Path, progress: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Write the state into a run folder, in place of an older one.
 
     Args:
-      folder: Path.
-      progress: dict of what JSON can hold.
-      arrays: dict from name to array.
+      folder: the run folder.
+      progress: ready for JSON.
+      arrays: by name.
 
     Raises:
-      CheckpointError: the file cannot be written; the one before is as it was.
+      CheckpointError: the file cannot be written; the old one is intact.
     """
     text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
+    values: dict[str, Any] = {_PROGRESS: text, **arrays}
     with replacing(folder / STATE_NAME) as file:
-        np.savez(file, **{_PROGRESS: text}, **arrays)
+        np.savez(file, **values)
 
 
-def load_state(folder):
-    """The progress and the arrays that `save_state` wrote, or None where there are none.
+def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    """Return the progress and the arrays that `save_state` wrote, or None without a file.
 
     Raises:
       CheckpointError: the file is damaged.
@@ -51,17 +53,17 @@ def load_state(folder):
         return json.loads(arrays.pop(_PROGRESS).tobytes()), arrays
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CheckpointError(
-            f"the training state {path} is damaged: {error} (go on from a checkpoint with "
+            f"the training state {path} is damaged: {error} (resume from a checkpoint with "
             "--resume_from)"
         ) from error
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """A binary file to write that takes the place of `path` once it is whole on disk.
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a binary file that takes the place of `path` once all of it is on disk.
 
     Raises:
-      CheckpointError: it cannot be written; `path` is as it was.
+      CheckpointError: it cannot be written; `path` is unchanged.
     """
     path = Path(path)
     unfinished = path.with_name(path.name + ".part")
@@ -76,12 +78,12 @@ def replacing(path):
         with contextlib.suppress(OSError):
             unfinished.unlink()
         raise CheckpointError(
-            f"cannot write {path}: {error.strerror or error} (make room there; what was saved "
-            "before is intact)"
+            f"cannot write {path}: {error.strerror or error} (free disk space there; what was "
+            "saved before is intact)"
         ) from error
 
 
-def _sync_folder(folder):
+def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""`samplernn audition`: in which order checkpoints come, and what is told of them."""
+"""`samplernn audition`: the order of checkpoints, and the table."""
 
 import json
 import shutil
@@ -11,38 +11,38 @@ from training_runs import PLAN, history, prepared, write_sounds
 
 from sopilib.commands.audition import Audition, ranked, table
 from sopilib.commands.main import main
-from sopilib.evaluation.likeness import LEAST, Likeness
+from sopilib.evaluation.similarity import LEAST, Similarity
 
 
-def likeness(**measures):
-    """A Likeness of eight octaves, all 0 but what is given."""
+def similarity(**measures):
+    """A Similarity of eight octaves, all 0 but what is given."""
     values = {**dict.fromkeys(LEAST, 0.0), **measures}
     octave_db = np.zeros(8)
     octave_db[3] = values["spectrum"]
-    return Likeness(values, octave_db, 62.5 * 2.0 ** np.arange(8), LEAST)
+    return Similarity(values, octave_db, 62.5 * 2.0 ** np.arange(8), LEAST)
 
 
 def test_what_holds_comes_first_whatever_its_bits():
-    holds = Audition("holds", 3.0, {1.0: likeness(level=-3.0)})
-    buzzes = Audition("buzzes", 2.0, {1.0: likeness(spectrum=30.0)})
+    holds = Audition("holds", 3.0, {1.0: similarity(level=-3.0)})
+    buzzes = Audition("buzzes", 2.0, {1.0: similarity(spectrum=30.0)})
     assert [a.name for a in ranked([buzzes, holds])] == ["holds", "buzzes"]
 
 
 def test_places_by_bits_and_by_the_best_take_are_added():
     auditions = [
-        Audition("last in both", 2.9, {1.0: likeness(level=5.0)}),
-        Audition("second in both", 2.5, {1.0: likeness(level=2.0), 0.9: likeness(level=50.0)}),
-        Audition("first by bits", 2.4, {1.0: likeness(level=3.0)}),
-        Audition("first by take", 2.6, {1.0: likeness(level=1.0)}),
+        Audition("last in both", 2.9, {1.0: similarity(level=5.0)}),
+        Audition("second in both", 2.5, {1.0: similarity(level=2.0), 0.9: similarity(level=50.0)}),
+        Audition("first by bits", 2.4, {1.0: similarity(level=3.0)}),
+        Audition("first by take", 2.6, {1.0: similarity(level=1.0)}),
     ]
     names = [a.name for a in ranked(auditions)]
     # 0 + 2, 1 + 1 and 2 + 0 places: the fewer bits first
     assert names == ["first by bits", "second in both", "first by take", "last in both"]
 
 
-def test_the_table_tells_reasons_and_the_best():
-    good = Audition("model.ckpt-2", 2.5, {0.9: likeness(silence=0.4), 1.0: likeness(level=1.5)})
-    bad = Audition("model.ckpt-1", 2.75, {1.0: likeness(noise=0.25, spectrum=-9.0)})
+def test_the_table_has_reasons_and_the_best():
+    good = Audition("model.ckpt-2", 2.5, {0.9: similarity(silence=0.4), 1.0: similarity(level=1.5)})
+    bad = Audition("model.ckpt-1", 2.75, {1.0: similarity(noise=0.25, spectrum=-9.0)})
     lines = table([good, bad]).splitlines()
     assert lines[1] == "1. model.ckpt-2: 2.5000 bits per sample held out"
     assert lines[2].endswith("silence for 40 % of the time (limit 10)")
@@ -56,7 +56,7 @@ def test_the_table_tells_reasons_and_the_best():
 
 
 def test_the_table_says_when_no_take_holds():
-    bad = Audition("model.ckpt-1", 2.75, {0.9: likeness(stuck=1.0), 1.0: likeness(stuck=0.5)})
+    bad = Audition("model.ckpt-1", 2.75, {0.9: similarity(stuck=1.0), 1.0: similarity(stuck=0.5)})
     last = table([bad]).splitlines()[-1]
     assert last.startswith("no take holds (") and last.endswith("model.ckpt-1 at temperature 1")
 
@@ -77,9 +77,7 @@ def audition(path, sounds, out, *flags):
     return main(["audition", str(path), "--data_dir", str(sounds), *flags])
 
 
-def test_each_checkpoint_of_a_run_stands_in_the_table_with_its_held_out_bits(
-    trained, tmp_path, capsys
-):
+def test_the_table_has_each_checkpoint_of_a_run_with_its_held_out_bits(trained, tmp_path, capsys):
     sounds, run_folder = trained
     assert audition(run_folder.path.parent, sounds, tmp_path / "new" / "takes") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -138,13 +136,13 @@ def test_a_checkpoint_that_the_history_lacks_has_all_scored_alike(trained, tmp_p
         (["--output_dir", __file__], "cannot write"),
     ],
 )
-def test_what_cannot_be_is_one_line(flags, told, trained, tmp_path, capsys):
+def test_invalid_flags_are_a_one_line_error(flags, told, trained, tmp_path, capsys):
     sounds, run_folder = trained
     assert audition(run_folder.path, sounds, tmp_path / "takes", *flags) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("samplernn: ") and told in error
 
 
-def test_a_folder_without_checkpoints_is_told(tmp_path, capsys):
+def test_a_folder_without_checkpoints_is_refused(tmp_path, capsys):
     assert audition(tmp_path, tmp_path, tmp_path) == 1
     assert "no checkpoint in" in capsys.readouterr().err

@@ -152,19 +152,19 @@ def test_prism_leaves_a_chunk_out_that_is_silent_for_half_of_it(silent_ms, is_le
         (["--chunk_length", 9000], "no chunk was written"),
     ],
 )
-def test_what_cannot_be_is_one_line(flags, told, tmp_path, capsys):
+def test_invalid_flags_are_a_one_line_error(flags, told, tmp_path, capsys):
     soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
     assert run(tmp_path / "chunks", "--input", tmp_path / "in.wav", *flags) == 1
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1
 
 
-def test_a_missing_input_is_told(tmp_path, capsys):
+def test_a_missing_input_is_refused(tmp_path, capsys):
     assert run(tmp_path / "chunks", "--input", tmp_path / "none") == 1
     assert "no file or folder" in capsys.readouterr().err
 
 
-def test_chunks_are_not_mixed_with_those_of_another_time(tmp_path, capsys):
+def test_new_chunks_are_not_mixed_with_older_ones(tmp_path, capsys):
     soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
     flags = ["--input", tmp_path, "--chunk_length", 500, "--overlap", 0]
     assert run(tmp_path / "chunks", *flags) == 0
@@ -174,7 +174,7 @@ def test_chunks_are_not_mixed_with_those_of_another_time(tmp_path, capsys):
     assert len(chunks_in(tmp_path / "chunks")) == 2
 
 
-def test_a_report_that_cannot_be_written_is_one_line(tmp_path, capsys):
+def test_an_unwritable_report_is_a_one_line_error(tmp_path, capsys):
     soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
     (tmp_path / "chunks" / "levels.png").mkdir(parents=True)
     flags = ["--input", tmp_path / "in.wav", "--chunk_length", 500, "--overlap", 0]

@@ -1,4 +1,4 @@
-"""What a training hears: the split, the chunks, and the steps over them."""
+"""The data of a training: the split, the chunks, and the steps over them."""
 
 from pathlib import Path
 
@@ -8,12 +8,11 @@ import pytest
 from sopilib.audio.recordings import Recording, RecordingSet
 from sopilib.errors import AudioError
 from sopilib.model.config import ModelConfig
-from sopilib.training.dataset import (
-    Corpus,
+from sopilib.training.dataset import Corpus, step_seed
+from sopilib.training.split import (
     fitting_chunk_length,
     fitting_validation_length,
     split_recordings,
-    step_seed,
     without_long_silences,
     without_soft_passages,
 )
@@ -35,7 +34,7 @@ def steps(dataset):
     return [(samples.numpy(), bool(is_first)) for samples, is_first in dataset]
 
 
-def test_a_chunk_is_heard_segment_by_segment_each_with_the_big_frame_before_it():
+def test_a_chunk_comes_segment_by_segment_each_with_the_big_frame_before_it():
     corpus = Corpus([ramp(24)], CONFIG, chunk_length=24)
     assert (corpus.num_chunks, corpus.steps_per_epoch(1)) == (1, 3)
     found = steps(corpus.training_batches(1, rng_seed=0, epoch=0))
@@ -46,7 +45,7 @@ def test_a_chunk_is_heard_segment_by_segment_each_with_the_big_frame_before_it()
     assert found[0][0].dtype == np.int32
 
 
-def test_a_chunk_comes_up_from_silence_where_it_is_faded_in():
+def test_a_chunk_fades_in_from_silence():
     loud = np.full(16, 64.5 / 128, np.float32)  # level 192, 64 above silence
     corpus = Corpus([loud], CONFIG, chunk_length=16, fade_in=8)
     (first, _), (second, _) = steps(corpus.training_batches(1, rng_seed=0, epoch=0))
@@ -62,7 +61,7 @@ def test_silence_stands_before_a_chunk_even_where_another_sound_does():
     assert (firsts[0][:, :4] == 128).all()
 
 
-def test_every_chunk_is_heard_once_an_epoch_in_an_order_of_its_own():
+def test_every_chunk_comes_once_an_epoch_in_an_order_of_its_own():
     corpus = Corpus([ramp(80), ramp(40)], CONFIG, chunk_length=16)
     assert corpus.num_chunks == 7
     starts = [corpus.epoch_starts(rng_seed=1, epoch=epoch) for epoch in range(3)]
@@ -90,7 +89,7 @@ def test_an_epoch_depends_on_the_random_seed_and_its_number_alone():
 
 
 @pytest.mark.parametrize("first_step", [1, 2, 5, 8])
-def test_an_epoch_can_be_gone_on_with_from_any_step(first_step):
+def test_an_epoch_can_be_resumed_at_any_step(first_step):
     corpus = Corpus([ramp(300)], CONFIG, chunk_length=16)
     whole = steps(corpus.training_batches(4, 0, 3))
     rest = steps(corpus.training_batches(4, 0, 3, first_step))
@@ -110,7 +109,7 @@ def test_rows_of_a_batch_are_those_of_the_whole_one():
         assert found_first == is_first
 
 
-def test_validation_hears_every_chunk_once_and_fills_up_the_last_batch():
+def test_validation_uses_every_chunk_once_and_fills_up_the_last_batch():
     corpus = Corpus([ramp(16 * 5)], CONFIG, chunk_length=16)
     batches = corpus.validation_batches(batch_size=2)
     assert [num_chunks for _, num_chunks in batches] == [2, 2, 1]
@@ -131,14 +130,14 @@ def test_another_corpus_has_another_checksum():
     assert len(sums) == 3
 
 
-def test_whole_files_are_held_out_where_they_are_not_too_much():
+def test_whole_files_are_held_out_if_they_are_not_too_long():
     split = split_recordings(recordings(*[1000] * 10), val_frac=0.2)
     assert (len(split.train), len(split.validation)) == (8, 2)
     assert split.held_out == "2 of 10 files, 2.0 s"
 
 
 @pytest.mark.parametrize("lengths", [(5000,), (5000, 4000), (100, 5000)])
-def test_else_the_end_of_the_longest_is_held_out(lengths):
+def test_otherwise_the_end_of_the_longest_file_is_held_out(lengths):
     split = split_recordings(recordings(*lengths), val_frac=0.1)
     wanted = round(0.1 * sum(lengths))
     longest = next(ramp(n) + 0.1 for n in lengths if n == 5000)
@@ -170,7 +169,7 @@ def test_soft_passages_are_cut_out_in_quarters_of_a_second():
     assert len(without_soft_passages(audio, sample_rate=1000, cut_below=-30.0)) == 1
 
 
-def test_soft_passages_are_cut_out_of_what_is_trained_on_alone():
+def test_soft_passages_are_cut_out_of_the_training_sound_alone():
     sounds = recordings(1000, 1000)
     for recording in sounds.recordings:
         recording.audio[:500] = 0.001
@@ -186,7 +185,7 @@ def test_the_chunk_length_fills_the_batch():
     assert fitting_chunk_length([ramp(100), ramp(60)], CONFIG, batch_size=4, chunk_dur_s=8.0) == 32
 
 
-def test_too_little_sound_for_a_batch_is_told():
+def test_too_little_sound_for_a_batch_is_refused():
     with pytest.raises(AudioError, match=r"0\.0 s of sound .*batches of 4 x 8.*--batch_size"):
         fitting_chunk_length([ramp(31)], CONFIG, batch_size=4, chunk_dur_s=8.0)
     with pytest.raises(AudioError, match="shorter than 8 samples.*--val_frac"):

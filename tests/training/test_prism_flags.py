@@ -11,12 +11,12 @@ from training_runs import CONFIG, PLAN, prepared, write_sounds
 
 from sopilib.audio.recordings import read_recordings
 from sopilib.commands.main import main
-from sopilib.commands.report import read_run
 from sopilib.errors import CheckpointError, RequestError
 from sopilib.model.folder import find_model
 from sopilib.training.plan import MONITORS, Plan
 from sopilib.training.preview import PreviewRequest
-from sopilib.training.setup import first_chunks
+from sopilib.training.report_run import read_run
+from sopilib.training.split import first_chunks
 
 # with comments and null, as PRiSM's users have them
 CONFIG_TEXT = """// for the tests

@@ -1,4 +1,4 @@
-"""`samplernn report`: a run's page, with all that is in it, and what cannot be reported."""
+"""`samplernn report`: the page of a run, its contents, and invalid requests."""
 
 import base64
 import html.parser
@@ -13,7 +13,7 @@ from training_runs import CONFIG
 
 from sopilib.audio.spectrogram import draw_take
 from sopilib.commands.main import main
-from sopilib.commands.report import read_run, shown_epochs
+from sopilib.training.report_run import read_run, shown_epochs
 
 BITS = {1: 3.5, 2: 3.25, 3: 3.375}  # held out
 
@@ -92,7 +92,7 @@ def test_the_page_tells_figures_and_settings(run, tmp_path):
     assert "samplernn train --id '<b>&'" in words
 
 
-def test_a_name_in_png_makes_a_picture(run, tmp_path):
+def test_a_name_in_png_makes_one_image(run, tmp_path):
     assert main(["report", str(run), "--output", str(tmp_path / "page.png")]) == 0
     assert (tmp_path / "page.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
@@ -139,7 +139,7 @@ def test_of_many_epochs_the_first_the_best_and_the_last_are_shown(run):
         (["{run}", "--output", "{empty}/no/page.html"], "cannot write"),
     ],
 )
-def test_what_cannot_be_is_one_line(flags, told, run, tmp_path, capsys):
+def test_invalid_requests_are_a_one_line_error(flags, told, run, tmp_path, capsys):
     assert main(["report", *(flag.format(empty=tmp_path, run=run) for flag in flags)]) == 1
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1

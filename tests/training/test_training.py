@@ -1,4 +1,4 @@
-"""Whole trainings, small: they learn, stop, go on exactly, and survive what happens."""
+"""Whole trainings, small: they learn, stop, resume exactly, and survive crashes."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ from sopilib.errors import CheckpointError, RequestError, SampleRNNError
 from sopilib.model.checkpoint import load_model
 from sopilib.model.folder import find_model
 from sopilib.model.network import SampleRNN, named_variables
-from sopilib.training import loop
+from sopilib.training import stops
 from sopilib.training.plan import Plan
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.state import STATE_NAME, load_state, save_state
@@ -61,7 +61,7 @@ def assert_same_weights(run_folder, other):
         np.testing.assert_array_equal(values, weights[1][name], err_msg=name)
 
 
-def test_a_training_leaves_what_plays_and_gets_better(uninterrupted):
+def test_a_training_improves_and_leaves_playable_checkpoints(uninterrupted):
     names = {path.name for path in uninterrupted.path.iterdir()}
     assert {f"model.ckpt-{n}.index" for n in (1, 2, 3)} <= names
     assert {"checkpoint", "tiny.config.json", "args.txt", STATE_NAME} <= names
@@ -98,7 +98,7 @@ def test_stopped_by_ctrl_c_and_resumed_it_has_the_losses_of_one_not_stopped(
     assert_same_weights(run_folder, uninterrupted)
 
 
-def test_a_training_that_is_done_is_not_gone_on_with(uninterrupted, sounds):
+def test_a_finished_training_takes_no_more_steps(uninterrupted, sounds):
     before = losses(uninterrupted)
     training, run_folder = prepared(sounds, uninterrupted.path.parent)
     assert run_folder.path == uninterrupted.path
@@ -132,7 +132,7 @@ def started(sounds, logdir, *flags):
     )
 
 
-def test_killed_at_random_moments_it_goes_on_from_what_was_saved(sounds, uninterrupted, tmp_path):
+def test_killed_at_random_moments_it_resumes_from_the_saved_state(sounds, uninterrupted, tmp_path):
     rng = random.Random(4)
     for _ in range(3):
         process = started(sounds, tmp_path)
@@ -164,7 +164,7 @@ def test_ctrl_c_saves_and_is_status_130(sounds, tmp_path):
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert b"the same command goes on from here" in output
+    assert b"the same command resumes from here" in output
     progress, _ = load_state(path.parent)
     assert progress["position"]["step"] == path.read_text().count('"steps"')
 
@@ -184,7 +184,7 @@ def test_a_loss_that_is_not_finite_ends_it_with_the_last_checkpoint_intact(sound
 
 
 def test_the_state_is_saved_within_an_epoch(sounds, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "STATE_EVERY_S", 0.0)
+    monkeypatch.setattr(stops, "STATE_EVERY_S", 0.0)
     wild = dataclasses.replace(PLAN, learning_rate=1e30, clip_norm=1e30, warmup_steps=0)
     training, run_folder = prepared(sounds, tmp_path, wild)
     with pytest.raises(SampleRNNError) as raised:
@@ -230,7 +230,7 @@ def test_a_state_that_cannot_be_written_whole_leaves_the_old_one(tmp_path):
 
 
 @pytest.mark.parametrize("keep", [0, 10, 1000])
-def test_a_damaged_state_is_told(keep, sounds, uninterrupted, tmp_path):
+def test_a_damaged_state_is_refused(keep, sounds, uninterrupted, tmp_path):
     folder = tmp_path / "23.11.2026_12.00.00"
     folder.mkdir()
     content = (uninterrupted.path / STATE_NAME).read_bytes()
@@ -248,7 +248,7 @@ def test_a_damaged_state_is_told(keep, sounds, uninterrupted, tmp_path):
         lambda progress, arrays: arrays.update({"optimizer/iterations": np.zeros(2, np.int64)}),
     ],
 )
-def test_a_state_of_another_version_is_told(change, sounds, uninterrupted, tmp_path):
+def test_a_state_of_another_version_is_refused(change, sounds, uninterrupted, tmp_path):
     run = tmp_path / uninterrupted.path.name
     run.mkdir()
     progress, arrays = load_state(uninterrupted.path)
@@ -258,7 +258,7 @@ def test_a_state_of_another_version_is_told(change, sounds, uninterrupted, tmp_p
         prepared(sounds, tmp_path)
 
 
-def test_another_batch_size_is_no_continuation(uninterrupted, sounds):
+def test_another_batch_size_is_refused_on_resuming(uninterrupted, sounds):
     plan = dataclasses.replace(PLAN, batch_size=2)
     with pytest.raises(CheckpointError, match="another batch_size, 4, not 2"):
         prepared(sounds, uninterrupted.path.parent, plan)
@@ -284,7 +284,7 @@ def test_resume_from_a_checkpoint_begins_with_its_weights_after_its_epoch(
     assert [line["epoch"] for line in history(run_folder, "epoch")] == [3]
 
 
-def test_what_is_held_out_comes_up_from_silence_as_in_training(sounds, tmp_path):
+def test_held_out_chunks_fade_in_from_silence_as_in_training(sounds, tmp_path):
     sudden, _ = prepared(sounds, tmp_path / "sudden")
     soft, _ = prepared(sounds, tmp_path / "soft", dataclasses.replace(PLAN, fade_in=0.02))
     gradual, _ = prepared(sounds, tmp_path / "gradual", dataclasses.replace(PLAN, fade_in=0.2))
@@ -292,7 +292,7 @@ def test_what_is_held_out_comes_up_from_silence_as_in_training(sounds, tmp_path)
     assert len(set(nats)) == 3
 
 
-def test_a_run_of_prism_is_gone_on_with(sounds, tmp_path):
+def test_a_run_of_prism_is_resumed(sounds, tmp_path):
     prism_run = copy_checkpoint("gru_mulaw", tmp_path / "26.07.2020_20.48.51")
     files = find_model(prism_run)
     plan = dataclasses.replace(PLAN, num_epochs=2)
@@ -326,7 +326,7 @@ def test_the_newest_checkpoints_are_kept_and_the_best(max_checkpoints, best_epoc
     assert len(names) == 2 * len(kept)
 
 
-def test_max_steps_ends_in_mid_epoch_with_a_checkpoint_and_held_out_bits(sounds, tmp_path):
+def test_max_steps_ends_within_an_epoch_with_a_checkpoint_and_held_out_bits(sounds, tmp_path):
     training, run_folder = prepared(sounds, tmp_path, dataclasses.replace(PLAN, max_steps=7))
     assert training.run() == "steps"
     assert list(losses(run_folder)) == [1, 2, 3, 4, 5, 6, 7]
@@ -429,7 +429,7 @@ def test_the_learning_rate_of_a_run_that_begins_with_weights_is_its_own():
     assert rates == pytest.approx([0.25, 1.0, 0.5, 0.009607], abs=1e-6)
 
 
-def test_a_run_that_began_with_weights_keeps_its_schedule_when_it_goes_on(
+def test_a_run_that_began_with_weights_keeps_its_schedule_when_resumed(
     uninterrupted, sounds, tmp_path
 ):
     plan = dataclasses.replace(PLAN, num_epochs=4)
@@ -459,7 +459,7 @@ def test_a_run_that_began_with_weights_keeps_its_schedule_when_it_goes_on(
         ({"max_checkpoints": 0}, "--max_checkpoints 0"),
     ],
 )
-def test_a_setting_out_of_range_is_told(change, told):
+def test_a_setting_out_of_range_is_refused(change, told):
     with pytest.raises(RequestError) as raised:
         Plan(**change)
     assert told in str(raised.value)
@@ -475,7 +475,7 @@ def test_a_setting_out_of_range_is_told(change, told):
         (lambda folder: soundfile.write(folder / "a.wav", np.ones(200), 1000), "too little"),
     ],
 )
-def test_data_that_cannot_be_used_is_one_line(make, told, tmp_path, capsys):
+def test_unusable_data_is_a_one_line_error(make, told, tmp_path, capsys):
     data = tmp_path / "data"
     data.mkdir()
     make(data)

@@ -1,4 +1,4 @@
-"""Noise on what is heard in training."""
+"""Input noise in training."""
 
 import dataclasses
 
@@ -20,14 +20,14 @@ def sounds(tmp_path_factory):
     return write_sounds(tmp_path_factory.mktemp("data") / "sounds")
 
 
-def heard(part, seed=0, num_seqs=400, q_levels=256):
+def noise_of(part, seed=0, num_seqs=400, q_levels=256):
     samples = tf.fill([num_seqs, 500], q_levels // 2)
     noisy = with_noise(samples, q_levels, part, tf.constant([seed, 0]))
     return noisy.numpy() - q_levels // 2
 
 
-def test_a_part_of_the_sequences_is_heard_with_noise_of_all_loudnesses():
-    deviations = heard(0.5).std(axis=1)
+def test_a_part_of_the_sequences_has_input_noise_of_all_loudnesses():
+    deviations = noise_of(0.5).std(axis=1)
     assert 0.4 < np.mean(deviations == 0) < 0.6
     noisy = deviations[deviations > 0]
     assert 0.4 < noisy.min() < 1.0 and 40 < noisy.max() < 70
@@ -35,20 +35,20 @@ def test_a_part_of_the_sequences_is_heard_with_noise_of_all_loudnesses():
 
 
 def test_noise_stays_within_the_levels_and_follows_its_seed():
-    few = heard(1.0, q_levels=16)
+    few = noise_of(1.0, q_levels=16)
     assert few.min() >= -8 and few.max() <= 7
-    np.testing.assert_array_equal(heard(0.5), heard(0.5))
-    assert (heard(0.5) != heard(0.5, seed=1)).any()
+    np.testing.assert_array_equal(noise_of(0.5), noise_of(0.5))
+    assert (noise_of(0.5) != noise_of(0.5, seed=1)).any()
 
 
-def test_what_is_to_be_predicted_stays_clean():
+def test_the_samples_to_predict_stay_clean():
     model = SampleRNN(CONFIG)
     samples = tf.random.stateless_uniform([4, 36], [1, 2], 0, 16, tf.int32)
     state, network = model.zero_state(4), Network(model)
     expected = network.loss(samples, state).nats
-    np.testing.assert_array_equal(network.loss(samples, state, heard=samples).nats, expected)
+    np.testing.assert_array_equal(network.loss(samples, state, noisy_input=samples).nats, expected)
     targets = tf.concat([samples[:, :4], (samples[:, 4:] + 1) % 16], axis=1)
-    others = network.loss(targets, state, heard=samples).nats
+    others = network.loss(targets, state, noisy_input=samples).nats
     assert not np.allclose(others, expected)
 
 
@@ -68,7 +68,7 @@ def test_noise_changes_the_training_and_not_the_validation():
     assert abs(noisy_trained - clean_trained) > 1e-4
 
 
-def test_a_run_with_noise_is_gone_on_with_exactly(sounds, tmp_path):
+def test_a_run_with_input_noise_is_resumed_exactly(sounds, tmp_path):
     plan = dataclasses.replace(PLAN, input_noise=0.5, num_epochs=1, lr_schedule="constant")
     whole, whole_folder = prepared(sounds, tmp_path / "whole", plan)
     whole.run()
@@ -81,7 +81,7 @@ def test_a_run_with_noise_is_gone_on_with_exactly(sounds, tmp_path):
     assert losses(part_folder) == losses(whole_folder)
 
 
-def test_a_run_goes_on_with_the_noise_that_it_began_with(sounds, tmp_path):
+def test_a_run_is_resumed_only_with_the_input_noise_that_it_began_with(sounds, tmp_path):
     prepared(sounds, tmp_path, dataclasses.replace(PLAN, input_noise=0.5))[0].run()
     with pytest.raises(CheckpointError, match="another input_noise, 0.5, not None"):
         prepared(sounds, tmp_path)

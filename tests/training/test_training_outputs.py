@@ -58,7 +58,7 @@ def test_the_arguments_are_kept(trained):
     assert words[-2:] == ["--sample_rate", "1000"]
 
 
-def test_each_checkpoint_has_takes_and_pictures_at_each_temperature(trained):
+def test_each_checkpoint_has_takes_and_plots_at_each_temperature(trained):
     previews = run_folder(trained) / "previews"
     names = {f"epoch_000{n}_t{t}_{k}" for n in (1, 2) for t in ("0.9", "1") for k in (0, 1)}
     assert {path.stem for path in previews.glob("*.wav")} == names
@@ -70,7 +70,7 @@ def test_each_checkpoint_has_takes_and_pictures_at_each_temperature(trained):
     assert len(takes) == len(names)
 
 
-def test_tensorboard_finds_losses_sound_and_pictures(trained):
+def test_tensorboard_finds_losses_sounds_and_plots(trained):
     found = {"train": {}, "validation": {}}
     for part, plugins in found.items():
         (path,) = (run_folder(trained) / part).iterdir()
@@ -83,7 +83,7 @@ def test_tensorboard_finds_losses_sound_and_pictures(trained):
     assert found["validation"] == {"bits_per_sample": "scalars", "accuracy": "scalars"}
 
 
-def test_previews_that_cannot_be_written_cost_themselves_alone(trained, tmp_path, capsys):
+def test_training_continues_without_previews_that_cannot_be_written(trained, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way of the folder")
     flags = ["--config_file", trained / "my.config.json", "--logdir_root", tmp_path]
     flags += ["--num_epochs", 1, "--batch_size", 4, "--output_dir", tmp_path / "file"]
@@ -99,7 +99,9 @@ def test_previews_that_cannot_be_written_cost_themselves_alone(trained, tmp_path
         (["--output_file_dur", "0"], "--output_file_dur 0"),
     ],
 )
-def test_wrong_previews_are_told_before_the_training(flags, told, trained, tmp_path, capsys):
+def test_invalid_preview_flags_are_refused_before_training_starts(
+    flags, told, trained, tmp_path, capsys
+):
     flags = ["--data_dir", str(trained / "sounds"), "--logdir_root", str(tmp_path), *flags]
     assert main(["train", *flags]) == 1
     error = capsys.readouterr().err
@@ -131,7 +133,7 @@ def test_there_are_no_other_presets():
         (["--max_generate_per_epoch", "0"], "--max_generate_per_epoch 0"),
     ],
 )
-def test_flags_that_cannot_be_are_one_line(flags, told, tmp_path, capsys):
+def test_invalid_flags_are_a_one_line_error(flags, told, tmp_path, capsys):
     command = ["train", "--data_dir", str(tmp_path), "--logdir_root", str(tmp_path / "logdir")]
     assert main([*command, *flags]) == 1
     error = capsys.readouterr().err
@@ -139,7 +141,7 @@ def test_flags_that_cannot_be_are_one_line(flags, told, tmp_path, capsys):
     assert not (tmp_path / "logdir").exists()
 
 
-def test_a_segment_that_is_no_multiple_of_the_big_frame_is_told(tmp_path, capsys):
+def test_a_segment_that_is_no_multiple_of_the_big_frame_is_refused(tmp_path, capsys):
     path = tmp_path / "odd.config.json"
     path.write_text(json.dumps({**CONFIG.to_dict(), "seq_len": 30}))
     assert main(["train", "--data_dir", str(tmp_path), "--config_file", str(path)]) == 1

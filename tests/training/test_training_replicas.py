@@ -18,7 +18,8 @@ from worker_processes import end_of, start_workers
 from sopilib.errors import CheckpointError, RequestError
 from sopilib.model.checkpoint import load_model
 from sopilib.model.folder import find_model
-from sopilib.training.replicas import OneReplica, find_replicas
+from sopilib.training.cluster import find_replicas
+from sopilib.training.replicas import OneReplica
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.state import load_state
 
@@ -110,7 +111,7 @@ def test_two_workers_train_as_one_process_with_twice_the_batch(unstopped, whole)
     assert other[1:] == ("", WAITING) and not (folder / "other").exists()
 
 
-def test_workers_that_stop_after_some_steps_go_on_exactly(sounds, unstopped, tmp_path):
+def test_workers_that_stop_after_some_steps_resume_exactly(sounds, unstopped, tmp_path):
     ends = end_of(workers(sounds, tmp_path, "--max_steps", 20))
     assert [status for status, _, _ in ends] == [0, 0], ends
     run_folder = chiefs_run(tmp_path)
@@ -127,17 +128,17 @@ def test_ctrl_c_on_one_worker_stops_all_after_the_same_step(sounds, unstopped, t
     processes[1].send_signal(signal.SIGINT)
     (chief, other) = end_of(processes)
     assert chief[0] == other[0] == 130, (chief, other)
-    assert "the same command goes on from here" in chief[1] and other[1:] == ("", WAITING)
+    assert "the same command resumes from here" in chief[1] and other[1:] == ("", WAITING)
     stopped_at = len(losses(run_folder))
     assert load_state(run_folder.path)[0]["position"]["step"] == stopped_at < 42
     ends = end_of(workers(sounds, tmp_path))
     assert [status for status, _, _ in ends] == [0, 0], ends
-    assert f"going on from step {stopped_at}" in ends[0][2]
+    assert f"resuming at step {stopped_at}" in ends[0][2]
     assert_the_losses_of(unstopped, run_folder)
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_where_a_worker_dies_the_other_ends_with_a_line_and_they_go_on(
+def test_when_a_worker_dies_the_other_ends_with_an_error_and_both_resume(
     victim, sounds, unstopped, tmp_path
 ):
     processes = workers(sounds, tmp_path)
@@ -153,14 +154,14 @@ def test_where_a_worker_dies_the_other_ends_with_a_line_and_they_go_on(
     assert_the_losses_of(unstopped, run_folder)
 
 
-def test_another_number_of_replicas_is_no_continuation(sounds, unstopped):
+def test_another_number_of_replicas_is_refused_on_resuming(sounds, unstopped):
     plan = dataclasses.replace(EVEN, batch_size=2)
     logdir = chiefs_run(unstopped[0]).path.parent
     with pytest.raises(CheckpointError, match="another num_replicas, 2, not 1 "):
         prepared(sounds, logdir, plan, STEADY)
 
 
-def test_other_recordings_on_one_worker_are_told_on_all(sounds, tmp_path):
+def test_other_recordings_on_one_worker_end_all_with_an_error(sounds, tmp_path):
     others = write_sounds(tmp_path / "others", durs_s=(1.0, 1.0))
     flags = worker_flags(sounds, tmp_path / "chief"), worker_flags(sounds, tmp_path / "other")
     flags[1][1] = others
@@ -173,7 +174,7 @@ def test_other_recordings_on_one_worker_are_told_on_all(sounds, tmp_path):
     assert not (tmp_path / "chief").exists()
 
 
-def test_what_the_chief_cannot_write_ends_all(sounds, tmp_path):
+def test_an_unwritable_run_folder_of_the_chief_ends_all(sounds, tmp_path):
     (tmp_path / "chief").write_text("no folder")
     (chief, other) = end_of(workers(sounds, tmp_path))
     assert chief[0] == other[0] == 1
@@ -249,7 +250,7 @@ def test_two_devices_with_bfloat16_products_come_near_the_same_losses(sounds, tm
         ("[1]", "AttributeError"),
     ],
 )
-def test_a_tf_config_that_names_no_place_is_told(text, told, monkeypatch):
+def test_a_tf_config_without_a_place_for_this_machine_is_refused(text, told, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(RequestError, match=f"TF_CONFIG names no place .*{told}.*give '") as raised:
         find_replicas()
@@ -264,6 +265,6 @@ def test_one_worker_trains_as_without_tf_config(text, monkeypatch):
     assert type(find_replicas()) is OneReplica
 
 
-def test_more_gpus_than_there_are_are_told():
+def test_more_gpus_than_there_are_is_refused():
     with pytest.raises(RequestError, match="--num_gpus 99, and TensorFlow finds"):
         find_replicas(99)

@@ -16,13 +16,14 @@ from places import PROJECT
 from training_runs import CONFIG, write_sounds
 
 from sopilib.commands.main import main
-from sopilib.commands.tune import Role, _keep_settings, read_role
+from sopilib.commands.tune import _keep_settings
 from sopilib.errors import ConfigError, RequestError
 from sopilib.model.config import load_config
 from sopilib.model.folder import find_model
 from sopilib.training.history import HISTORY_NAME, read_history
 from sopilib.training.plan import Plan
 from sopilib.training.ranking import Outcome, Row, ranked, table
+from sopilib.training.role import Role, read_role
 from sopilib.training.search import Search, SearchRequest
 from sopilib.training.space import DEFAULT_CHOICES, make_space
 
@@ -100,7 +101,7 @@ def test_without_several_values_the_default_choices_are_searched_but_those_that_
     assert space.config.rnn_type == "lstm" and space.config.dim == 16
 
 
-def test_values_that_a_parameter_cannot_have_are_told_before_any_trial():
+def test_invalid_values_are_refused_before_any_trial():
     with pytest.raises(ConfigError, match='"rnn_type" is "gruu"'):
         make_space(CONFIG, Plan(), {"rnn_type": ["gru", "gruu"]})
     with pytest.raises(RequestError, match="--learning_rate -1.0"):
@@ -138,14 +139,14 @@ def test_the_table_has_the_lowest_bits_first_and_what_failed_last():
 
 @pytest.fixture(scope="module")
 def searched(sounds, tmp_path_factory):
-    """The logdir of a search of six trials, three of which cannot be."""
+    """The logdir of a search of six trials, three of which must fail."""
     logdir = tmp_path_factory.mktemp("logdir")
     flags = ["--frame_sizes", "2/4", "2/6", "--learning_rate", 0.01, 0.001, 1e30]
     assert main(words(sounds, logdir, *flags, "--max_trials", 6, "--clip_norm", 1e30)) == 0
     return logdir
 
 
-def test_trials_are_ranked_and_those_that_cannot_be_have_their_reason(searched):
+def test_trials_are_ranked_and_failed_ones_have_their_reason(searched):
     found = rows(searched)
     good = [row for row in found if row["rank"] != "-"]
     assert [row["rank"] for row in good] == [str(k + 1) for k in range(len(good))]
@@ -179,7 +180,7 @@ def test_the_best_config_is_written_with_the_command_that_trains_it(searched):
     assert find_model(run).config == best
 
 
-def test_a_search_that_is_done_is_not_run_again_but_goes_on_with_more_trials(
+def test_a_finished_search_is_not_run_again_but_continues_with_more_trials(
     sounds, tmp_path, capsys
 ):
     flags = ["--dim", 4, 8, 12, 16, "--max_steps", 2]
@@ -215,7 +216,7 @@ def test_a_search_with_other_settings_is_refused(searched, sounds, capsys):
     assert "a search with another plan and choices (give the same" in last_line(capsys)
 
 
-def test_stopped_by_ctrl_c_the_same_command_goes_on_with_the_same_trial(sounds, tmp_path):
+def test_stopped_by_ctrl_c_the_same_command_resumes_the_same_trial(sounds, tmp_path):
     flags = ["--dim", 4, 8, "--max_trials", 2, "--num_epochs", 2000, "--max_steps", 20000]
     flags += ["--early_stopping_patience", 2000, "--log_every", 1]
     process = started(sounds, tmp_path, *flags)
@@ -225,7 +226,7 @@ def test_stopped_by_ctrl_c_the_same_command_goes_on_with_the_same_trial(sounds, 
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130
-    assert "stopped; the same command goes on from here" in output
+    assert "stopped; the same command resumes from here" in output
     (run,) = (tmp_path / "x").glob("trial_0*/*.*.*")
     assert outcomes(tmp_path) == {}
     num_steps = len([x for x in read_history(run / HISTORY_NAME) if x["kind"] == "steps"])
@@ -233,14 +234,14 @@ def test_stopped_by_ctrl_c_the_same_command_goes_on_with_the_same_trial(sounds, 
     for line in process.stdout:
         if line.startswith("epoch "):
             break
-        if "going on from step" in line:
+        if "resuming at step" in line:
             assert str(run) in line and f"step {num_steps} " in line
             process.kill()
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
 
 
-def test_hyperband_goes_on_from_the_runs_of_the_best_short_trials(sounds, tmp_path):
+def test_hyperband_resumes_the_runs_of_the_best_short_trials(sounds, tmp_path):
     flags = ["--tuner", "hyperband", "--dim", *range(2, 14), "--num_epochs", 3, "--max_trials", 4]
     assert main(words(sounds, tmp_path, *flags)) == 0
     num_promoted = 0
@@ -264,7 +265,7 @@ def test_the_bayesian_search_tries_nothing_twice(sounds, tmp_path):
     assert len(tried) == len(set(tried)) >= 4
 
 
-def test_what_cannot_be_is_one_line(sounds, tmp_path, capsys):
+def test_invalid_requests_are_a_one_line_error(sounds, tmp_path, capsys):
     def told(*flags, logdir=tmp_path):
         assert main(words(sounds, logdir, *flags)) == 1
         return last_line(capsys)
@@ -318,7 +319,7 @@ def test_the_role_is_that_of_keras_tuners_variables(variables, expected):
         ),
     ],
 )
-def test_variables_that_make_no_role_are_told(variables, told):
+def test_variables_that_make_no_role_are_refused(variables, told):
     with pytest.raises(RequestError, match=told):
         read_role(variables)
 

@@ -1,25 +1,42 @@
-"""The chief of a search over several processes, by Keras Tuner's protocol."""
+"""The chief of a search over several processes, with Keras Tuner's protocol."""
 
-import os
 import time
 from concurrent import futures
+from typing import Any, Protocol
 
 from sopilib.errors import RequestError
+from sopilib.training.quiet_keras_tuner import grpc, oracle_chief, protos
 
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is told by us, in one line
-import grpc
-from keras_tuner.src import protos
-from keras_tuner.src.distribute import oracle_chief
-
-_LOOKS_EVERY_S = 0.5
+_POLL_S = 0.5
 
 
-def serve(oracle, address):
+class ServedOracle(Protocol):
+    """The parts of an oracle, see `sopilib.training.oracles`, that the chief uses itself.
+
+    Attributes:
+      tuner_ids: workers that have not ended.
+      ongoing_trials: the trial of each worker that has one.
+      failure: what a request of a worker has raised, or None.
+    """
+
+    tuner_ids: set[str]
+    ongoing_trials: dict[str, Any]
+    failure: Exception | None
+
+
+def serve(oracle: ServedOracle, address: str) -> None:
     """Answer workers until all trials are done and all workers know.
 
-    As Keras Tuner's own server, but for what it waits for, which is told, and an end at once.
+    Unlike Keras Tuner's own server it prints what it waits for, and ends at once.
+
+    Args:
+      oracle: chooses the trials.
+      address: `IP:PORT` of this machine.
+
+    Raises:
+      RequestError: the address cannot be used.
     """
-    # without the option a second chief would listen at the same port
+    # otherwise a second chief could listen at the same port
     options = [("grpc.so_reuseport", 0)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1), options=options)
     servicer = oracle_chief.OracleServicer(oracle)
@@ -33,25 +50,25 @@ def serve(oracle, address):
         ) from error
     server.start()
     print(f"chief: workers may ask at {address}", flush=True)
-    told = None
+    printed: list[str] | None = None
     try:
         while not (servicer.stop_triggered and oracle_chief.exit_chief(oracle)):
-            time.sleep(_LOOKS_EVERY_S)
+            time.sleep(_POLL_S)
             if oracle.failure is not None:
                 raise oracle.failure
             waiting = sorted(oracle.tuner_ids | oracle.ongoing_trials.keys())
-            if servicer.stop_triggered and waiting and waiting != told:
+            if servicer.stop_triggered and waiting and waiting != printed:
                 print(f"no trial is left to begin; waiting for {', '.join(waiting)}", flush=True)
-                told = waiting
+                printed = waiting
     finally:
         server.stop(grace=2).wait()
 
 
-def await_chief(address, wait_s):
-    """Return once a chief answers at `address`.
+def await_chief(address: str, wait_s: float) -> None:
+    """Return once a chief answers at `address`, `IP:PORT`.
 
     Raises:
-      RequestError: none does within `wait_s` seconds.
+      RequestError: none answers within `wait_s` seconds.
     """
     print(f"worker: asking the chief at {address}", flush=True)
     with grpc.insecure_channel(address) as channel:

@@ -1,0 +1,43 @@
+"""The `--help` of each command: no TensorFlow where it is not needed, no notes of libraries."""
+
+import subprocess
+import sys
+
+import pytest
+from places import PROJECT
+
+LIGHT_COMMANDS = ("audition", "bench", "chunk", "doctor", "export", "generate", "info", "report")
+PROGRAM = """
+import sys
+from sopilib.commands.main import main
+try:
+    main([sys.argv[1], "--help"])
+except SystemExit as end:
+    assert end.code == 0
+if sys.argv[1] in sys.argv[2:] and "tensorflow" in sys.modules:
+    sys.exit("TensorFlow was imported")
+"""
+
+
+def assert_quiet_help(command):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, command, *LIGHT_COMMANDS],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"usage: samplernn {command}" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", LIGHT_COMMANDS)
+def test_the_help_of_a_light_command_is_quiet_and_imports_no_tensorflow(command):
+    assert_quiet_help(command)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_the_help_of_a_training_command_prints_no_notes_of_libraries(command):
+    assert_quiet_help(command)
