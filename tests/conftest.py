@@ -24,6 +24,7 @@ _MARKERS = {
         "unit/test_generate.py",
         "unit/test_new_knob.py",
         "unit/test_record.py",
+        "unit/test_sample_rate.py",
         "unit/test_stream.py",
         "unit/test_sweep.py",
         "unit/test_worker.py",

@@ -44,6 +44,28 @@ def test_continue_goes_on_where_the_last_take_ended(client):
     assert np.array_equal(np.concatenate([first, second], axis=1), whole)
 
 
+def test_a_stream_that_is_refused_leaves_the_rate_of_the_take_to_what_continues_it(client):
+    """The fixture's rate is unknown, so `out_rate` is its rate for one take."""
+    events, first = generate(client, out_rate=44100)
+    assert isinstance(events[0], protocol.Notice)
+    assert events[1] == protocol.Started(1, 1469, 44100, 5)
+    client.send(protocol.Generate(take=2, latency_s=1e-6))
+    assert "latency" in receive(client, protocol.Failure).text
+    _, second = generate(client, resume=True)
+    _, whole = generate(client, dur_s=0.0666, out_rate=44100)
+    assert np.array_equal(np.concatenate([first, second], axis=1)[:, : whole.shape[1]], whole)
+
+
+def test_a_rate_out_of_range_is_refused_and_the_model_stays(client):
+    client.send(protocol.Load(str(LSTM), sample_rate=999))
+    failure = receive(client, protocol.Failure)
+    assert (failure.request, failure.text) == (
+        "load",
+        "rate: 999 Hz (a whole number from 1000 to 384000)",
+    )
+    assert generate(client)[0][-1] == protocol.Finished(1, 533)
+
+
 def test_stop_ends_a_long_take_and_the_worker_goes_on(client):
     client.send(protocol.Generate(take=2, dur_s=600.0))
     receive(client, protocol.Chunk)
