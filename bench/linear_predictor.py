@@ -7,8 +7,8 @@ least squares (Haykin, Adaptive Filter Theory, the exponentially weighted RLS al
 predicts the next one, on the linear scale, from the `order` samples before it. Around the
 prediction lies a mixture of Gaussians and Laplacians whose scales follow the recent error
 and whose weights follow what each has been worth. A level costs minus log2 of the mixture's
-mass between its edges. Nothing is trained beforehand, so a model with more bits per sample on the same
-recording has learnt less than the last milliseconds tell.
+mass between its edges. Nothing is trained beforehand: a model that needs more bits per sample
+on the same recording has learnt less than its last milliseconds tell.
 """
 
 import argparse
