@@ -139,6 +139,15 @@ def test_while_a_long_seed_is_primed_there_are_empty_chunks():
     assert sum(num_samples for _, num_samples in shapes) == 160
 
 
+def test_a_take_stopped_while_it_is_primed_hands_over_what_it_primed():
+    take = Take(generator(2), TakeRequest(dur_s=1.0, seed_audio=noise(3000)))
+    next(iter(take))
+    primed = take.record.seed_audio
+    assert 0 < len(primed) <= 3000
+    np.testing.assert_array_equal(primed, noise(3000)[: len(primed)])
+    np.testing.assert_array_equal(generator(2).handover.played, [primed, primed])
+
+
 def test_temperature_turned_in_mid_take_changes_what_follows():
     take = Take(generator(), TakeRequest(dur_s=0.2, rng_seed=1))
     chunks = []

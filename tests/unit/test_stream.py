@@ -129,6 +129,28 @@ def test_a_take_goes_on_from_where_a_stream_was():
     np.testing.assert_array_equal(rest, whole[len(streamed) :][:800])
 
 
+def test_a_stream_hands_its_voices_over_to_the_take_that_resumes_it():
+    generator = engine_generator("gru_mulaw", num_seqs=2, threads=1)
+    streamed = sound(begun(generator), 1000)
+    expected = engine_generator("gru_mulaw", num_seqs=2, threads=1, rng_seed=5)
+    voices = expected.generate(np.ones((2, len(streamed)), np.float32))
+    np.testing.assert_array_equal(generator.handover.played, voices)
+    assert generator.handover.unplayed.shape == (2, 0)
+
+
+def test_a_seed_in_mid_stream_is_handed_over_after_the_sound_before_it():
+    generator = engine_generator("gru_mulaw", num_seqs=2, threads=1)
+    stream = begun(generator)
+    sound(stream, 640)
+    before = generator.handover.played
+    seed = np.random.default_rng(1).uniform(-0.5, 0.5, 300).astype(np.float32)
+    stream.prime(seed, 16000)
+    stream.listen()
+    assert not stream.is_listening
+    expected = np.concatenate([before, [seed, seed]], axis=1)
+    np.testing.assert_array_equal(generator.handover.played, expected)
+
+
 # Latency
 
 
