@@ -1,5 +1,6 @@
 """The `--help` of each command: no TensorFlow where it is not needed, no notes of libraries."""
 
+import os
 import subprocess
 import sys
 
@@ -20,9 +21,12 @@ if sys.argv[1] in sys.argv[2:] and "tensorflow" in sys.modules:
 
 
 def assert_quiet_help(command):
+    # this process sets it once it has imported TensorFlow, and then notes are not held back
+    env = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, command, *LIGHT_COMMANDS],
         cwd=PROJECT,
+        env=env,
         capture_output=True,
         text=True,
         timeout=180,
