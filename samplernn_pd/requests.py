@@ -16,7 +16,6 @@ from sopilib.protocol import codec, messages
 # A Pd array holds 8 bytes a sample; clearing and copying it needs as much again.
 _BYTES_PER_ARRAY_SAMPLE = 16
 MAX_ARRAY_SAMPLES = 1 << 28  # what our pyext lets an array be
-_LIVE_SEED_S = 2.0  # from a seed's end: a stream uses no more of it
 
 Temperature = tuple[float | str | None, ...]
 Sound = tuple[str | None, bytes, int | None]  # file, samples, rate
@@ -187,7 +186,7 @@ def _live_seed(seed: Seed, host: Host) -> Sound:
     if name is None or not arrays.length(name):
         return _seed(seed, None, host)
     rate, length = seed.rate or host.sample_rate, arrays.length(name)
-    begin = max(0, length - round(_LIVE_SEED_S * rate))
+    begin = max(0, length - round(messages.STREAM_SEED_S * rate))
     return None, arrays.read_slice(name, begin, length), rate
 
 

@@ -1,9 +1,11 @@
-"""Ranges that several packages check. Imports the standard library only."""
+"""Limits that several packages share. Imports the standard library only."""
 
 import numbers
 
 # lowest and highest in Hz, of models, sounds and Pd alike
 SAMPLE_RATES = (1000, 384_000)
+# what a stream uses of a seed, from its end: the network forgets what was before
+STREAM_SEED_S = 2.0
 
 
 def is_sample_rate(rate: object) -> bool:

@@ -5,14 +5,14 @@ import numpy as np
 from sopilib.generation.request_checks import checked_rate, prepared_seed
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.stream_voices import StreamVoices
+from sopilib.limits import STREAM_SEED_S
 from sopilib.model.generator_state import SavedState
 
-SEED_S = 2.0  # of a seed, from its end: the network forgets what was before
 _PIECE_S = 0.02  # of a seed at a time: some milliseconds of work
 
 
 def end_of_seed(audio: np.ndarray, seed_rate: int | None, rate: int) -> np.ndarray:
-    """Return the last `SEED_S` of seed audio as `prepared_seed` does.
+    """Return the last `STREAM_SEED_S` of seed audio as `prepared_seed` does.
 
     Args:
       audio: float32 (n,) or (n, channels).
@@ -23,7 +23,7 @@ def end_of_seed(audio: np.ndarray, seed_rate: int | None, rate: int) -> np.ndarr
       RequestError, AudioError: as `prepared_seed`.
     """
     seed_rate = checked_rate("seed", rate if seed_rate is None else seed_rate)
-    return prepared_seed(audio[-round(SEED_S * seed_rate) :], seed_rate, rate)
+    return prepared_seed(audio[-round(STREAM_SEED_S * seed_rate) :], seed_rate, rate)
 
 
 class SeedListener:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sopilib.errors import RequestError
+from sopilib.limits import STREAM_SEED_S as STREAM_SEED_S  # the class sends no more
 from sopilib.protocol.atoms import (
     Atom,
     not_negative,

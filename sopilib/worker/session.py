@@ -20,11 +20,11 @@ from sopilib.generation.record import ModelRecord, TakeRecord, model_record, rec
 from sopilib.generation.record_file import save_take
 from sopilib.generation.request_checks import checked_rate
 from sopilib.generation.sample_generator import SampleGenerator
-from sopilib.generation.stream_seed import SEED_S
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.temperature import Curve, Envelope
 from sopilib.generation.temperature_text import parse_temperature
 from sopilib.installation import paths
+from sopilib.limits import STREAM_SEED_S
 from sopilib.model.folder import ModelFiles, find_model
 from sopilib.model.generator_state import SavedState
 from sopilib.model.sample_rate import RateSource
@@ -233,7 +233,7 @@ class Worker(Handlers):
         Of a file only the end is read for a stream: a long one would hold the stream up.
         """
         if file is not None:
-            last_s = SEED_S if is_live else None
+            last_s = STREAM_SEED_S if is_live else None
             name, (samples, rate) = file, read_audio(file, last_s)
         elif samples.size:
             name = "array"
