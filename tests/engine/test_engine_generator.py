@@ -5,7 +5,6 @@ import pytest
 from engine_models import (
     config_of,
     engine_generator,
-    folded_model,
     packed_model,
     plain_logits,
 )
@@ -219,7 +218,7 @@ def test_what_cannot_be_is_refused(arguments, message):
 
 
 def test_arrays_of_another_size_are_refused():
-    config, packed = golden_config("gru_mulaw"), packed_model("gru_mulaw")
+    packed = packed_model("gru_mulaw")
     for name in ("hidden2", "tier0.layer1.kernel", "outputs_bias", "table"):
         arrays = {**packed.arrays, name: packed.arrays[name][:-1]}
         with pytest.raises(ValueError, match=f"{name} has .* bytes, expected"):
@@ -227,7 +226,6 @@ def test_arrays_of_another_size_are_refused():
         del arrays[name]
         with pytest.raises(ValueError, match=f"no array {name}"):
             native.Engine(packed.settings, arrays, 1, 1, "")
-    assert config.dim == folded_model("gru_mulaw").hidden2.shape[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
