@@ -1,4 +1,4 @@
-"""SampleRNN for Pure Data: everything that knows nothing of Pd.
+"""SampleRNN for Pure Data: everything that does not depend on Pd.
 
 Importing this package imports neither numpy nor TensorFlow, so that the class
 inside Pd, which has the standard library only, can share `sopilib.protocol`.

@@ -1,13 +1,12 @@
-"""The errors that a user meets, under one base.
+"""The errors that a user may see, under one base class.
 
-Every message is one line, `what is wrong (how to fix it)`, ready to be shown as
-it is on a console, in a terminal or in Pd. Anything that is not a
-`SampleRNNError` is a defect of the program.
+Every message is one line, `what is wrong (how to fix it)`, ready to show as it is in a
+terminal or in Pd. Any other exception is a defect of the program.
 """
 
 
 class SampleRNNError(Exception):
-    """Base of all errors whose text is meant for the user."""
+    """Base class of all errors whose text is meant for the user."""
 
 
 class ConfigError(SampleRNNError):

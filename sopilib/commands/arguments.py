@@ -1,4 +1,4 @@
-"""Flags that several subcommands share, and what they name."""
+"""Flags that several subcommands share, and how to resolve their values."""
 
 import argparse
 import dataclasses
@@ -16,7 +16,7 @@ PRECISIONS = ("float32", "int8", "int4")
 
 
 def add_model_arguments(parser, alternatives=None):
-    """Adds the model, required, unless `alternatives` is a group of which one is."""
+    """Add the model argument: required, or one of the group `alternatives`."""
     (alternatives or parser).add_argument(
         "--ckpt_dir",
         "--checkpoint_path",
@@ -40,7 +40,7 @@ def add_rate_argument(parser: argparse.ArgumentParser) -> None:
         "--sample_rate",
         type=int,
         metavar="HZ",
-        help="of the model, whatever its folder says (default: what that says, else 16000)",
+        help="the model's rate, overriding its folder (default: the folder's, else 16000)",
     )
 
 
@@ -51,13 +51,13 @@ def add_engine_arguments(parser):
         "--precision",
         default="auto",
         metavar="P",
-        help="float32, int8, int4 or auto, the most exact that plays live (default)",
+        help="float32, int8, int4, or auto: the most exact that plays live (default)",
     )
     add("--threads", type=int, metavar="N", help="(default: the cores, but one of several)")
 
 
 def add_source_arguments(parser):
-    """Add the flags that say what is trained, and on what."""
+    """Add the flags that choose the model to train and the recordings."""
     add = parser.add_argument
     add(
         "--data_dir",
@@ -65,14 +65,14 @@ def add_source_arguments(parser):
         nargs="+",
         required=True,
         metavar="DIR",
-        help="recordings of any kind, or chunks of them: folders or files",
+        help="recordings or chunks in any format: folders or files",
     )
     add("--config_file", type=Path, metavar="FILE.config.json", help="(default: PRiSM's model)")
     add("--preset", metavar="NAME", help="a shipped configuration, see models/presets")
 
 
 def boolean(text):
-    """True or False, as a flag takes it: the word or its beginning."""
+    """Return the bool for the word True or False or an abbreviation of it."""
     for value in (True, False):
         if text and str(value).upper().startswith(text.upper()):
             return value
@@ -90,7 +90,7 @@ def find_model(args: argparse.Namespace, sample_rate: int | None = None) -> fold
 
 
 def tell_assumed_rate(files: folder.ModelFiles) -> None:
-    """Print a line on stderr if the sample rate of ModelFiles is only assumed."""
+    """Print a line on stderr if the sample rate of a ModelFiles is only assumed."""
     if files.rate_is_assumed:
         print(
             f"the sample rate of {files.name} is unknown, {files.config.sample_rate} Hz is assumed "
@@ -100,18 +100,18 @@ def tell_assumed_rate(files: folder.ModelFiles) -> None:
 
 
 def search_folders():
-    """Return the folders in which a model is looked for by its name."""
+    """Return the folders to search for a model by name."""
     try:
         return [Path(), paths.models_folder()]
     except paths.NotInstalledError:
-        return [Path()]  # a model that is named by its path needs no bundled ones
+        return [Path()]  # a path to a model works without the bundled ones
 
 
 def chosen_config(args):
-    """The ModelConfig of --config_file, --preset and --sample_rate, and the name of its file.
+    """Return the ModelConfig of --config_file, --preset and --sample_rate, and its file's name.
 
     Raises:
-      ConfigError: there is no such config, or it is none to train.
+      ConfigError: there is no such config, or it cannot be trained.
       RequestError: both are given.
     """
     if args.config_file is not None and args.preset is not None:

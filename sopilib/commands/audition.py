@@ -1,12 +1,12 @@
-"""`samplernn audition`: rank the checkpoints of a training by their bits and by their takes.
+"""`samplernn audition`: rank the checkpoints of a training by held-out bits and by takes.
 
 The checkpoint with the lowest loss does not always sound best. Each checkpoint generates a
 take at each temperature, with the same random seed, and the takes are compared with the
 corpus; `sopilib.evaluation.similarity` explains the measures and their units. `misfit` is the
-largest measure of a take divided by its limit; a take holds if that is at most 1.
+largest ratio of a measure to its limit; a take holds if its misfit is at most 1.
 
-Checkpoints with a take that holds come first. Within both groups the order is by the sum of
-two places: that by held-out bits per sample, and that by the misfit of the best take.
+Checkpoints with a take that holds come first. Both groups are sorted by the sum of two
+ranks: the rank by held-out bits per sample and the rank by the misfit of the best take.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC
 from sopilib.training.split import split_recordings
 
 LEAST_DUR_S = 0.5
-# how much of the corpus to score at most if the history has no held-out bits
+# the longest part of the corpus to score if the history has no held-out bits
 SCORED_S = 60.0
 _DEFAULT_TEMPERATURES = " ".join(map(str, PREVIEW_TEMPERATURES))
 _UNITS = {"spectrum": "dB", "level": "dB", "silence": "%", "noise": "%", "loop": "%", "stuck": "ms"}
@@ -64,7 +64,7 @@ class Audition:
 
     @property
     def best(self) -> float:
-        """The temperature whose take has the lowest misfit."""
+        """The temperature of the take with the lowest misfit."""
         return min(self.similarities, key=lambda t: self.similarities[t].misfit)
 
     @property
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="CORPUS",
-        help="the recordings that the model was trained on",
+        help="the recordings on which the model was trained",
     )
     add_rate_argument(parser)
     add("--dur", type=float, default=10.0, metavar="S", help="seconds of a take (default 10)")
@@ -140,7 +140,7 @@ def find_checkpoints(
 
     Args:
       path: of a run folder, or a model's path or name.
-      search: folders in which a model is looked for by its name.
+      search: folders to search for a model by name.
       sample_rate: of the model in Hz if the user states it, else None.
 
     Raises:
@@ -177,7 +177,7 @@ def _rounded(audio: np.ndarray, config: ModelConfig) -> np.ndarray:
 def recorded_bits(checkpoints: Sequence[ModelFiles]) -> list[float] | None:
     """Return the held-out bits of each checkpoint from the training's history.
 
-    None if the history lacks any of them: bits of other samples do not compare.
+    None if the history lacks any of them: bits of different samples are not comparable.
     """
     lines = read_history(checkpoints[0].folder / HISTORY_NAME)
     known = {k["epoch"]: k["val_bits_per_sample"] for k in lines if k["kind"] == "epoch"}
@@ -186,9 +186,9 @@ def recorded_bits(checkpoints: Sequence[ModelFiles]) -> list[float] | None:
 
 
 def scored_bits(checkpoints: Sequence[ModelFiles], corpus: RecordingSet) -> list[float]:
-    """Return bits per sample of each checkpoint on the part of the corpus that training holds out.
+    """Return bits per sample of each checkpoint on the held-out part of the corpus.
 
-    A line on stderr says what that is, as a model without a history may be trained on it.
+    A line on stderr names that part: a model without a history may have been trained on it.
     """
     split = split_recordings(corpus, _val_frac(checkpoints[0].folder))
     length = int(SCORED_S * corpus.sample_rate)
@@ -205,7 +205,7 @@ def scored_bits(checkpoints: Sequence[ModelFiles], corpus: RecordingSet) -> list
 
 
 def _val_frac(folder: Path) -> float:
-    """Return the held-out part, from `args.txt` in a run folder, else the default."""
+    """Return the held-out fraction from `args.txt` in a run folder, else the default."""
     arguments = folder / "args.txt"
     text = arguments.read_text(errors="replace") if arguments.is_file() else ""
     match = re.search(r"--val_frac[ =](0?\.\d+)", text)
@@ -215,7 +215,7 @@ def _val_frac(folder: Path) -> float:
 def _score(files: ModelFiles, path: Path) -> float:
     generator = _generator(files)
     if not isinstance(generator, EngineGenerator):
-        # imports TensorFlow, which auditions with the engine do without
+        # imports TensorFlow, which auditions with the engine do not need
         from sopilib.evaluation.tensorflow_score import score_files
         from sopilib.model.checkpoint import load_model
 
@@ -224,7 +224,7 @@ def _score(files: ModelFiles, path: Path) -> float:
 
 
 def _generator(files: ModelFiles) -> SampleGenerator:
-    """Return a generator of one voice in the precision for a few takes."""
+    """Return a generator with one voice, in the precision for a few takes."""
     if not engine.is_built() or files.prefix is None:
         return make_generator(files, 1)
     return make_generator(files, 1, precision=precision_for_few_takes(files.config, 1))
@@ -247,7 +247,7 @@ def _generate_takes(
 
 
 def _write(sound: np.ndarray, sample_rate: int, title: str, path: Path) -> None:
-    """Write a take and its plot into a folder, which is made if missing."""
+    """Write a take and its plot into a folder; create the folder if it is missing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_audio(path, sound, sample_rate)
@@ -259,7 +259,7 @@ def _write(sound: np.ndarray, sample_rate: int, title: str, path: Path) -> None:
 
 
 def ranked(auditions: Sequence[Audition]) -> list[Audition]:
-    """Return auditions in the order of the module's docstring, the best first."""
+    """Return auditions in the order that the module's docstring describes, best first."""
 
     def place(value: float, values: Iterable[float]) -> int:
         return sum(other < value for other in values)

@@ -1,8 +1,8 @@
-"""`samplernn bench`: how fast this machine plays a model, trained or of given dimensions.
+"""`samplernn bench`: measure how fast this machine plays a trained model or given dimensions.
 
-The weights go through a packed file, as in a load from the cache, and are read from it by
-mmap. The read floor is measured in the same run: what merely reading those weights in the
-same order allows.
+As in a load from the cache, the weights are written to a packed file and read from it by
+mmap. The same run measures the read floor: the speed of only reading those weights in the
+same order.
 """
 
 import json
@@ -29,7 +29,7 @@ _TABLE_VOICES = (1, 2, 4, 8, 16)
 
 
 def add_arguments(parser):
-    """Adds the arguments of `samplernn bench` to an `argparse` parser."""
+    """Add the arguments of `samplernn bench` to an `argparse` parser."""
     add = parser.add_argument
     add(
         "--ckpt_dir",
@@ -50,7 +50,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    """Measures as the arguments say and prints what was found; returns the exit status."""
+    """Measure as the arguments say, print the results and return the exit status."""
     if args.dur is not None and not args.dur > 0:
         raise RequestError(f"--dur {args.dur} (give seconds, more than 0)")
     if args.table:
@@ -66,7 +66,7 @@ def run(args):
 
 
 def measure_model(args):
-    """A dict of what was measured, with the keys of the JSON output."""
+    """Return the measurements as a dict with the keys of the JSON output."""
     config, files = _model(args)
     precision = args.precision
     if precision == "auto":
@@ -94,7 +94,7 @@ def measure_model(args):
 
 
 def resident_mb():
-    """Memory that this process holds now, in MB; its peak where the system tells no more."""
+    """Return the resident memory of this process in MB, or its peak where only that is known."""
     try:
         with open("/proc/self/status") as file:
             line = next(line for line in file if line.startswith("VmRSS"))
@@ -105,9 +105,9 @@ def resident_mb():
 
 
 def print_table(args):
-    """Prints, for models from small to large, in which precision they play live, if any."""
+    """Print the precision in which each model plays live, from small to large models."""
     print("times real time of each voice, in the most exact precision that plays live;")
-    print(f"{args.rnn_type.upper()}, 16 kHz; below 1 the sound cannot be made while it plays\n")
+    print(f"{args.rnn_type.upper()}, 16 kHz; below 1 the model is too slow to play live\n")
     print(f"{'dim x layers':14}" + "".join(f"{f'voices {n}':>16}" for n in _TABLE_VOICES))
     for dim, layers in _TABLE_MODELS:
         print(f"{f'{dim} x {layers}':14}", end="", flush=True)
@@ -123,7 +123,7 @@ def _table_cell(args, dim, layers, num_seqs):
 
 
 def _model(args):
-    """The ModelConfig, and the ModelFiles or None if the weights are to be random."""
+    """Return the ModelConfig, and the ModelFiles or None for random weights."""
     if args.ckpt_dir is None:
         config = ModelConfig(
             frame_sizes=tuple(args.frame_sizes),

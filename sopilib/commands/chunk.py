@@ -1,9 +1,8 @@
-"""`samplernn chunk`: cut sound files of any kind into equal chunks to train on.
+"""`samplernn chunk`: cut sound files in any format into equal chunks for training.
 
-With `--input`, sounds of any kind become mono at one rate and level. The last chunk of a file
-ends with the file, so that no sound is lost, and may overlap the chunk before it by more than
-the others do. With `--input_file`, PRiSM's flag, files are cut as PRiSM does, see
-`sopilib.audio.prism_chunks`.
+`--input` converts all sounds to mono at one rate and level. The last chunk of a file ends
+with the file, so that no sound is lost; its overlap may be longer than that of the others.
+`--input_file`, PRiSM's flag, cuts files as PRiSM does, see `sopilib.audio.prism_chunks`.
 """
 
 import argparse
@@ -34,7 +33,7 @@ class Chunk:
       path: of the recording.
       start_s: where it begins there, in seconds.
       peak: its largest amplitude after the gain.
-      written: the chunk's file, or None for a silent chunk, which is left out.
+      written: the chunk's file, or None for a silent chunk, which is not written.
     """
 
     path: Path
@@ -62,13 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sound files to cut as PRiSM does: rate, channels and level unchanged, no overlap "
         "unless --overlap is given, the last chunk dropped",
     )
-    add("--output_dir", required=True, type=Path, metavar="DIR", help="made if it is missing")
+    add("--output_dir", required=True, type=Path, metavar="DIR", help="created if it is missing")
     add("--chunk_length", type=int, default=8000, metavar="MS", help="milliseconds (default 8000)")
     add(
         "--overlap",
         type=int,
         metavar="MS",
-        help="milliseconds that a chunk shares with the one before (default 1000; 0 with "
+        help="milliseconds that a chunk shares with the previous one (default 1000; 0 with "
         "--input_file)",
     )
     add(
@@ -127,19 +126,19 @@ def _run_as_prism(args: argparse.Namespace) -> int:
 
 
 def _refuse_older_chunks(folder: Path) -> None:
-    """Raise AudioError if there are older chunks, as training would use both kinds."""
+    """Raise AudioError if there are older chunks: training would use both sets."""
     if (folder / REPORT_NAME).exists():
-        raise AudioError(f"{folder} has chunks in it (choose another folder, or remove it)")
+        raise AudioError(f"{folder} already has chunks in it (choose another folder, or remove it)")
 
 
 def _in_samples(args: argparse.Namespace) -> tuple[int, int]:
-    """Return the length of a chunk and the distance between two, in samples."""
+    """Return the length of a chunk and the distance between chunk starts, in samples."""
     checked_sample_rate("--sample_rate", args.sample_rate)
     _check_lengths(args)
     length = args.chunk_length * args.sample_rate // 1000
     hop = (args.chunk_length - args.overlap) * args.sample_rate // 1000
     if not hop:
-        raise AudioError("a chunk without its overlap is less than a sample (make it longer)")
+        raise AudioError("a chunk without its overlap is shorter than a sample (make it longer)")
     return length, hop
 
 
@@ -167,10 +166,10 @@ def write_chunks(
     """Write the chunks that are not silent as 16-bit WAV files.
 
     Args:
-      recording_set: what to cut.
+      recording_set: the recordings to cut.
       length: of a chunk, in samples.
       hop: from the start of a chunk to that of the next, in samples.
-      output_dir: exists.
+      output_dir: an existing folder.
 
     Returns:
       All chunks, and the recording set's `left_out` together with the recordings that are

@@ -1,4 +1,4 @@
-"""`samplernn demo`: generate a take in a real Pd without a window, and plot it."""
+"""`samplernn demo`: generate a take in a real Pd without a window and plot it."""
 
 import argparse
 import sys
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Generate a take in a real Pd without a window and plot it; return the exit status 0.
 
     Raises:
-        pd_demo.DemoError: Pd made no take; its console goes to stderr.
+        pd_demo.DemoError: Pd generated no take; its console goes to stderr.
         paths.NotInstalledError: there is no Pd or no patch.
         AudioError: Pd saved no sound file, or one that differs from the take.
     """

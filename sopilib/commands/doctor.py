@@ -1,9 +1,9 @@
-"""`samplernn doctor`: what works, what is missing, and how to put it right.
+"""`samplernn doctor`: report what works, what is missing, and how to fix it.
 
-Each check returns what it has found, in one line, or raises a `SampleRNNError` with
-the fix in it. Pd, the loader and the worker's Python are not looked for only but
-started. A check that fails counts when the main job, a take in Pd, needs it; the
-others warn.
+Each check returns its finding in one line or raises a `SampleRNNError` that names the fix.
+The checks of Pd, the loader and the worker's Python start them instead of only looking
+for files. A failed check counts as a failure if a take in Pd needs it; otherwise it is a
+warning.
 """
 
 import importlib.metadata
@@ -49,7 +49,7 @@ class CheckError(SampleRNNError):
 
 
 class ReplacedError(CheckError):
-    """Something does not work and something else does it; a take can be made in Pd."""
+    """Something does not work, but a replacement does; Pd can generate a take."""
 
 
 def add_arguments(parser):
@@ -57,10 +57,10 @@ def add_arguments(parser):
 
 
 def run(args):
-    """Prints a line for each check, as it is made.
+    """Print a line for each check as it finishes.
 
     Returns:
-        The exit status: 1 if a take in Pd cannot be made, else 0.
+        The exit status: 1 if Pd cannot generate a take, else 0.
     """
     passed = [_report(name, check, needed) or not needed for name, check, needed in CHECKS]
     models = [
@@ -70,15 +70,15 @@ def run(args):
     ]
     passed.append(_report("models", partial(check_models, models), needed=True))
     print(
-        "\nA take can be made in Pd."
+        "\nPd can generate a take."
         if all(passed)
-        else "\nNo take can be made in Pd before what FAILED is put right."
+        else "\nPd cannot generate a take until what FAILED is fixed."
     )
     return 0 if all(passed) else 1
 
 
 def _report(name, check, needed):
-    """Prints the line of a check and returns whether it passed."""
+    """Print the line of a check and return whether it passed."""
     try:
         text = check()
     except ReplacedError as error:
@@ -92,7 +92,7 @@ def _report(name, check, needed):
 
 
 def check_python():
-    """Returns version and path of this Python."""
+    """Return the version and path of this Python."""
     version = sys.version.split()[0]
     if not isolated.OLDEST <= sys.version_info[:2] <= isolated.NEWEST:
         raise CheckError(
@@ -103,12 +103,12 @@ def check_python():
 
 
 def check_tensorflow():
-    """Returns the version of TensorFlow, which is not imported here."""
+    """Return the version of TensorFlow, which is not imported here."""
     return _versions(["tensorflow"])
 
 
 def check_packages():
-    """Returns the versions of the other packages that the project needs."""
+    """Return the versions of the other packages that the project needs."""
     return _versions(PACKAGES)
 
 
@@ -123,7 +123,7 @@ def _versions(packages):
 
 
 def check_worker():
-    """Return what the worker's Python has, after it has really imported it.
+    """Return the packages of the worker's Python, after it has actually imported them.
 
     Raises:
         ReplacedError: it cannot run the worker, and the Python of the installation can.
@@ -144,7 +144,7 @@ def check_worker():
 
 
 def _probe_worker(python: str) -> str:
-    """Return what `python` has to run the worker with, and where it is."""
+    """Return the packages with which `python` would run the worker, and its path."""
     command = isolated.command(python, paths.packages_folder(), "sopilib.worker.report")
     try:
         output = subprocess.run(
@@ -152,8 +152,8 @@ def _probe_worker(python: str) -> str:
         )
     except subprocess.TimeoutExpired:
         raise CheckError(
-            f"{python} has not imported TensorFlow within {WORKER_LIMIT_S} s "
-            f"(a disk too slow or a broken installation; {_INSTALL})"
+            f"{python} did not import TensorFlow within {WORKER_LIMIT_S} s "
+            f"(the disk is too slow or the installation is broken; {_INSTALL})"
         ) from None
     except OSError as error:
         raise CheckError(f"{python}: {error.strerror} ({_INSTALL})") from None
@@ -166,11 +166,11 @@ def _probe_worker(python: str) -> str:
 
 def _last_line(text):
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no word of why"
+    return lines[-1] if lines else "no reason given"
 
 
 def check_pd():
-    """Returns version and path of Pure Data."""
+    """Return the version and path of Pure Data."""
     program = paths.pd_program()
     version = _last_line(_run_pd("-version"))
     if not version.startswith("Pd"):
@@ -179,9 +179,9 @@ def check_pd():
 
 
 def _run_pd(*arguments: str, must_end: bool = True) -> str:
-    """Return all that Pd writes on its console before it ends.
+    """Return everything that Pd prints to its console before it exits.
 
-    Without `must_end` a Pd that hangs at its end, as the original pyext lets it, is no failure.
+    Without `must_end`, a Pd that hangs on exit, as with the original pyext, is not a failure.
     """
     program = paths.pd_program()
     try:
@@ -205,7 +205,7 @@ def _run_pd(*arguments: str, must_end: bool = True) -> str:
 
 
 def check_loader():
-    """Returns the path of the loader, after the class has answered through it in a real Pd."""
+    """Return the path of the loader, after the class has answered through it in a real Pd."""
     console = _probe_class("-path", str(paths.packages_folder()))
     loader = loader_path()
     if "doctor: info" in console:
@@ -216,7 +216,7 @@ def check_loader():
 
 
 def check_original_pyext() -> str:
-    """Return whether the class answers in the user's own pyext, where there is one."""
+    """Return whether the class answers in the user's own pyext, if there is one."""
     library = find_original_pyext()
     if library is None:
         return "neither py nor pyext among Pd's externals, so the loader above is used"
@@ -240,24 +240,24 @@ def _probe_class(*arguments: str, must_end: bool = True) -> str:
 
 
 def _complaint(console: str) -> str:
-    """Return the line of Pd's console that tells most of why the loader does not start."""
+    """Return the line of Pd's console that best explains why the loader does not start."""
     lines = [line.strip() for line in console.splitlines() if line.strip()]
     own = [line for line in lines if line.startswith("samplernn: ")]
     telling = [line for line in lines if "Error" in line or ".so" in line]
-    return (own or telling or lines or ["Pd says nothing"])[0]
+    return (own or telling or lines or ["Pd printed nothing"])[0]
 
 
 def loader_path():
-    """Returns where the loader of `[pyext]` belongs on this system."""
+    """Return where the loader of `[pyext]` belongs on this system."""
     suffix = "pd_darwin" if sys.platform == "darwin" else "pd_linux"
     return paths.patches_folder() / "pyext" / f"pyext.{suffix}"
 
 
 def check_engine():
-    """Returns for which instruction sets the engine's kernels run here."""
+    """Return the instruction sets whose kernels run here."""
     if not engine.is_built():
         raise CheckError(
-            "the engine is not built, so takes are made by TensorFlow, 2 to 20 "
+            "the engine is not built, so TensorFlow generates, 2 to 20 "
             f"times slower ({_fix('g++')}; then {_INSTALL})"
         )
     from sopilib.engine import native
@@ -266,7 +266,7 @@ def check_engine():
 
 
 def check_compiler():
-    """Returns the path of the C compiler, with which the loader is built."""
+    """Return the path of the C compiler that builds the loader."""
     name = os.environ.get("CC", "cc").split()[0]
     compiler = shutil.which(name)
     if compiler is None:
@@ -275,7 +275,7 @@ def check_compiler():
 
 
 def check_header():
-    """Returns the path of Pd's header, which the loader is built against."""
+    """Return the path of Pd's header, which the loader needs."""
     headers = [Path(os.environ.get("PD_INCLUDE", "/usr/include"), HEADER)]
     for folder in (Path("/usr/include"), Path("/usr/local/include"), Path("/opt/homebrew/include")):
         headers += folder / HEADER, folder / "pd" / HEADER
@@ -294,18 +294,18 @@ def _fix(debian_package):
 
 
 def check_audio():
-    """Returns the first audio output that Pd lists."""
+    """Return the first audio output that Pd lists."""
     lines = _run_pd("-listdev", "-send", "pd quit").splitlines()
     if "audio output devices:" not in lines:
         raise CheckError(
-            "Pd finds no audio output; takes can be made and saved, not heard "
+            "Pd finds no audio output; takes can be generated and saved, not played "
             "(connect one, or start the sound server)"
         )
     return lines[lines.index("audio output devices:") + 1].strip()
 
 
 def check_display():
-    """Returns which display the patch would open on."""
+    """Return the display on which the patch would open."""
     if sys.platform == "darwin":
         return "of macOS"
     if not os.environ.get("DISPLAY"):
@@ -317,7 +317,7 @@ def check_display():
 
 
 def model_folders():
-    """Returns the folders in `models/`, sorted by name; [] where the project is not installed."""
+    """Return the folders in `models/`, sorted by name; [] where the project is not installed."""
     try:
         return sorted(
             folder
@@ -329,7 +329,7 @@ def model_folders():
 
 
 def check_model(folder):
-    """Returns which checkpoint a model folder holds, and of what network."""
+    """Return the checkpoint in a model folder and the kind of network."""
     files = find_model(folder)
     return (
         f"{Path(files.prefix).name}, {files.config.rnn_type}, dim {files.config.dim}, "
@@ -338,7 +338,7 @@ def check_model(folder):
 
 
 def check_models(names):
-    """Returns the names of the models that can be loaded, given as a list of str."""
+    """Return the names of the models that can be loaded, given as a list of str."""
     if not names:
         raise CheckError(
             f"none in {paths.models_folder()} can be loaded "

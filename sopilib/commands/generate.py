@@ -1,4 +1,4 @@
-"""`samplernn generate`: takes into sound files, from flags or from a record."""
+"""`samplernn generate`: write takes to sound files, from flags or from a record."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _WITH_FROM = ("run", "parser", "record", "output_path", "threads")
 
 
 _RATE_HELP = (
-    "resample to; where the model's own rate is unknown, this is taken as it, without resampling "
+    "resample to this rate; if the model's rate is unknown, use it as that, without resampling "
     "(default: the model's)"
 )
 
@@ -40,7 +40,7 @@ def add_arguments(parser):
         dest="record",
         type=Path,
         metavar="FILE.json",
-        help="make the take of this record again; only --output_path and --threads go with it",
+        help="generate the take of this record again; allows only --output_path and --threads",
     )
     add_engine_arguments(parser)
     add = parser.add_argument
@@ -62,13 +62,13 @@ def add_arguments(parser):
         help="a number from 0 or an envelope Env([levels],[seconds],[curves]), one for "
         "all voices or one for each (default 1)",
     )
-    add("--seed", type=Path, metavar="FILE.wav", help="a sound to go on from")
+    add("--seed", type=Path, metavar="FILE.wav", help="a sound to continue")
     add(
         "--seed_offset",
         type=int,
         default=0,
         metavar="N",
-        help="skip so many samples of the seed file (default 0)",
+        help="samples of the seed file to skip (default 0)",
     )
     add("--rng_seed", type=int, metavar="N", help="the same N gives the same take")
 
@@ -102,7 +102,7 @@ def run(args):
 
 
 def _generate_again(args):
-    """Makes the take of a record again; an error tells if its samples are others."""
+    """Generate the take of a record again; print an error if its samples differ."""
 
     for name, value in vars(args).items():
         if name not in _WITH_FROM and value != args.parser.get_default(name):
@@ -125,7 +125,7 @@ def _generate_again(args):
 
 
 def _output_paths(path, num_files):
-    """So many paths, of sound files in a folder that exists."""
+    """Return a path for each voice's sound file, in an existing folder."""
 
     if not path.suffix:
         path = path.with_name(path.name + ".wav")
@@ -138,9 +138,9 @@ def _output_paths(path, num_files):
 
 
 def _write_take(take, model, output_path, output_paths):
-    """Make the take under a progress bar, write it and its record; the exit status.
+    """Generate the take under a progress bar, write it and its record; return the exit status.
 
-    Ctrl-C ends the take; what is finished is written.
+    Ctrl-C ends the take; the finished part is written.
     """
     chunks, status = [np.zeros((model.num_seqs, 0), np.float32)], 0
     total_s = take.num_samples / take.sample_rate
@@ -163,5 +163,5 @@ def _write_take(take, model, output_path, output_paths):
             f"{path}: {audio.shape[1] / take.sample_rate:.2f} s at {take.sample_rate} Hz, "
             f"rng_seed {take.rng_seed}"
         )
-    print(f"{record_path}: samplernn generate --from {record_path} makes the same take again")
+    print(f"{record_path}: samplernn generate --from {record_path} generates the same take again")
     return status

@@ -1,4 +1,4 @@
-"""`samplernn info`: what a model is."""
+"""`samplernn info`: describe a model."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def run(args):
         "sample_rate": files.rate_text,
     }
     if files.prefix is not None:
-        from sopilib.model.checkpoint import load_model  # and with it TensorFlow
+        from sopilib.model.checkpoint import load_model  # imports TensorFlow
 
         variables = load_model(files).trainable_variables
         facts["checkpoint"] = Path(files.prefix).name

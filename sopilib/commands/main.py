@@ -13,23 +13,23 @@ from sopilib import __version__
 from sopilib.commands import INTERRUPTED
 from sopilib.errors import SampleRNNError
 
-# each, `_` for `-`, is a module in sopilib.commands with add_arguments(parser) and run(args)
+# each is a module in sopilib.commands (`_` for `-`) with add_arguments(parser) and run(args)
 COMMANDS = {
     "generate": "generate sound into WAV files",
-    "sweep": "the same take at several temperatures, side by side",
-    "score": "bits per sample that a model needs for sound files",
-    "info": "what a model is",
+    "sweep": "generate the same take at several temperatures, side by side",
+    "score": "measure the bits per sample that a model needs for sound files",
+    "info": "describe a model",
     "set-rate": "write a model's sample rate into its config",
     "export": "write a folder that plays without TensorFlow",
     "chunk": "cut recordings into equal chunks",
     "train": "train a model on recordings",
     "tune": "search for good settings, on one machine or several",
-    "report": "a training on one page: curves, settings, previews",
-    "audition": "which checkpoint of a training to play, and why",
-    "bench": "how fast this machine plays a model",
+    "report": "show a training on one page: curves, settings, previews",
+    "audition": "rank the checkpoints of a training by their bits and their takes",
+    "bench": "measure how fast this machine plays a model",
     "play": "open the patch in Pure Data",
     "demo": "generate a take in Pure Data, without a window",
-    "doctor": "what works, what is missing, how to fix it",
+    "doctor": "report what works, what is missing and how to fix it",
 }
 
 
@@ -47,12 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command_in(argv: Sequence[str]) -> str | None:
-    """Return the first word in `argv` that is no flag: no flag before it takes a value."""
+    """Return the first word in `argv` that is not a flag: no flag before it takes a value."""
     return next((word for word in argv if not word.startswith("-")), None)
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """Return the parser, complete for the subcommand `chosen` alone."""
+    """Return the parser, with the flags of the subcommand `chosen` only."""
     parser = argparse.ArgumentParser(
         prog="samplernn", description="SampleRNN as an instrument for Pure Data."
     )

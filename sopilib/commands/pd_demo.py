@@ -25,7 +25,7 @@ _DOCTOR = "samplernn doctor says what is missing"
 
 
 class DemoError(SampleRNNError):
-    """Pd made no take.
+    """Pd generated no take.
 
     Attributes:
         console: the last lines of Pd's console, list of str.
@@ -90,11 +90,11 @@ def make_take(
     """Run the patch in a Pd without a window until it has saved its take.
 
     Args:
-        patch_path: a patch that behaves as the docstring of this module says.
+        patch_path: a patch that behaves as this module's docstring says.
         sound_path: the sound file that Pd writes.
         on_status: called with the words of each status message, list of str.
-        sign_of_life_s: Pd is killed if it prints nothing for that many seconds, or for
-            `QUIT_S` once the take is saved.
+        sign_of_life_s: Pd is killed if it prints nothing for this many seconds, or for
+            `QUIT_S` seconds once the take is saved.
 
     Returns:
         The `Take`, saved.
@@ -152,7 +152,7 @@ def _pd_escaped(path: Path) -> str:
 
 
 def _lines(process: "subprocess.Popen[str]", limit_s: Callable[[], float]) -> Iterator[str]:
-    """Yield the lines of Pd's console until it ends; each may take `limit_s()` seconds."""
+    """Yield the lines of Pd's console until Pd ends; wait `limit_s()` seconds for each."""
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def read() -> None:

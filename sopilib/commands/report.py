@@ -1,6 +1,6 @@
-"""`samplernn report`: a training on one page, as HTML or PNG: curves, settings and previews.
+"""`samplernn report`: show a training on one page, HTML or PNG: curves, settings, previews.
 
-`sopilib.training.report_run` reads the run folder, `report_html` and `report_png` make the page.
+`sopilib.training.report_run` reads the run folder, `report_html` and `report_png` write the page.
 """
 
 import argparse

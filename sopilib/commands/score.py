@@ -1,4 +1,4 @@
-"""`samplernn score`: the bits per sample that a model needs for sound files."""
+"""`samplernn score`: measure the bits per sample that a model needs for sound files."""
 
 import json
 from pathlib import Path

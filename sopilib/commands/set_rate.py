@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `samplernn set-rate`."""
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model folder, or a checkpoint in it")
-    add("rate", type=int, metavar="HZ", help="of the sounds that it was trained on")
+    add("rate", type=int, metavar="HZ", help="sample rate of the sounds on which it was trained")
     add(
         "--config_file",
         "--config",

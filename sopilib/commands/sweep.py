@@ -1,7 +1,7 @@
-"""`samplernn sweep`: the same take at several temperatures, to hear and see side by side.
+"""`samplernn sweep`: generate one take at several temperatures, to compare by ear and eye.
 
-Every take begins anew with the same random seed, so that nothing but the temperature
-differs; each has its record, from which `samplernn generate --from` makes it again.
+Every take starts from the same state and random seed, so that only the temperature differs.
+Each take has a record, from which `samplernn generate --from` generates it again.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -47,15 +47,15 @@ def add_arguments(parser):
         type=Path,
         default=Path("sweep"),
         metavar="DIR",
-        help="made where it is missing (default: sweep)",
+        help="created if it is missing (default: sweep)",
     )
 
 
 def run(args):
-    """Runs `samplernn sweep`; returns its exit status.
+    """Run `samplernn sweep`; return its exit status.
 
     Raises:
-      RequestError: the temperatures, the length, the random seed or the folder cannot be.
+      RequestError: the temperatures, the length, the random seed or the folder is invalid.
       AudioError: a file cannot be written.
     """
     temperatures = parse_temperatures(args.temperature)
@@ -77,14 +77,14 @@ def run(args):
 
 
 def parse_temperatures(text):
-    """The temperatures that `A:B:STEP`, both ends included, or `T,T,...` stands for.
+    """Return the temperatures in `A:B:STEP`, both ends included, or `T,T,...`.
 
     Returns:
       A list of float without repetitions, 1 to `MAX_TAKES` of them. Steps are counted in
       decimals: 0.6:1.2:0.1 ends with 1.2.
 
     Raises:
-      RequestError: no such text, or a temperature is out of range.
+      RequestError: the text has neither form, or a temperature is out of range.
     """
     words = text.split(":") if ":" in text else text.split(",")
     try:
@@ -99,7 +99,7 @@ def parse_temperatures(text):
         )
     if ":" in text:
         numbers = _steps(text, *numbers)
-    # as many digits as the files' names have, so that no two have the same
+    # rounded to the digits in the file names, so that no two names are the same
     temperatures = list(dict.fromkeys(float(f"{float(number):g}") for number in numbers))
     _check_number(text, len(temperatures))
     return [check_temperature(temperature) for temperature in temperatures]
@@ -122,7 +122,7 @@ def _check_number(text, number):
 
 
 def _write_take(files, generator, temperature, dur_s, rng_seed, path):
-    """Makes a take and writes it with its record; returns float32 (num_samples,)."""
+    """Generate a take and write it with its record; return float32 (num_samples,)."""
     request = TakeRequest(dur_s=dur_s, temperature=(temperature,), rng_seed=rng_seed)
     take = Take(generator, request)
     make_folder(path.parent, "--output_dir")

@@ -1,4 +1,4 @@
-"""`samplernn train`: its flags, PRiSM's and ours, and the training that they set up."""
+"""`samplernn train`: train a model; the flags are PRiSM's and our own."""
 
 import argparse
 import dataclasses
@@ -40,12 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--val_frac", type=float, default=VAL_FRAC, help=f"held-out part (default {VAL_FRAC})")
+    add("--val_frac", type=float, default=VAL_FRAC, help=f"held-out fraction (default {VAL_FRAC})")
     add(
         "--num_val_batches",
         type=int,
         metavar="N",
-        help="held-out batches to validate on, at most (default: all)",
+        help="at most this many held-out batches to validate on (default: all)",
     )
     add("--mono", dest="mono", action="store_true", default=True, help="mix channels (default)")
     add(
@@ -71,7 +71,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--fade_in",
         type=float,
         metavar="S",
-        help="fade each chunk in from silence, so that takes begin softly",
+        help="fade each chunk in from silence, so that takes start softly",
     )
     add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
 
@@ -103,7 +103,7 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         "--input_noise",
         type=float,
         metavar="PART",
-        help="of the sequences get input noise, so that takes recover from noise",
+        help="fraction of the sequences with input noise, so that takes recover from noise",
     )
     add(
         "--mixed_precision",
@@ -114,7 +114,7 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BOOL",
         help="compute products in bfloat16",
     )
-    add("--max_steps", type=int, help="end after this many steps in all")
+    add("--max_steps", type=int, help="stop after this many steps in all")
     add("--max_minutes", type=float, help="stop after this many minutes")
     add("--log_every", type=int, default=50, help="steps between two lines of the history (50)")
     add("--rng_seed", type=int, default=0, help="of weights, order, dropout and noise (default 0)")
@@ -129,8 +129,8 @@ def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume_from",
         type=Path,
         metavar="PATH",
-        help="a run folder to resume, or a checkpoint whose weights a new run begins with; the "
-        "count of epochs continues, warm-up and cosine begin anew",
+        help="a run folder to resume, or a checkpoint with whose weights a new run starts; the "
+        "epoch count continues, warm-up and cosine start over",
     )
     add("--checkpoint_every", type=int, default=1, metavar="EPOCHS", help="(default 1)")
     add("--checkpoint_policy", default="Always", help="Always or Best (default Always)")
@@ -146,7 +146,7 @@ def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
         default="val_loss",
         help="val_loss, loss, val_accuracy or accuracy (default val_loss)",
     )
-    # PRiSM's choice of one line per step or one line in place; ours is a bar
+    # in PRiSM: one line per step, or one line rewritten in place; here: a progress bar
     add("--verbose", type=boolean, default=True, help=argparse.SUPPRESS)
 
 
@@ -203,7 +203,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _config(args: argparse.Namespace) -> tuple[ModelConfig, str]:
-    """Return the ModelConfig and its file's name; a resumed run says the rate if no flag does."""
+    """Return the ModelConfig and its file's name; without a flag a resumed run sets the rate."""
     config, name = chosen_config(args)
     is_stated = args.sample_rate is not None or args.preset is not None
     if args.config_file is not None:

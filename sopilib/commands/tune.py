@@ -1,4 +1,4 @@
-"""`samplernn tune`: many short trainings that find the settings for a long one.
+"""`samplernn tune`: find the settings for a long training by many short ones.
 
 A flag with one value is fixed; a flag with several is searched. `sopilib.training.search`
 describes the files.
@@ -73,8 +73,8 @@ def _add_searched_arguments(parser: argparse.ArgumentParser) -> None:
     add("dim", int, "width of the layers", "N")
     add("rnn_type", str, "gru, lstm")
     add("num_rnn_layers", int, "recurrent layers in a tier", "N")
-    add("q_type", str, "mu-law, linear (their bits do not compare)")
-    add("q_levels", int, "(their bits do not compare)", "N")
+    add("q_type", str, "mu-law, linear (their bits are not comparable)")
+    add("q_levels", int, "(bits at different levels are not comparable)", "N")
     add("skip_conn", boolean, "True, False", "BOOL")
     add("rnn_dropout", float, "0 to below 1")
     add("seq_len", int, "samples of a training segment", "N")
@@ -91,9 +91,9 @@ def _add_searched_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_fixed_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
-    add("--val_frac", type=float, default=VAL_FRAC, help=f"held-out part (default {VAL_FRAC})")
+    add("--val_frac", type=float, default=VAL_FRAC, help=f"held-out fraction (default {VAL_FRAC})")
     add("--cut_below", type=float, metavar="DBFS", help="leave out softer passages")
-    add("--input_noise", type=float, metavar="PART", help="of the sequences get input noise")
+    add("--input_noise", type=float, metavar="PART", help="fraction of sequences with input noise")
     add("--mixed_precision", action="store_true", help="compute products in bfloat16")
     add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
     add("--max_checkpoints", type=int, default=1, help="kept per trial beside its best (default 1)")
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `samplernn tune` and return its exit status.
 
     Raises:
-      SampleRNNError: the search cannot begin or resume, or no trial succeeded.
+      SampleRNNError: the search cannot start or resume, or no trial succeeded.
     """
     role = read_role(os.environ)
     request = _request(args, role)
@@ -137,11 +137,11 @@ def _run(search: Search, ranking: Ranking, role: Role) -> int:
         return 0
     rows = search.rows()
     if not rows:
-        raise RequestError("no trial was made (give another --id)")
+        raise RequestError("no trial was run (give another --id)")
     lines = ranking.write(rows)
     print("\n".join(["", table(rows), *lines]), flush=True)
     if rows[0].bits is None:
-        raise RequestError("no trial succeeded (the table has their reasons)")
+        raise RequestError("no trial succeeded (see the reasons in the table)")
     return 0
 
 
@@ -179,7 +179,7 @@ def _space(args: argparse.Namespace) -> Space:
     space = make_space(config, plan, given)
     for name in NOT_COMPARABLE:
         if name in space.choices:
-            print(f"mind: bits per sample of one {name} and another do not compare", flush=True)
+            print(f"note: bits per sample are not comparable across values of {name}", flush=True)
     return space
 
 
@@ -190,18 +190,18 @@ def _folder(args: argparse.Namespace) -> Path:
 
 
 def _check_data(args: argparse.Namespace, config: ModelConfig) -> None:
-    """Raise AudioError if the recordings cannot be used, whatever the settings."""
+    """Raise AudioError if the recordings cannot be used with any settings."""
     read_recordings(args.data_dir, config.sample_rate)
 
 
 def _keep_settings(request: SearchRequest) -> None:
-    """Write the settings into the search's folder; raise RequestError if others are there."""
+    """Write the settings into the search's folder; raise RequestError if it has different ones."""
     path = request.folder / _SETTINGS_NAME
     settings: dict[str, Any] = {"tuner": request.tuner, "data": [str(d) for d in request.data]}
     settings.update(request.space.to_dict())
     if path.exists():
         before = read_json_object(path)
-        # an older search lacks what a training could not be told then
+        # an older search lacks settings that did not exist then
         before["plan"] = {**dataclasses.asdict(Plan()), **before.get("plan", {})}
         other = [name for name in settings if before.get(name) != settings[name]]
         if other:
