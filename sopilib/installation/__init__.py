@@ -1,1 +1,1 @@
-"""Where the parts of an installation lie."""
+"""Find the parts of an installation."""

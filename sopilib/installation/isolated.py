@@ -1,16 +1,16 @@
-"""Run a module of `sopilib` in whatever Python there is, isolated from what it has installed.
+"""Run a module of `sopilib` in any Python, isolated from the packages installed there.
 
     PYTHON .../sopilib/installation/isolated.py sopilib.worker
 
-The version of PYTHON is checked first. Then a finder before all others takes `sopilib`
-and everything in it from the folder that this file belongs to, so that neither an installed
-package of that name nor one on PYTHONPATH hides it. The folder itself is on the path only where
-it belongs to PYTHON, as packages that lie beside ours may be made for another Python.
-All other packages are PYTHON's own.
+It first checks the version of PYTHON. Then it puts a finder before all others that takes
+`sopilib` and everything in it from the folder that this file belongs to, so that neither an
+installed package of that name nor one on PYTHONPATH hides it. The folder itself is on the
+path only if it belongs to PYTHON, because the packages beside ours may be built for another
+Python. All other packages are PYTHON's own.
 
-Python 2.7 must be able to parse this file, as it says that it is too old: no annotations,
-no f-strings. A Python that cannot serve says why in one line on standard error and ends
-with the status `REFUSED`.
+Python 2.7 must be able to parse this file in order to report that it is too old: no
+annotations, no f-strings. A Python that cannot run the worker prints the reason in one line
+on standard error and exits with the status `REFUSED`.
 """
 
 import os
@@ -29,7 +29,7 @@ def command(python, library, module):
 
 
 def main():
-    """Run the module that the first argument names as the main program."""
+    """Run the module named by the first argument as the main program."""
     check_version()
     installation = os.path.dirname(PATH)
     isolate(os.path.dirname(os.path.dirname(installation)), installation)
@@ -38,7 +38,7 @@ def main():
 
 
 def check_version():
-    """End this process with a line of why if its Python is too old or too new."""
+    """Exit with the reason in one line if this Python is too old or too new."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         refuse(
             "Python "
@@ -52,21 +52,21 @@ def check_version():
 
 
 def versions():
-    """Return the versions that can run the worker, as text."""
+    """Return the Python versions that can run the worker, as text."""
     return " to ".join(".".join(map(str, version)) for version in (OLDEST, NEWEST))
 
 
 def refuse(text):
-    """End this process: its Python cannot serve, as `text` says in one line."""
+    """Exit with the reason `text`, one line, why this Python cannot run the worker."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
     sys.exit(REFUSED)
 
 
 def isolate(library, script_folder):
-    """Have `sopilib` come from the folder `library` alone, and nothing of another Python.
+    """Import `sopilib` from the folder `library` only, and nothing built for another Python.
 
-    `script_folder` was put on the path by Python, to which this file is a script.
+    Python has put `script_folder` on the path because it runs this file as a script.
     """
     unwanted = {script_folder}
     if library not in _package_folders():
@@ -74,14 +74,14 @@ def isolate(library, script_folder):
     sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry or ".") not in unwanted]
     if library in unwanted and _is_recorded(library):
         sys.path.append(library)  # as `pip install --target` leaves it
-    for name in list(sys.modules):  # one that a .pth file has imported
+    for name in list(sys.modules):  # a .pth file may have imported it
         if name.partition(".")[0] == PACKAGE:
             del sys.modules[name]
     sys.meta_path.insert(0, PackageFinder(library))
 
 
 def _package_folders():
-    """Return the folders in which this Python has its installed packages, a set of str."""
+    """Return the folders where this Python installs packages, a set of str."""
     import site
     import sysconfig
 
@@ -101,13 +101,13 @@ def _is_recorded(library):
 
 
 class PackageFinder:
-    """A finder for `sys.meta_path`: finds `sopilib` and all in it in one folder, and no more."""
+    """A finder for `sys.meta_path` that finds `sopilib` in one folder, and nothing else."""
 
     def __init__(self, library):
         self._library = library
 
     def find_spec(self, name, path=None, target=None):
-        """Return where module `name` lies, None if it is none of the package's."""
+        """Return where module `name` lies, None if it does not belong to the package."""
         from importlib.machinery import PathFinder
 
         if name.partition(".")[0] != PACKAGE:

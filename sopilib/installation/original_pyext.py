@@ -1,7 +1,7 @@
-"""Where a user's own pyext lies: the original external, which Pd loads by `-lib`.
+"""Find a user's own pyext: the original external, which Pd loads by `-lib`.
 
-It is installed as `py`, as courses have it, or as `pyext`. Pd looks for a library in its
-folders for externals, in each of them also in a folder of the library's name.
+Its name is `py`, as in many courses, or `pyext`. Pd looks for a library in its folders for
+externals, and in each of them also in a folder with the library's name.
 """
 
 import os

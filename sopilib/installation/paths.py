@@ -19,7 +19,7 @@ MACOS_APPLICATIONS = ("/Applications", "~/Applications")
 
 
 class NotInstalledError(SampleRNNError):
-    """Something that the installation should have brought is not there."""
+    """A part of the installation is missing."""
 
 
 def packages_folder() -> Path:
@@ -44,7 +44,7 @@ def project_folder() -> Path:
 
 
 def _shared_folders() -> list[Path]:
-    """Return where installers put data files: for the environment, Debian's Python, the user."""
+    """Return where installers put data files: in the environment, Debian's Python, the home."""
     prefixes = [sys.prefix, sysconfig.get_path("data"), site.getuserbase()]
     return [Path(prefix) / "share" / "samplernn" for prefix in dict.fromkeys(prefixes)]
 
@@ -68,7 +68,7 @@ def models_folder() -> Path:
 
 
 def presets_folder() -> Path:
-    """Return the folder of the configurations to train with. It may be missing.
+    """Return the folder of the configurations for training. It may be missing.
 
     Raises:
         NotInstalledError: see `project_folder`.
@@ -79,8 +79,8 @@ def presets_folder() -> Path:
 def pd_program() -> str:
     """Return the path of Pure Data.
 
-    It is the program that the environment variable PD names, else `pd` on the PATH,
-    else the latest of the macOS applications `Pd-*.app`.
+    The environment variable PD comes first, then `pd` on the PATH, then the latest of the
+    macOS applications `Pd-*.app`.
 
     Raises:
         NotInstalledError: there is none.
@@ -98,7 +98,7 @@ def pd_program() -> str:
 
 
 def _pd_application() -> str | None:
-    """Return the path of Pd in the latest of the macOS applications, None without one."""
+    """Return the path of Pd in the latest macOS application, or None if there is none."""
     programs = [
         program
         for folder in MACOS_APPLICATIONS
@@ -117,9 +117,9 @@ def pd_fix() -> str:
 
 
 def pd_search_path() -> list[str]:
-    """Return the arguments with which Pd finds the packages.
+    """Return the arguments that make Pd find the packages.
 
-    It is empty in a checkout, where the patches declare the path themselves.
+    The list is empty in a checkout, where the patches declare the path themselves.
     """
     if project_folder() == packages_folder():
         return []
@@ -127,7 +127,7 @@ def pd_search_path() -> list[str]:
 
 
 def make_folder(folder: Path, flag: str) -> None:
-    """Create a folder that the user named with `flag`, where it is missing.
+    """Create the folder that the user named with `flag` if it is missing.
 
     Raises:
         RequestError: it cannot be created.

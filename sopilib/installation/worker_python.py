@@ -1,4 +1,4 @@
-"""Which Python runs the worker."""
+"""Choose the Python that runs the worker."""
 
 import os
 
@@ -13,7 +13,7 @@ def worker_python(named: str | None = None) -> str:
     """Return the Python named in the message, else by SAMPLERNN_PYTHON, else the recorded one.
 
     Raises:
-        RequestError: there is none of the three.
+        RequestError: none of the three exists.
     """
     if named:
         return os.path.expanduser(str(named))
@@ -28,8 +28,8 @@ def worker_python(named: str | None = None) -> str:
 def recorded_python() -> str | None:
     """Return the Python of the installation, None if it is not recorded.
 
-    The record is written when the project is installed and names the Python of that
-    environment. It runs the worker where another one that was named cannot.
+    Installing the project records the Python of that environment. It runs the worker if
+    another Python was named and cannot.
     """
     try:
         return RECORD.read_text(encoding="utf-8").strip() or None
