@@ -105,7 +105,7 @@ class SampleLoop:
         uniform: tf.Tensor,
         num_samples: tf.Tensor,
     ) -> tuple[tf.Tensor, NetworkState]:
-        """The hot loop: levels (BLOCK, num_seqs), the first `num_samples` generated."""
+        """Run the hot loop: return levels (BLOCK, num_seqs), the first `num_samples` generated."""
 
         def step(
             i: tf.Tensor, state: NetworkState, levels: tf.Tensor

@@ -24,7 +24,7 @@ NICENESS = 5
 
 
 def main():
-    """Runs the worker on the process's own pipes until the parent hangs up."""
+    """Run the worker on the process's own pipes until the parent hangs up."""
     _give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Pd; its end is ours
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
@@ -51,7 +51,7 @@ def _import_worker():
 
 
 def read_requests(stream, inbox):
-    """Puts the messages on the raw `stream` into `inbox`; ends the process at its end."""
+    """Put the messages on the raw `stream` into `inbox`; end the process at its end."""
     decoder = frames.Decoder()
     try:
         while data := stream.read(READ_BYTES):
@@ -64,7 +64,7 @@ def read_requests(stream, inbox):
 
 
 def _give_way():
-    """Puts Pd's audio first: leaves the real-time class that children inherit, and is nice."""
+    """Put Pd's audio first: leave the inherited real-time class and lower this priority."""
     os.nice(NICENESS)
     if hasattr(os, "sched_setscheduler"):
         with contextlib.suppress(OSError):
@@ -72,7 +72,7 @@ def _give_way():
 
 
 def _private_stdout():
-    """Keeps standard output for the protocol: whatever else prints goes to standard error."""
+    """Keep standard output for the protocol: send all other output to standard error."""
     stream = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     return stream
