@@ -1,9 +1,9 @@
 """Fast generation: folded and packed weights, native kernels, no TensorFlow.
 
-`fold` multiplies together what is linear, `pack` rounds and lays out the result, `cache`
-keeps it on disk, `kernels/` holds the sample loop in C++, `engine` is the generator made of
-these and `load` finds all that one needs. Importing this package imports neither numpy nor
-the kernels.
+`fold` multiplies linear layers together, `pack` rounds the result and lays it out, `cache`
+keeps it on disk, `kernels/` holds the sample loop in C++, `engine` is the generator built
+from these, and `load` finds the files that it needs. Importing this package imports neither
+numpy nor the kernels.
 """
 
 import importlib.util

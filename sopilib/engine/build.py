@@ -1,12 +1,12 @@
 """Compile the engine's kernels; `setup.py` loads this module without its package.
 
-One module for every machine: each `kernels/isa_*.cpp` compiles itself for its instruction
-set, and the fastest that the processor has is chosen at run time.
+One module serves every machine: each `kernels/isa_*.cpp` compiles itself for its instruction
+set, and the module chooses the fastest one of the processor at run time.
 """
 
 from pathlib import Path
 
-import pybind11  # of the build alone: what only reads this module needs none
+import pybind11  # only the build needs it, not code that only reads this module
 from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError, ExecError, PlatformError
@@ -15,7 +15,7 @@ _FOLDER = Path("sopilib/engine/kernels")
 _FLAGS = [
     "-std=c++17",
     "-O3",
-    # sums and products are not fused, so that all instruction sets give the same bits
+    # no fused multiply-add, so that all instruction sets give the same bits
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fvisibility=hidden",
@@ -39,16 +39,16 @@ def engine_extension(root: str | Path) -> Extension:
 
 
 class BuildEngine(build_ext):
-    """`build_ext` that carries on without the engine where there is no C++ compiler."""
+    """`build_ext` that continues without the engine if there is no C++ compiler."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Build one extension; print why where it cannot be built."""
+        """Build one extension, or print why it cannot be built."""
         ext.include_dirs.append(pybind11.get_include())
         try:
             super().build_extension(ext)
         except (CCompilerError, ExecError, PlatformError) as error:
             print(
-                f"samplernn: the engine is not built, so generation goes through TensorFlow, "
+                f"samplernn: the engine is not built, so TensorFlow generates, "
                 f"2 to 20 times slower: {error} (install a C++ compiler such as g++, then "
                 "install samplernn again)"
             )

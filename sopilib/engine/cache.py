@@ -1,10 +1,10 @@
 """Keep the packed weights of a checkpoint on disk, so that a second load is quick.
 
 The file lies beside the checkpoint or, where that folder cannot be written, in the user's
-cache folder. Its name holds a digest of all that the weights depend on: the checkpoint's
-index, which has a checksum of every variable, the config and the version of the layout. The
-weights do not depend on the sample rate, so a model whose rate becomes known is not packed
-again.
+cache folder. Its name holds a digest of everything that determines the weights: the
+checkpoint's index, which has a checksum of every variable, the config and the version of the
+layout. The weights do not depend on the sample rate, so setting a model's rate later does
+not pack it again.
 Loading from here imports no TensorFlow.
 """
 
@@ -56,7 +56,7 @@ def load_packed(
 
 
 def user_cache_folder() -> Path:
-    """Return the user's folder for files that can be made again; it need not exist yet."""
+    """Return the user's folder for files that can be regenerated; it may not exist yet."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "samplernn"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "samplernn"
@@ -77,7 +77,7 @@ def _digest(files: ModelFiles, rate: int) -> str:
 
 
 def _write(path: Path, config: ModelConfig, packed: PackedModel) -> bool:
-    """Write the file; return False if it cannot be written there."""
+    """Write the file; return False if the folder is not writable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_packed(path, config, packed)

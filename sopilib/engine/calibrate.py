@@ -1,8 +1,8 @@
-"""Statistics of a model's states, from sound that it generates itself.
+"""Measure statistics of a model's states on sound that it generates itself.
 
-An error in a recurrent weight feeds back on itself: rounded one by one to 4 bits, those
-of a trained GRU of dim 256 cost 0.018 bits per sample; rounded with these statistics,
-see `rounding`, 0.002. No training data is needed.
+An error in a recurrent weight feeds back on itself. Rounding the recurrent weights of a
+trained GRU of dim 256 one by one to 4 bits costs 0.018 bits per sample; rounding them with
+these statistics, see `rounding`, costs 0.002. No training data is needed.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from sopilib.engine.pack import Moments, pack
 from sopilib.model.config import ModelConfig
 
 _VOICES = 16
-_SEGMENTS = 9  # the first is not counted: the states settle
+_SEGMENTS = 9  # the first is discarded while the states settle
 _SEGMENT = 1024  # samples of each voice
 
 

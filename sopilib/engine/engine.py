@@ -1,8 +1,8 @@
 """EngineGenerator: a `sopilib.generation.sample_generator.SampleGenerator` on native kernels.
 
 The sample loop runs in C++ without the GIL on a fixed team of threads. The random numbers
-come from numpy, so that a take has the same ones in every engine. This module can be
-imported where the kernels were not built; an EngineGenerator cannot be made there.
+come from numpy, so that a take uses the same ones in every engine. Without the kernels this
+module can be imported, but no EngineGenerator can be created.
 """
 
 import numpy as np
@@ -16,12 +16,12 @@ from sopilib.model.config import ModelConfig
 from sopilib.model.generator_state import Handover, SavedState, VoiceRandom
 from sopilib.model.quantize import dequantize, quantize
 
-if is_built():  # this module can be imported without the kernels, an EngineGenerator not made
+if is_built():  # without the kernels the import works, creating an EngineGenerator does not
     from sopilib.engine import native
 
 
 class EngineGenerator:
-    """Generates `num_seqs` voices with a packed model; holds their state.
+    """A generator of `num_seqs` voices with a packed model; holds their state.
 
     Not thread-safe. Its threads sleep between takes and end with it.
 
@@ -36,7 +36,7 @@ class EngineGenerator:
       config, num_seqs, threads: as above.
       precision: of the weights, one of `pack.RECIPES`.
       isa: name of the kernels in use.
-      handover: the sound that a take leaves for the one that resumes it.
+      handover: the sound that a take leaves for the take that resumes it.
 
     Raises:
       RequestError: num_seqs or threads is out of range, or this processor lacks `isa`.
@@ -73,7 +73,7 @@ class EngineGenerator:
 
     @property
     def engine(self) -> str:
-        """What generates the samples: native code and for which instruction set."""
+        """The name of the engine: native code and its instruction set."""
         return f"native-{self.isa}"
 
     @property
@@ -82,7 +82,7 @@ class EngineGenerator:
         return self._random.rng_seed
 
     def reset(self, rng_seed: int) -> None:
-        """Start anew: one big frame of silence, zero RNN state, fresh random numbers.
+        """Start over: one big frame of silence, zero RNN state, fresh random numbers.
 
         Args:
           rng_seed: int >= 0, see VoiceRandom.
@@ -127,20 +127,20 @@ class EngineGenerator:
         return audio
 
     def limit_threads(self, threads: int) -> None:
-        """Use at most so many threads from now on, 1 to `self.threads`.
+        """Use at most this many threads from now on, 1 to `self.threads`.
 
         The samples are the same.
         """
         self._team.limit(threads)
 
     def _rehearse(self, begin: int, end: int) -> None:
-        """Generate so many samples that nobody plays."""
+        """Generate this many samples and discard them."""
         silence = np.zeros((self.num_seqs, end - begin), np.float32)
         self._engine.generate(silence, silence)
         self._engine.reset()
 
     def next_logits(self) -> np.ndarray:
-        """Return the logits float32 (num_seqs, q_levels) of the next sample; nothing advances."""
+        """Return the logits float32 (num_seqs, q_levels) of the next sample without advancing."""
         return self._engine.next_logits()
 
     def layer_outputs(self) -> list[np.ndarray]:
@@ -153,11 +153,11 @@ class EngineGenerator:
         return [outputs[..., :dim] for outputs in self._engine.layer_outputs()]
 
     def read_weights(self, num_samples: int) -> None:
-        """Read all weights that so many samples read, and compute nothing."""
+        """Read all weights that this many samples read, and compute nothing."""
         self._engine.read_weights(num_samples)
 
     def bits(self, levels: np.ndarray) -> np.ndarray:
-        """Continue as if `levels` had been generated, and return how unlikely they were.
+        """Continue as if `levels` had been generated, and return their cost in bits.
 
         Args:
           levels: int32 (num_seqs, n), 0 <= level < q_levels.
@@ -168,18 +168,18 @@ class EngineGenerator:
         return self._engine.score(levels)
 
     def save_state(self) -> SavedState:
-        """Return where the generator stands, for `restore_state`."""
+        """Return the state of the generator, for `restore_state`."""
         return SavedState(self._random.save(), self._engine.save_state(), self.handover.save())
 
     def restore_state(self, state: SavedState, random: bool = True) -> None:
         """Continue from where `save_state` was called.
 
         Args:
-          state: what it returned.
+          state: the return value of `save_state`.
           random: whether to restore the random numbers, too.
 
         Raises:
-          RequestError: the state is of another model or number of voices.
+          RequestError: the state belongs to another model or number of voices.
         """
         try:
             self._engine.restore_state(*state.network)

@@ -1,11 +1,11 @@
-"""The precision for a few takes with weights that are not packed yet."""
+"""Choose the precision for a few takes with weights that are not packed yet."""
 
 from sopilib.engine.measure import choose_precision
 from sopilib.model.config import ModelConfig
 
 
 def precision_for_few_takes(config: ModelConfig, num_seqs: int) -> str:
-    """Return the precision that plays live here, but 'int8' in place of 'int4'.
+    """Return the precision that plays live here, but 'int8' instead of 'int4'.
 
     Calibrating and packing int4 weights takes longer than it saves in a few takes.
     """

@@ -1,15 +1,15 @@
-"""Folding: multiply together, once, at load, all weights that no input comes between.
+"""Folding: multiply consecutive linear layers together, once, when a model is loaded.
 
-Four pairs are linear and follow one another, so each becomes one matrix:
+Four groups of layers are linear and follow one another, so each becomes one matrix:
   embedding, convolution and hidden1 of the sample MLP: a table of vectors, one for each
-    level at each place of the window, which a sample adds up;
+    level at each place of the window, and a sample is their sum;
   the lowest tier's upsampling and hidden1;
   a tier's upsampling and the input kernel of the first layer of the tier below;
   a tier's input Dense and the input kernel of its own first layer.
 For PRiSM's default model a sample then reads 4.3 M weights.
 
-Variables have the names of PRiSM's checkpoints; matrices come out as (rows, cols), to be
-multiplied with a column vector.
+Variables have the names of PRiSM's checkpoints. The resulting matrices are (rows, cols) and
+multiply a column vector.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ import numpy as np
 
 from sopilib.model.config import ModelConfig
 
-# returns the float32 values of a variable by its name, such as 'sample_mlp/hidden1/kernel'
+# returns the float32 values of a variable, given its name such as 'sample_mlp/hidden1/kernel'
 ReadVariable = Callable[[str], np.ndarray]
 
 # the frame tiers of a checkpoint, the one with the shortest frames first: two, as in the
-# config, though the layouts and kernels take any number
+# config, though the layouts and kernels allow any number
 TIER_NAMES = ("frame_rnn", "big_frame_rnn")
 
 
@@ -51,7 +51,7 @@ class FoldedTier:
     Attributes:
       inputs: float32 (gates * dim, frame_size), scaled samples to gates of layer 0.
       conditioning: float32 (frames in a frame of the tier above, gates * dim, dim),
-        what that tier adds to the gates of layer 0; None in the highest.
+        which that tier adds to the gates of layer 0; None in the highest tier.
       layers: FoldedLayer for each recurrent layer.
       skip: float32 (dim, num_rnn_layers * dim), or None.
       skip_bias: float32 (dim,), or None.
@@ -70,8 +70,8 @@ class FoldedModel:
 
     Attributes:
       tiers: FoldedTier for each frame tier, the one with the shortest frames first.
-      table: float32 (frame_size, q_levels, dim), what a level at a place of the window
-        adds to hidden1 before its ReLU.
+      table: float32 (frame_size, q_levels, dim), the term that a level at a place of the
+        window adds to hidden1 before its ReLU.
       upsample: float32 (frame_size, dim, dim), lowest tier to hidden1.
       hidden1_bias: float32 (dim,).
       hidden2: float32 (dim, dim), hidden2_bias (dim,).
@@ -108,7 +108,7 @@ def fold(config: ModelConfig, read: ReadVariable) -> FoldedModel:
 def _fold_tier(config: ModelConfig, read: ReadVariable, index: int) -> FoldedTier:
     name = TIER_NAMES[index]
     first = read(f"{name}/rnn/layer_0/cell/kernel")  # (dim or 2 * dim, gates * dim)
-    if config.skip_conn:  # the layer sees its input twice over
+    if config.skip_conn:  # the layer's input is its input twice, concatenated
         first = first[: config.dim] + first[config.dim :]
     conditioning = None
     if index + 1 < len(config.frame_sizes):

@@ -1,6 +1,6 @@
-"""From a model folder to a generator: packed weights if there are any, else the checkpoint.
+"""Load a generator from a model folder: from packed weights if any, else the checkpoint.
 
-Only a checkpoint that was not played before needs TensorFlow.
+Only a checkpoint that is loaded for the first time needs TensorFlow.
 """
 
 from sopilib.engine.cache import load_packed
@@ -69,13 +69,13 @@ def _pack_checkpoint(files: ModelFiles, precision: str) -> PackedModel:
 
 
 def _exported_packed(files: ModelFiles, precision: str, is_free: bool) -> PackedModel:
-    """Return the folder's weights in this precision; if `is_free` the next faster, or slower."""
+    """Return the folder's weights in this precision or, if `is_free`, in the next best one."""
     order = list(RECIPES)  # the most exact first
     wanted = order.index(precision)
     choice = [*order[wanted:], *reversed(order[:wanted])] if is_free else [precision]
     paths = [path for name in choice for path in packed_paths(files.folder, name)]
     if not paths:
         raise CheckpointError(
-            f"{files.folder} holds no {' or '.join(choice)} weights (export the model anew)"
+            f"{files.folder} holds no {' or '.join(choice)} weights (export the model again)"
         )
     return read_packed(paths[0])[1]

@@ -19,27 +19,27 @@ from sopilib.model.config import ModelConfig
 
 _MOST_EXACT = next(iter(RECIPES))
 
-# share of the time that the threads of an undisturbed process run: those of a team spin
-# even where they wait for each other
+# share of the time that the threads of an undisturbed process run: the threads of a team
+# spin even while they wait for each other
 _UNDISTURBED = 0.85
 
 # samples of the first chunk of a take
 FIRST_CHUNK = 32
 
-# long enough that one interruption by another process does not decide
+# long enough that one interruption by another process does not decide the result
 _PIECES = 5
 _PIECE_S = 0.05
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What was measured.
+    """The measured speed of a generator.
 
     Attributes:
       samples_per_second: of all voices together.
       times_real_time: of one voice; 1 is live.
       first_chunk_ms: from the request to the first 32 samples.
-      read_floor_times_real_time: the speed if only those weights had to be read.
+      read_floor_times_real_time: the speed of only reading the same weights.
     """
 
     samples_per_second: float
@@ -108,7 +108,7 @@ def choose_precision(config: ModelConfig, num_seqs: int, threads: int | None = N
         pass
     chosen = measured_precision(config, num_seqs, threads)
     if chosen.undisturbed or chosen.precision == _MOST_EXACT:
-        with contextlib.suppress(OSError):  # it is measured again next time
+        with contextlib.suppress(OSError):  # the next load measures again
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(chosen.precision))
     return chosen.precision
@@ -149,7 +149,7 @@ def _piece(first_s: float) -> int:
 
 
 def _read_floor(generator: EngineGenerator, first_s: float) -> float:
-    """Return the samples a second if the weights were only read."""
+    """Return the samples per second of only reading the weights."""
     num_samples = _piece(first_s)
     best = float("inf")
     for _ in range(_PIECES):

@@ -1,12 +1,12 @@
-"""Packing: round folded weights to a precision and lay them out in the order of reading.
+"""Packing: round folded weights to a precision and lay them out in reading order.
 
-A precision is a recipe over the parts of the network, as they suffer unequally from
-rounding: the recurrent cells, which decide the speed, take 4 bits; the output layer, which
-is small, decides the quality.
+A precision is a recipe with a format for each part of the network, because rounding harms
+some parts more than others: the recurrent cells, which determine the speed, tolerate 4 bits;
+the output layer, which is small, determines the quality.
 
 Matrices are stored in blocks of 16 rows, columns innermost, in the layouts that
 `kernels/kernels.h` describes. `dim` is padded with zeros to a multiple of 64; padded
-units stay 0. Padded levels have the bias -1e30, so that they are never drawn.
+units stay 0. Padded levels have the bias -1e30 and are never drawn.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ _NEVER_DRAWN = -1e30
 # for each tier, the lowest first, float64 (dim, dim) for each layer, see `calibrate`
 Moments = list[list[np.ndarray]]
 
-# the format of each part; parts that are not named are float32
+# the format of each part; all other parts are float32
 RECIPES: dict[str, dict[str, str]] = {
     "float32": {},
     "int8": {
@@ -55,10 +55,10 @@ RECIPES: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class PackedModel:
-    """Weights as the kernels read them.
+    """Weights in the layout that the kernels read.
 
     Attributes:
-      settings: what `kernels/model_reader.h` lists, ready for JSON.
+      settings: the values that `kernels/model_reader.h` lists, ready for JSON.
       arrays: dict from names such as 'tier0.layer1.kernel' to arrays.
     """
 
@@ -67,7 +67,7 @@ class PackedModel:
 
     @property
     def precision(self) -> str:
-        """The name of the recipe: that of the recurrent weights, in which all differ."""
+        """The name of the recipe: the format of the recurrent weights, unique to each recipe."""
         return str(self.settings["formats"]["tier0.layer0.recurrent"])
 
 
@@ -80,11 +80,11 @@ def pack(
       config: ModelConfig.
       folded: FoldedModel.
       precision: 'float32', 'int8' or 'int4'.
-      moments: what `calibrate.state_moments` returns, or None; int4 rounding of recurrent
-        weights uses it.
+      moments: the result of `calibrate.state_moments`, or None; used to round recurrent
+        weights to int4.
     """
     packer = _Packer(config, RECIPES[precision])
-    # in the order in which a sample reads them
+    # in the order in which the sample loop reads them
     for t in reversed(range(len(folded.tiers))):
         packer.add_tier(f"tier{t}.", folded.tiers[t], moments[t] if moments else None)
     packer.add_sample_mlp(folded)
@@ -92,9 +92,9 @@ def pack(
 
 
 def config_of_packed(config: ModelConfig, packed: PackedModel) -> ModelConfig:
-    """Return `config` with the levels of the PackedModel made from its checkpoint.
+    """Return `config` with the levels of the PackedModel of its checkpoint.
 
-    They differ where the config of a mu-law model says others than PRiSM's 256.
+    They differ if the config of a mu-law model has levels other than PRiSM's 256.
     """
     return dataclasses.replace(config, q_levels=packed.settings["q_levels"])
 
@@ -113,7 +113,7 @@ def _settings(config: ModelConfig, packer: "_Packer") -> dict[str, Any]:
 
 
 class _Packer:
-    """Collects `arrays` by name, and the format of each matrix."""
+    """A collector of `arrays` by name and of the format of each matrix."""
 
     def __init__(self, config: ModelConfig, recipe: Mapping[str, str]) -> None:
         self._dim, self._recipe = config.dim, recipe
@@ -132,7 +132,7 @@ class _Packer:
         for k, layer in enumerate(tier.layers):
             self._layer(f"{name}layer{k}.", layer, moments[k] if moments else None)
         if tier.skip is not None and tier.skip_bias is not None:
-            # each layer's columns are padded by themselves
+            # each layer's columns are padded separately
             skip = tier.skip.reshape(self._dim, -1, self._dim)
             skip = _pad(_pad(skip, 2, self.width), 0, self.width)
             self._matrix(name + "skip", skip.reshape(self.width, -1), 0)

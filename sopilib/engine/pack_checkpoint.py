@@ -1,4 +1,4 @@
-"""From a checkpoint to packed weights: the one part of the engine that imports TensorFlow."""
+"""Pack the weights of a checkpoint: the one part of the engine that imports TensorFlow."""
 
 import logging
 

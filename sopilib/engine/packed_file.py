@@ -1,10 +1,10 @@
-"""The file of a packed model: it is written once and read by mmap.
+"""The file of a packed model, written once and read by mmap.
 
 Layout, little-endian: the 8 bytes `SRNNPACK`; uint32 version, header size in bytes,
 CRC-32 of the header, CRC-32 of the data; the header, JSON; the data, from the next multiple
 of 4096 on, every array on a multiple of 64. The header holds the settings of the kernels,
-the config of the model and dtype, shape and place of each array. Reading evaluates nothing
-and checks every number in the header against the file's size.
+the config of the model, and the dtype, shape and offset of each array. Reading evaluates no
+code and checks every number in the header against the file's size.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from sopilib.engine.pack import PackedModel
 from sopilib.errors import CheckpointError, ConfigError
 from sopilib.model.config import ModelConfig
 
-# increase it whenever the layouts of `pack` or of this file change
+# increase this whenever the layouts of `pack` or of this file change
 VERSION = 1
 
 _MAGIC = b"SRNNPACK"
@@ -36,7 +36,7 @@ _DTYPES = ("float32", "uint16", "uint8")
 
 
 def write_packed(path: str | Path, config: ModelConfig, packed: PackedModel) -> None:
-    """Write a PackedModel to `path`, where an incomplete file never appears.
+    """Write a PackedModel to `path` atomically: an incomplete file never appears there.
 
     Raises:
       OSError: the file cannot be written.
@@ -88,7 +88,7 @@ def read_packed(path: str | Path) -> tuple[ModelConfig, PackedModel]:
 
 
 def packed_digest(path: str | Path) -> str:
-    """Return the SHA-256, in hex, of the header of a packed file, which has a checksum of its data.
+    """Return the SHA-256 in hex of a packed file's header, which has a checksum of the data.
 
     Raises:
       CheckpointError: the file cannot be read.
@@ -108,7 +108,7 @@ def _checked_parts(path: str | Path, content: mmap.mmap) -> tuple[dict[str, Any]
         raise _unusable(path, "is damaged: it is too short")
     magic, version, header_size, header_crc, data_crc = _PREFIX.unpack_from(content)
     if magic != _MAGIC:
-        raise _unusable(path, "is no packed model")
+        raise _unusable(path, "is not a packed model")
     if version != VERSION:
         raise _unusable(path, f"has version {version}, this program reads {VERSION}")
     header = content[_PREFIX.size : _PREFIX.size + header_size]
@@ -119,7 +119,7 @@ def _checked_parts(path: str | Path, content: mmap.mmap) -> tuple[dict[str, Any]
 
 
 def _places(arrays: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, Any]], int]:
-    """Return where each array goes, and the size of all in bytes."""
+    """Return the offset of each array, and the total size in bytes."""
     places: dict[str, dict[str, Any]] = {}
     offset = 0
     for name, array in arrays.items():
@@ -140,4 +140,4 @@ def _data_begin(header_size: int) -> int:
 
 
 def _unusable(path: str | Path, what: str) -> CheckpointError:
-    return CheckpointError(f"{path} {what} (delete it, or export the model anew)")
+    return CheckpointError(f"{path} {what} (delete it, or export the model again)")

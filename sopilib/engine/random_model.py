@@ -1,11 +1,11 @@
-"""Models with random weights of given dimensions, to measure how fast they play."""
+"""Models with random weights and given dimensions, for speed measurements."""
 
 import numpy as np
 
 from sopilib.engine.fold import FoldedLayer, FoldedModel, FoldedTier
 from sopilib.model.config import ModelConfig
 
-# random numbers that all weights repeat: drawing each takes longer than measuring
+# all weights repeat these random numbers: drawing each would take longer than measuring
 _PERIOD = (1 << 20) - 3
 
 
@@ -26,7 +26,7 @@ def random_folded(config: ModelConfig, rng_seed: int = 0) -> FoldedModel:
 
 
 class _GlorotNumbers:
-    """Draws float32 arrays, uniform in the Glorot range of their last two axes."""
+    """A source of float32 arrays, uniform in the Glorot range of their last two axes."""
 
     def __init__(self, rng_seed: int) -> None:
         rng = np.random.default_rng(rng_seed)

@@ -1,18 +1,17 @@
-"""Rounding of float32 weights to int8, int4 and bfloat16.
+"""Round float32 weights to int8, int4 and bfloat16.
 
-int8 has a scale for each row, int4 one for each group of 32 columns. Rows may be rounded
-to int4 so that the errors cancel: the next layer sees not the error of a weight but that of
-its product with the input, and inputs are correlated. Then columns are rounded one after the
-other, and the error of each is spread over the later columns in proportion to how much their
-inputs follow this one: GPTQ (Frantar et al. 2022,
-arXiv:2210.17323).
+int8 has a scale for each row, int4 a scale for each group of 32 columns. Rounding to int4 can
+let errors cancel: what counts is the error of the product with the input, not that of a
+single weight, and inputs are correlated. The columns are rounded one after the other, and
+the error of each is spread over the later columns in proportion to how strongly their inputs
+correlate with its own: GPTQ (Frantar et al. 2022, arXiv:2210.17323).
 """
 
 import numpy as np
 
 GROUP = 32
 
-# share of the mean power of all inputs that is added to each: silent inputs do no harm
+# fraction of the mean input power added to each input, so that silent inputs do no harm
 _DAMPING = 0.01
 
 
@@ -36,8 +35,8 @@ def round_to_int4(
 
     Args:
       matrix: float32 (rows, cols), cols a multiple of 32.
-      moment: (cols, cols) mean products of the inputs that the matrix is multiplied
-        with, or None to round the weights one by one.
+      moment: (cols, cols) mean products of the inputs that the matrix multiplies, or
+        None to round the weights one by one.
 
     Returns:
       uint8 (rows, cols) and the upper halves of the scales, uint16 (rows, cols / 32).
@@ -56,7 +55,7 @@ def bfloat16_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _round_together(weights: np.ndarray, influence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `round_to_int4` does; overwrite `weights`."""
+    """Return the same as `round_to_int4`; overwrite `weights`."""
     rows, cols = weights.shape
     codes = np.empty((rows, cols), np.uint8)
     scales = np.empty((rows, cols // GROUP), np.float32)

@@ -1,13 +1,13 @@
-"""How many threads a generator has by default, and how many at most."""
+"""Choose how many threads a generator has by default and at most."""
 
 import os
 
-# a team may be so large on any machine
+# a team may have this many threads on any machine
 _FEW_THREADS = 16
 
 
 def default_threads() -> int:
-    """Return the thread count of a team: the processor's cores, but one of more than two.
+    """Return the default thread count: all cores, but one less if there are more than two.
 
     That core is left to Pd, whose audio must not wait.
     """
@@ -16,12 +16,12 @@ def default_threads() -> int:
 
 
 def most_threads() -> int:
-    """Return the largest thread count: a team far larger than the machine would never end."""
+    """Return the largest thread count: a team far larger than the machine would never finish."""
     return max(_FEW_THREADS, os.cpu_count() or 1)
 
 
 def _physical_cores() -> int:
-    """Return how many cores this process may run on; hardware threads of a core count once."""
+    """Return the number of cores this process may use; a core's hardware threads count once."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
     return len({_siblings(cpu) for cpu in os.sched_getaffinity(0)})

@@ -1,10 +1,10 @@
-"""How many threads of the engine's team work: all of them, or one where that is faster.
+"""Choose how many threads of the engine's team work: all, or one if that is faster.
 
-The threads of a team wait for each other some hundred times a millisecond. Where another
+The threads of a team wait for each other about a hundred times per millisecond. If another
 program holds a processor that one of them needs, all of them wait, and the team may be many
-times slower than one thread. So the time that one thread needs is measured first. The team
-works together while it is faster than that; when it is not, one thread works alone, and from
-time to time all threads try again.
+times slower than one thread. So the time of one thread is measured first. The whole team
+works while it is faster than that; otherwise one thread works alone, and from time to time
+all threads try again.
 """
 
 import time
@@ -13,17 +13,17 @@ from collections.abc import Callable
 _FIRST_REST_S = 0.5
 _LONGEST_REST_S = 30.0
 
-# generates the samples from the first position to before the second
+# generates the samples from the first position up to the second, exclusive
 Work = Callable[[int, int], None]
 
 
 class ThreadTeam:
-    """Chooses the thread count of each piece of work by how long such pieces took.
+    """A chooser of the thread count of each piece of work, based on how long pieces took.
 
     Args:
-      use_threads: called with the thread count from now on.
+      use_threads: called with each new thread count.
       size: threads in the team, at least 1.
-      piece: samples in a piece that is long enough to be compared with others.
+      piece: samples in a piece that is long enough to compare with others.
       clock: returns the time in seconds.
     """
 
@@ -36,12 +36,12 @@ class ThreadTeam:
     ) -> None:
         self._use_threads, self._piece, self._clock = use_threads, piece, clock
         self._size = size
-        self._alone_s = float("inf")  # for a sample, by one thread
+        self._alone_s = float("inf")  # time of a sample with one thread
         self._rest_s = _FIRST_REST_S
-        self._alone_until: float | None = None  # when all try again, None while they work
+        self._alone_until: float | None = None  # when all threads try again, None while they work
 
     def measure(self, generate: Work) -> None:
-        """Measure how long one thread needs, then whether all together are faster."""
+        """Measure how long one thread needs, then whether all threads are faster."""
         if self._size == 1:
             return
         self._use_threads(1)
@@ -56,7 +56,7 @@ class ThreadTeam:
         self._use_threads(size)
 
     def work(self, num_samples: int, generate: Work) -> None:
-        """Call `generate` for so many samples, in one or two pieces."""
+        """Call `generate` for this many samples, in one or two pieces."""
         begin = 0
         until = self._alone_until
         if until is not None and num_samples >= self._piece and self._clock() >= until:
@@ -72,7 +72,7 @@ class ThreadTeam:
         self._learn(self._timed(generate, 0, self._piece))
 
     def _learn(self, sample_s: float) -> None:
-        """Choose who works next from the seconds that a sample took."""
+        """Choose the next thread count from the seconds that a sample took."""
         if self._size == 1:
             return
         if self._alone_until is not None:
@@ -85,7 +85,7 @@ class ThreadTeam:
             self._use_threads(1)
 
     def _timed(self, generate: Work, begin: int, end: int) -> float:
-        """Return the seconds for a sample of those from `begin` to `end`."""
+        """Return the seconds per sample of generating from `begin` to `end`."""
         began = self._clock()
         generate(begin, end)
         return (self._clock() - began) / max(1, end - begin)

@@ -162,7 +162,7 @@ def _weights_digest(files: ModelFiles, precision: str) -> str:
 def _exported_digest(folder: Path, precision: str) -> str:
     paths = packed_paths(folder, precision)
     if not paths:
-        raise CheckpointError(f"{folder} holds no {precision} weights (export the model anew)")
+        raise CheckpointError(f"{folder} holds no {precision} weights (export the model again)")
     return packed_digest(paths[0])
 
 

@@ -1,4 +1,4 @@
-// Recurrent cells, the rectifier and the choice of a level, on sixteen lanes.
+// Recurrent cells, ReLU and the choice of a level, on sixteen lanes.
 #pragma once
 
 #include "kernels.h"
@@ -35,22 +35,22 @@ void lstm(const CellStep& step, engine::Blocks blocks) {
       for (int g = 0; g < 4; ++g)
         gates[g] = lanes_of(step.from_input + at + g * kLanes) +
                    lanes_of(step.from_state + at + g * kLanes);
-      const Lanes memory = sigmoid(gates[1]) * lanes_of(step.memory + unit) +
-                           sigmoid(gates[0]) * hyperbolic_tangent(gates[2]);
-      store(step.memory + unit, memory);
-      store(step.after + unit, sigmoid(gates[3]) * hyperbolic_tangent(memory));
+      const Lanes cell_state = sigmoid(gates[1]) * lanes_of(step.cell_state + unit) +
+                               sigmoid(gates[0]) * hyperbolic_tangent(gates[2]);
+      store(step.cell_state + unit, cell_state);
+      store(step.after + unit, sigmoid(gates[3]) * hyperbolic_tangent(cell_state));
     }
   }
 }
 
-void rectify(engine::Blocks blocks, float* y) {
+void relu(engine::Blocks blocks, float* y) {
   for (int c = blocks.first * kLanes; c < blocks.last * kLanes; c += kLanes)
     store(y + c, maximum(lanes_of(y + c), Lanes{}));
 }
 
-// below this a temperature counts as 0, as in the TensorFlow generator
+// a temperature below this counts as 0, as in the TensorFlow generator
 constexpr float kColdest = 1e-6f;
-// below this a weight is 0: it could not change a sum that is at least 1
+// below this exponent a weight is 0: it could not change a sum of at least 1
 constexpr float kLeastExponent = -86.0f;
 
 INLINE int32_t first_at(const float* logits, int padded, float value) {
@@ -59,8 +59,8 @@ INLINE int32_t first_at(const float* logits, int padded, float value) {
   return 0;
 }
 
-// Inverse transform: the first level whose cumulative weight is above `uniform` of all.
-// `sums` are those of the blocks of 16 weights.
+// Inverse transform: the first level whose cumulative weight exceeds `uniform` times the total.
+// `sums` holds the sum of each block of 16 weights.
 INLINE int32_t invert(const float* weights, const float* sums, int blocks, float uniform) {
   float all = 0.0f;
   for (int b = 0; b < blocks; ++b) all += sums[b];
@@ -68,7 +68,7 @@ INLINE int32_t invert(const float* weights, const float* sums, int blocks, float
   float below = 0.0f;
   int b = 0;
   for (; b < blocks - 1 && below + sums[b] <= threshold; ++b) below += sums[b];
-  int32_t last = 0;  // that has any weight, should rounding leave none above
+  int32_t last = 0;  // the last with any weight, in case rounding leaves none above
   for (int32_t q = b * kLanes; q < (b + 1) * kLanes; ++q) {
     below += weights[q];
     if (below > threshold) return q;
@@ -83,7 +83,7 @@ INLINE float largest_logit(const float* logits, int padded) {
   return largest(peak);
 }
 
-// weights = e^((logits - top) * scale), and behind them the sum of each block of 16
+// weights = e^((logits - top) * scale), followed by the sum of each block of 16
 INLINE void weigh(const float* logits, int padded, float top, float scale, float* weights) {
   float* sums = weights + padded;
   for (int q = 0; q < padded; q += kLanes) {

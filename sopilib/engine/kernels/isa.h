@@ -1,8 +1,8 @@
-// Compiles all functions that follow for an instruction set, until END_ISA.
+// Compiles the functions from here to END_ISA for one instruction set.
 //
-// Only what stands in an unnamed namespace may follow, and no standard header: a
-// function that the linker might share with the rest of the program must not use
-// instructions that this processor may lack.
+// Only code in an unnamed namespace may follow, and no standard header: a function that
+// the linker might share with the rest of the program must not use instructions that the
+// processor may lack.
 #pragma once
 
 #define ISA_PRAGMA(text) _Pragma(#text)
@@ -16,6 +16,5 @@
 #define END_ISA ISA_PRAGMA(GCC pop_options)
 #endif
 
-// The table of the functions that this file has compiled.
-#define KERNELS(name) \
-  {name, multiply<Dot>, touch, quantize, add_rows, gru, lstm, rectify, draw, bits}
+// The table of the functions compiled in this file.
+#define KERNELS(name) {name, multiply<Dot>, touch, quantize, add_rows, gru, lstm, relu, draw, bits}

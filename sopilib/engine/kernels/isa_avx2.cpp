@@ -16,8 +16,8 @@ BEGIN_ISA("avx2,fma")
 
 namespace {
 
-// Rows 0-7 and 8-15, a lane for each. Products of bytes are summed in pairs to 16 bits:
-// magnitudes up to 127 * 127 cannot saturate, so the sign of a weight goes to the input.
+// Rows 0-7 and 8-15, one lane per row. Byte products are summed in pairs to 16 bits.
+// Magnitudes up to 127 * 127 cannot saturate, so the sign of a weight moves to the input.
 struct Dot {
   static constexpr int kTile = 1;
   __m256i sums[2];

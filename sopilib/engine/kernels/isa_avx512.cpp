@@ -16,8 +16,8 @@ BEGIN_ISA("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
 
 namespace {
 
-// A lane holds the sum of a row. The instruction wants unsigned weights: they keep their
-// offset, which `start` takes back.
+// A lane holds the sum of a row. The instruction needs unsigned weights, so they keep their
+// offset, and `start` subtracts it.
 struct Dot {
   static constexpr int kTile = 8;
   __m512i sums;

@@ -1,4 +1,4 @@
-// Which kernels this processor can run.
+// Finds the kernels that this processor can run.
 
 #include "kernels.h"
 
@@ -30,7 +30,7 @@ bool has_dot_product() {
 #if defined(__linux__)
   return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
 #else
-  return true;  // every Mac with an ARM processor has it
+  return true;  // every Mac with an ARM processor has this instruction
 #endif
 }
 #endif

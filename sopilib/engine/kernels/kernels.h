@@ -1,7 +1,7 @@
 // The data that kernels work on, and the table of kernels of an instruction set.
 //
-// A matrix is stored in blocks of 16 rows, each block one stretch of memory in the
-// order in which it is read; `sopilib/engine/pack.py` writes the layouts:
+// A matrix is stored in blocks of 16 rows; each block is contiguous, in reading order.
+// `sopilib/engine/pack.py` writes the layouts:
 //
 //   float32   [column][row]
 //   bfloat16  [column / 2][row][column % 2]
@@ -26,13 +26,13 @@ struct Matrix {
   Format format = Format::float32;
   int rows = 0;                   // multiple of 16
   int cols = 0;                   // multiple of 64 if quantized, else of 4
-  int count = 0;                  // 0: there is no such matrix
+  int count = 0;                  // 0 if the matrix does not exist
   const uint8_t* data = nullptr;  // (count, rows / 16, block_bytes)
   const float* scales = nullptr;  // (count, rows), int8 only
   size_t block_bytes = 0;
 };
 
-// What each level at each place of the window adds to hidden1.
+// The term that each level at each place of the window adds to hidden1.
 struct Table {
   int q_levels = 0;
   int width = 0;
@@ -59,7 +59,7 @@ struct Inputs {
   float* scales = nullptr;    // (voices,)
 };
 
-// What a cell reads and writes for each voice; gates in blocks: (unit / 16, gate, 16).
+// The data that a cell reads and writes for each voice; gates in blocks: (unit / 16, gate, 16).
 struct CellStep {
   int voices;
   int width;
@@ -67,7 +67,7 @@ struct CellStep {
   const float* from_state;  // (voices, gates * width)
   const float* before;      // (voices, width) output before the step, `stride` apart
   float* after;             // (voices, width) output after it, `stride` apart
-  float* memory;            // (voices, width) the LSTM's cell, `stride` apart
+  float* cell_state;        // (voices, width) of the LSTM, `stride` apart
   size_t stride;
 };
 
@@ -75,16 +75,16 @@ struct Kernels {
   const char* name;
   // y (voices, rows), `y_stride` apart, += matrix `index` times inputs
   void (*multiply)(const Matrix&, int index, Blocks, const Inputs&, float* y, size_t y_stride);
-  // reads that much memory and does nothing with it
+  // reads this much memory and does nothing with it
   void (*touch)(const uint8_t* from, size_t size_bytes);
   void (*quantize)(const Inputs&);
   // y (width,) += the rows of the `frame_size` levels in `window`
   void (*add_rows)(const Table&, int frame_size, const int32_t* window, Blocks, float* y);
   void (*gru)(const CellStep&, Blocks);
   void (*lstm)(const CellStep&, Blocks);
-  void (*rectify)(Blocks, float* y);
-  // a level drawn from softmax(logits / temperature); `weights` is scratch, a number for
-  // each padded level and for each 16 of them
+  void (*relu)(Blocks, float* y);
+  // draws a level from softmax(logits / temperature); `weights` is scratch with an element for
+  // each padded level and for each block of 16
   int32_t (*draw)(const float* logits, int padded, float temperature, float uniform,
                   float* weights);
   // -log2 of the probability of `level` under softmax(logits); `weights` is scratch
@@ -92,7 +92,7 @@ struct Kernels {
 };
 
 // The kernels of this name ("avx512", "avx2", "neon", "plain"), or of the fastest
-// instruction set that this processor has if `name` is empty; nullptr if it has it not.
+// instruction set of this processor if `name` is empty; nullptr if the processor lacks it.
 const Kernels* find_kernels(const char* name);
 
 }  // namespace engine

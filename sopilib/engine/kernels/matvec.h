@@ -1,16 +1,16 @@
-// Matrix-vector products, once for all instruction sets.
+// Matrix-vector products, written once for all instruction sets.
 //
-// An instruction set gives the type `Dot`, integer sums of 16 rows, with
-//   static start8(sum), start4(sum)    before the first column; `sum` is that of the
-//       input codes, for what takes the weights with their offset
+// An instruction set provides the type `Dot`, integer sums of 16 rows, with
+//   static start8(sum), start4(sum)    before the first column; `sum` is the sum of the
+//       input codes, for instructions that take the weights with their offset
 //   add8(weights, x)                   64 bytes of int8 weights, 4 input codes
 //   add4(weights, x_low, x_high)       64 bytes of int4 weights, 4 input codes for each half
 //   add(other)
 //   lanes()                            the sums as float32
-// and kTile, how many voices at most share a weight while it is in a register.
+// and kTile, the largest number of voices that share a weight while it is in a register.
 //
-// A voice's sum is made in the same order whatever the tile, so its result does not
-// depend on the voices beside it.
+// The order of a voice's sum does not depend on the tile, so its result does not depend on
+// the other voices.
 #pragma once
 
 #include "kernels.h"
@@ -26,8 +26,8 @@ using engine::Table;
 
 constexpr int kLineBytes = 64;
 
-// One voice goes through the weights once, as fast as they come, and wants them in the first
-// cache. Several go through each block many times: what comes next may wait in the second.
+// A single voice reads the weights once, as fast as they arrive, so they are prefetched into
+// the first-level cache. Several voices read each block many times: the second level is enough.
 template <int voices>
 INLINE void prefetch(const uint8_t* weights) {
   if (voices == 1)
@@ -44,7 +44,7 @@ struct Float32 {
   static INLINE Lanes second(const uint8_t* pair) { return load<Lanes>(pair + kLineBytes); }
 };
 
-// Two numbers in 32 bits: a float32 is a bfloat16 with 16 more bits behind it.
+// Two numbers in 32 bits: a float32 is a bfloat16 followed by 16 more bits.
 struct Bfloat16 {
   static constexpr int kPairBytes = 64;
   static INLINE Lanes first(const uint8_t* pair) {
@@ -55,7 +55,7 @@ struct Bfloat16 {
   }
 };
 
-// One block of 16 rows for `voices` voices from the first of `in` on.
+// One block of 16 rows for `voices` voices, starting with the first one of `in`.
 template <class Weights, int voices>
 INLINE void block_float(const uint8_t* w, const Inputs& in, int voice, float* y, size_t stride) {
   constexpr int kSums = 4, kRegisters = 32;
@@ -89,7 +89,7 @@ INLINE int32_t four_codes(const int8_t* codes) {
 template <class Dot, int voices>
 INLINE void block_int8(const uint8_t* w, const float* scales, const Inputs& in, int voice, float* y,
                        size_t stride) {
-  constexpr int kSums = voices >= 8 ? 1 : 8 / voices;  // so that none waits for the one before
+  constexpr int kSums = voices >= 8 ? 1 : 8 / voices;  // so that no sum waits for the previous one
   Dot sums[voices][kSums];
   for (int v = 0; v < voices; ++v)
     for (int k = 0; k < kSums; ++k) sums[v][k] = Dot::start8(k == 0 ? in.totals[voice + v] : 0);
@@ -150,7 +150,7 @@ INLINE void block(const Matrix& m, const uint8_t* w, const float* scales, const 
   }
 }
 
-// A block for all voices from voice `voice` on, in tiles as large as may be.
+// A block for all voices from voice `voice` on, in the largest possible tiles.
 template <class Dot, int tile>
 INLINE void tiles(const Matrix& m, const uint8_t* w, const float* scales, const Inputs& in,
                   int voice, float* y, size_t stride) {

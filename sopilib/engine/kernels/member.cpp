@@ -66,7 +66,7 @@ void Member::begin() {
     std::copy_n(&voices_.state.history[size_t(v) * big], big, &history_[size_t(v) * length]);
 }
 
-// Member 0 hands clock and history back, once no other can still be reading them.
+// Member 0 returns the clock and the history once no other member can still read them.
 void Member::end(int samples) {
   voices_.team_.barrier(index_);
   if (index_ != 0) return;
@@ -120,13 +120,13 @@ void Member::run_layer(int tier, int layer) {
   read(before + at, stride, model_.width);
   multiply(weights.recurrent, 0, rows, from_state, gates);
 
-  float* memory = model_.is_lstm() ? state.memory.data() + at : nullptr;
+  float* cell_state = model_.is_lstm() ? state.cell_state.data() + at : nullptr;
   const CellStep step = {count_,      model_.width, from_input, from_state,
-                         before + at, after + at,   memory,     stride};
+                         before + at, after + at,   cell_state, stride};
   (model_.is_lstm() ? kernels_.lstm : kernels_.gru)(step, units);
 }
 
-// The samples of the frame before, and what the tier above says of the coming one.
+// The samples of the previous frame and the tier above's conditioning for the next one.
 void Member::project_first_layer(int tier, Blocks rows) {
   const Tier& weights = model_.tiers[tier];
   const size_t gates = size_t(model_.gates) * model_.width;
@@ -175,7 +175,7 @@ void Member::run_hidden1() {
   }
   read_conditioning(lowest);
   multiply(model_.upsample, clock_.position % frame_size, rows, hidden1, model_.width);
-  for (int v = 0; v < count_; ++v) kernels_.rectify(rows, hidden1 + size_t(v) * model_.width);
+  for (int v = 0; v < count_; ++v) kernels_.relu(rows, hidden1 + size_t(v) * model_.width);
   voices_.team_.barrier(index_);
 }
 
@@ -185,7 +185,7 @@ void Member::run_hidden2() {
   fill(model_.hidden2_bias, rows, hidden2, model_.width);
   read(voices_.shared_.hidden1.data(), model_.width, model_.width);
   multiply(model_.hidden2, 0, rows, hidden2, model_.width);
-  for (int v = 0; v < count_; ++v) kernels_.rectify(rows, hidden2 + size_t(v) * model_.width);
+  for (int v = 0; v < count_; ++v) kernels_.relu(rows, hidden2 + size_t(v) * model_.width);
   voices_.team_.barrier(index_);
 }
 
@@ -214,14 +214,14 @@ int32_t Member::next_level(const Job& job, int voice, int sample) {
   if (job.bits && index_ == 0)
     job.bits[at] = kernels_.bits(logits, model_.padded_levels, job.given[at], weights_.data());
   if (job.given) return job.given[at];
-  // logits of a damaged model may be no numbers: what is drawn is a level nevertheless
+  // logits of a damaged model may be NaN: the result must be a valid level nevertheless
   return std::min(kernels_.draw(logits, model_.padded_levels, job.temperature[at], job.uniform[at],
                                 weights_.data()),
                   model_.q_levels - 1);
 }
 
-// What a tier says to the one below it: with skip connections their sum, else the output
-// of its last layer.
+// The conditioning for the tier below: the sum of the skip connections if there are any, else
+// the output of the last layer.
 void Member::read_conditioning(int tier) {
   const TierState& state = voices_.state.tiers[tier];
   const size_t layers = model_.tiers[tier].layers.size();

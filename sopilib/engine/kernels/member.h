@@ -10,7 +10,7 @@ namespace engine {
 
 class Member {
  public:
-  // Samples that one job makes at most.
+  // The largest number of samples of one job.
   static constexpr int kMaxSamples = 1024;
 
   Member(Voices& voices, int index);
@@ -52,7 +52,7 @@ class Member {
   std::vector<int32_t> history_;  // (voices, big_frame_size + kMaxSamples)
   std::vector<float> frame_;      // (voices, big_frame_size) scaled samples of a frame
   std::vector<float> weights_;    // of the levels to draw from, and their sums
-  Inputs inputs_;                 // what `multiply` reads
+  Inputs inputs_;                 // the input of `multiply`
   bool is_quantized_ = false;
   std::vector<int8_t> codes_;
   std::vector<int32_t> sums_, totals_;

@@ -1,4 +1,4 @@
-// The folded weights of a model: read-only, in memory that outlives it.
+// The folded weights of a model: read-only, in memory that outlives the model.
 //
 // Shapes: `width` is dim rounded up to a multiple of 64, the padding zero; a cell has
 // `gates` blocks of rows for each block of 16 units, 3 for a GRU and 4 for an LSTM.

@@ -82,7 +82,7 @@ Layer read_layer(const Reader& reader, const std::string& name, bool is_first, i
   return layer;
 }
 
-// `frame_ratio` is the number of these frames in one of the tier above, 0 without one.
+// `frame_ratio` is the number of these frames in a frame of the tier above, 0 if there is none.
 Tier read_tier(const Reader& reader, const std::string& name, int frame_size, int frame_ratio,
                int width, int gates) {
   Tier tier = {};

@@ -1,4 +1,4 @@
-// A Model made of the arrays of a packed model, every size checked.
+// Builds a Model from the arrays of a packed model and checks every size.
 #pragma once
 
 #include <pybind11/numpy.h>

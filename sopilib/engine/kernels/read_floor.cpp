@@ -1,4 +1,4 @@
-// The floor of the sample loop: its reads of weights, in its order, without its arithmetic.
+// The floor of the sample loop: the same reads of weights in the same order, no arithmetic.
 
 #include "member.h"
 

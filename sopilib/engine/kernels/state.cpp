@@ -6,12 +6,12 @@ namespace engine {
 
 namespace {
 
-// Every float of the state, in one order, the newest outputs only.
+// Visits every float of the state in a fixed order, only the newest outputs.
 template <class States, class Visit>
 void visit_floats(States& tiers, const std::vector<int>& current, Visit visit) {
   for (size_t t = 0; t < tiers.size(); ++t) {
     visit(tiers[t].outputs[current[t]]);
-    visit(tiers[t].memory);
+    visit(tiers[t].cell_state);
     visit(tiers[t].conditioning);
   }
 }
@@ -26,7 +26,7 @@ State::State(const Model& model, int voices)
     TierState state;
     state.outputs[0].resize(layers);
     state.outputs[1].resize(layers);
-    state.memory.resize(model.is_lstm() ? layers : 0);
+    state.cell_state.resize(model.is_lstm() ? layers : 0);
     state.conditioning.resize(tier.skip.count ? vector : 0);
     tiers.push_back(std::move(state));
     clock.current.push_back(0);

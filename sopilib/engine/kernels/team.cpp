@@ -6,8 +6,8 @@ namespace {
 
 // less than a microsecond
 constexpr int kEagerSpins = 300;
-// some milliseconds: only what shows as running is moved by the system to a processor that
-// is free; threads that slept at each barrier have been seen to stay together on one
+// some milliseconds: the system moves only running threads to a free processor; threads
+// that slept at each barrier were seen to stay together on one
 constexpr int kSpins = 100000;
 
 void pause() {
@@ -32,7 +32,7 @@ void Patience::wait_until(Condition is_met) {
   sleepers_.fetch_sub(1);
 }
 
-// A sleeper either shows here, or it comes later and sees what was stored before.
+// A sleeper is either counted here, or it arrives later and sees the value stored before.
 void Patience::wake() {
   if (sleepers_.load() == 0) return;
   std::lock_guard<std::mutex> lock(mutex_);
@@ -51,7 +51,7 @@ Team::~Team() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-// Those who have not been at the last barriers are taken to have been there.
+// Members that were inactive at the last barriers count as having reached them.
 void Team::set_active(int members) {
   for (Member& member : members_) member.arrivals.store(members_[0].arrivals.load());
   active_.store(members);

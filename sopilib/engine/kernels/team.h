@@ -1,10 +1,11 @@
-// A fixed team of threads that do one job after another together, all of them or the
-// first few.
+// A fixed team of threads that work together on one job after another: all of them or only
+// the first few.
 //
-// Between the steps of a job the threads wait at a barrier, spinning: a step is 10 to
-// 60 microseconds, less than it takes to wake a thread. Who has waited for longer sleeps,
-// as another process must hold the processor of the thread that is awaited, which can then
-// move to this one. Between jobs they spin for a moment, as chunk follows chunk, then sleep.
+// Between the steps of a job the threads spin at a barrier: a step takes 10 to 60
+// microseconds, less than waking a thread. A thread that has waited longer sleeps: another
+// process probably holds the processor of the thread that it waits for, which can then move
+// to this one. Between jobs the threads spin for a moment, because chunk follows chunk, and
+// then sleep.
 #pragma once
 
 #include <atomic>
@@ -17,10 +18,10 @@
 
 namespace engine {
 
-// Waits for what other threads will store, at first spinning, then asleep.
+// Waits for a value that other threads will store, first spinning, then sleeping.
 class Patience {
  public:
-  // `is_met` reads atomics that are stored before `wake` is called, all sequentially.
+  // `is_met` reads atomics that are stored before `wake` is called, sequentially consistent.
   template <class Condition>
   void wait_until(Condition is_met);
   void wake();
@@ -33,23 +34,23 @@ class Patience {
 
 class Team {
  public:
-  explicit Team(int size);  // the caller of `run` is one of them
+  explicit Team(int size);  // including the caller of `run`
   ~Team();
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
-  // How many members do the jobs from now on, 1 to `size`; not within a job.
+  // Sets how many members work on the next jobs, 1 to `size`; not within a job.
   void set_active(int members);
   int active() const { return active_.load(); }
 
-  // Calls job(member) on the active threads, member 0 on this one; returns when all are done.
+  // Calls job(member) on the active threads, member 0 on this one; returns when all have finished.
   void run(const std::function<void(int)>& job);
 
-  // Waits, within a job, until all active members are here.
+  // Waits, within a job, until all active members have arrived.
   void barrier(int member);
 
  private:
-  // Jobs given to a member and barriers that it has come to, alone in its cache line.
+  // The jobs given to a member and the barriers that it has reached, in a cache line of its own.
   struct alignas(64) Member {
     std::atomic<uint32_t> jobs{0};
     std::atomic<uint32_t> arrivals{0};
@@ -61,7 +62,7 @@ class Team {
   const std::function<void(int)>* job_ = nullptr;
   bool is_closing_ = false;
   std::vector<Member> members_;
-  Patience for_jobs_;  // apart, so that who sleeps between jobs is not woken by barriers
+  Patience for_jobs_;  // separate, so that barriers do not wake threads that sleep between jobs
   Patience for_members_;
   std::vector<std::thread> threads_;
 };

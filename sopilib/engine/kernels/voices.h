@@ -1,9 +1,8 @@
 // The sample loop: N voices of one model, advanced together by a team of threads.
 //
-// All threads run the same loop; each computes its own rows of every layer for all
-// voices, so that a weight is read once for all of them, and keeps a copy of the
-// history and the clock. A level is drawn by every thread for itself from the same
-// logits, which saves a barrier.
+// All threads run the same loop. Each computes its own rows of every layer for all voices,
+// so that a weight is read once for all of them, and keeps a copy of the history and the
+// clock. Every thread draws each level itself from the same logits, which saves a barrier.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +24,14 @@ struct Activations {
   std::vector<float> logits;      // (voices, padded_levels)
 };
 
-// What one job of the team does; `samples` is how many it goes on.
+// One job of the team, which advances by `samples`.
 struct Job {
   int samples = 0;
   const int32_t* given = nullptr;      // (voices, samples) levels to absorb, or
   const float* temperature = nullptr;  // (voices, samples) to draw levels with
   const float* uniform = nullptr;      // (voices, samples), 0 <= u < 1
   int32_t* levels = nullptr;           // (voices, samples) drawn
-  float* bits = nullptr;               // (voices, samples) -log2 p of what is given
+  float* bits = nullptr;               // (voices, samples) -log2 p of the given levels
   size_t stride = 0;                   // from one voice to the next in these
 };
 
@@ -44,13 +43,13 @@ class Voices {
   ~Voices();
 
   int count() const { return count_; }
-  // How many of the threads work from now on; the samples are the same.
+  // Sets how many of the threads work from now on; the samples stay the same.
   void use_threads(int threads) { team_.set_active(threads); }
   void reset();
   void work_through(Job job);
-  // Logits (voices, padded_levels) of the next sample; nothing advances.
+  // Returns the logits (voices, padded_levels) of the next sample without advancing.
   const float* next_logits();
-  // Reads all weights of so many samples and computes nothing: what memory allows.
+  // Reads all weights of this many samples and computes nothing: the speed of the memory.
   void read_weights(int samples);
 
   State state;
