@@ -1,9 +1,9 @@
-"""What is left of the engine's speed where other programs keep the processors busy.
+"""Measure the engine's speed while other programs keep the processors busy.
 
     python bench/busy_machine.py [--ckpt_dir preludes] [--dur 10]
 
-One row for each number of programs that spin beside it: the engine as it chooses its
-threads itself (`sopilib.engine.thread_team`), and held to one.
+It prints a row for each number of spinning programs: the speed with the thread count that
+the engine chooses itself (`sopilib.engine.thread_team`), and with one thread.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def _others(count):
 
 
 def _times_real_time(generator, dur_s):
-    """Times real time of one voice, over `dur_s` seconds of work."""
+    """Return the speed in times real time of one voice, over `dur_s` seconds of work."""
     temperature = np.ones((generator.num_seqs, _CHUNK), np.float32)
     began, num_samples = time.perf_counter(), 0
     while (seconds := time.perf_counter() - began) < dur_s:

@@ -1,11 +1,11 @@
-"""Prints how a long take holds up, a row a minute of sound, as a Markdown table.
+"""Print how a long take holds up as a Markdown table, one row per minute of sound.
 
     python bench/endurance.py [--minutes M] [--ckpt_dir MODEL] [--precision P]
                               [--num_seqs N] [--threads T]
 
 The sound is one `sopilib.generation.take.Take`. The exit status is 1 if memory grew after the
-first minute, there was NaN in the sound or the logits, or a voice was stuck at a level
-other than silence. A change of speed is only told: other programs slow a machine, too.
+first minute, if there was NaN in the sound or the logits, or if a voice was stuck at a level
+other than silence. A change of speed is only reported: other programs slow a machine, too.
 """
 
 import argparse
@@ -24,20 +24,20 @@ from sopilib.model.quantize import quantize
 
 MOST_GROWTH_MB = 10
 MOST_STUCK_S = 1
-LEAST_SPEED = 0.8  # of the first minute's
+LEAST_SPEED = 0.8  # relative to the first minute
 
 
 @dataclass
 class Minute:
-    """What was found in a minute of sound, all voices together.
+    """The measurements of a minute of sound, all voices together.
 
     Attributes:
       times_real_time: speed of each voice.
       resident_mb: memory of the process at its end.
       peak: largest absolute sample.
       most_common: fraction of the samples that have the most common level.
-      longest_run_s: of one level other than silence, those that began earlier included.
-      num_nan: among the samples, and the logits at its end.
+      longest_run_s: of one level other than silence, including runs that began earlier.
+      num_nan: in the samples, and in the logits at its end.
     """
 
     times_real_time: float
@@ -49,7 +49,7 @@ class Minute:
 
 
 class Runs:
-    """How long each voice has stayed at its level."""
+    """A tracker of how long each voice has stayed at its level."""
 
     def __init__(self, num_seqs, silence):
         self._silence = silence
@@ -57,7 +57,7 @@ class Runs:
         self._lengths = np.zeros(num_seqs, int)
 
     def longest(self, levels):
-        """Samples of the longest run in `levels` (num_seqs, n), which go on from the last."""
+        """Return the longest run in `levels` (num_seqs, n), which continue the previous ones."""
         longest = 0
         for voice, row in enumerate(levels):
             starts = np.flatnonzero(np.diff(row, prepend=self._levels[voice]))
@@ -93,14 +93,14 @@ def main():
 
 
 def levels_of(audio, config):
-    """Return the levels int32 that generated audio was made of."""
-    # linear quantization truncates, so half a step leads from a level's end into it
+    """Return the levels int32 of generated audio."""
+    # linear quantization truncates, so half a step moves from a level's edge to its middle
     amid = audio + 1 / config.q_levels if config.q_type == "linear" else audio
     return quantize(amid, config.q_type, config.q_levels)
 
 
 def measured_minutes(generator, num_minutes):
-    """Yields each Minute of a take; a chunk belongs to the minute in which it begins."""
+    """Yield each Minute of a take; a chunk belongs to the minute in which it begins."""
     config = generator.config
     runs = Runs(generator.num_seqs, config.q_levels // 2)
     chunks = iter(Take(generator, TakeRequest(dur_s=60.0 * num_minutes, rng_seed=0)))
@@ -142,7 +142,7 @@ def print_row(number, minute):
 
 
 def print_verdict(minutes):
-    """Prints whether the take was sound; returns the exit status."""
+    """Print whether the take passed; return the exit status."""
     first, last = minutes[0], minutes[-1]
     growth_mb = max(minute.resident_mb for minute in minutes) - first.resident_mb
     run_s = max(minute.longest_run_s for minute in minutes)
@@ -152,7 +152,7 @@ def print_verdict(minutes):
     print(
         f"\n{'passed' if is_sound else 'FAILED'}: memory grew by {growth_mb:.1f} MB after the "
         f"first minute (at most {MOST_GROWTH_MB}), the longest run took {run_s:.3f} s (at most "
-        f"{MOST_STUCK_S}), {num_nan} NaN; the last minute was made at {100 * speed:.0f} % of "
+        f"{MOST_STUCK_S}), {num_nan} NaN; the last minute ran at {100 * speed:.0f} % of "
         f"the first's speed{' (drift)' if speed < LEAST_SPEED else ''}"
     )
     return 0 if is_sound else 1

@@ -2,9 +2,9 @@
 
     python bench/engine_speed.py [--quick]
 
-Each row is measured in its own process with random weights, and the read floor in the
-same process. If TensorFlow is installed, the script also measures the reference in the same
-run: `sopilib.model.network` behind `sopilib.generation.tensorflow_generator`. The speed of PRiSM
+Each row and its read floor are measured in a process of their own with random weights. If
+TensorFlow is installed, the script also measures the reference in the same run:
+`sopilib.model.network` through `sopilib.generation.tensorflow_generator`. The speed of PRiSM
 SampleRNN's own generation, measured on two cores of a server with AVX-512, is a constant below.
 """
 
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-# dim, layers, cell, voices, precisions, samples per second of PRiSM SampleRNN in all
+# dim, layers, cell, voices, precisions, total samples per second of PRiSM SampleRNN
 ROWS = (
     (1024, 4, "gru", 1, ("float32", "int8", "int4"), 253),
     (1024, 4, "lstm", 1, ("int4",), 152),
@@ -76,13 +76,13 @@ def bench_arguments(dim, layers, rnn_type, voices):
 
 
 def run(arguments):
-    """Standard output of a Python with these arguments."""
+    """Return the standard output of Python with these arguments."""
     command = [sys.executable, *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def reference_speed(dim, layers, rnn_type, voices):
-    """Samples per second of the TensorFlow generator, all voices together."""
+    """Return the samples per second of the TensorFlow generator, all voices together."""
     import numpy as np
 
     from sopilib.generation.tensorflow_generator import Generator

@@ -1,14 +1,15 @@
-"""Bits per sample of a linear predictor that learns as it goes: what a model must beat.
+"""Measure the bits per sample of an adaptive linear predictor, a baseline for models.
 
     python bench/linear_predictor.py RECORDING [RECORDING ...] [--order 32] [--last_s 60]
 
-The predictor sees the samples as a mu-law model does, rounded to 256 levels. Recursive
+The predictor reads the samples as a mu-law model does, rounded to 256 levels. Recursive
 least squares (Haykin, Adaptive Filter Theory, the exponentially weighted RLS algorithm)
-predicts the next one, on the linear scale, from the `order` samples before it. Around the
-prediction lies a mixture of Gaussians and Laplacians whose scales follow the recent error
-and whose weights follow what each has been worth. A level costs minus log2 of the mixture's
-mass between its edges. Nothing is trained beforehand: a model that needs more bits per sample
-on the same recording has learnt less than its last milliseconds tell.
+predicts the next one, on the linear scale, from the previous `order` samples. The level's
+distribution is a mixture of Gaussians and Laplacians centred on the prediction. Their scales
+follow the recent error, and their weights follow how well each has predicted. A level costs
+minus log2 of the mixture's mass between its edges. Nothing is trained beforehand, so a model
+that needs more bits per sample on the same recording has learnt less than the last
+milliseconds reveal.
 """
 
 import argparse
@@ -24,18 +25,18 @@ from sopilib.model.quantize import dequantize, quantize
 Q_LEVELS = 256
 SCALES = (0.35, 0.7, 1.4)  # of the components, in recent mean errors
 ERROR_DECAY = 0.99  # of the recent mean error, per sample
-WEIGHT_DECAY = 0.995  # of what a component has been worth, per sample
+WEIGHT_DECAY = 0.995  # of a component's log weight, per sample
 LEAST_SCALE = 1e-5  # of a component
 LEAST_MASS = 1e-5  # spread over all levels, so that no level is impossible
 BEGIN_VARIANCE = 100.0  # of the coefficients, before any sample
 
 
 class RecursiveLeastSquares:
-    """Predicts the next sample from the last `order` ones and learns from the error.
+    """A predictor of the next sample from the last `order` ones that learns from its error.
 
     Args:
         order: number of coefficients.
-        forgetting: weight of an error by that of the error after it, 0 < x <= 1.
+        forgetting: weight of an error relative to the next error, 0 < x <= 1.
     """
 
     def __init__(self, order: int, forgetting: float) -> None:
@@ -49,7 +50,7 @@ class RecursiveLeastSquares:
         return float(self._coefficients @ self._past)
 
     def learn(self, sample: float) -> None:
-        """Take in the sample that came."""
+        """Learn from the sample that followed the prediction."""
         gain = self._inverse @ self._past
         gain /= self._forgetting + self._past @ gain
         self._coefficients += gain * (sample - self._coefficients @ self._past)
@@ -63,12 +64,12 @@ class Mixture:
     """A distribution of the level around a prediction, adapted to the errors so far.
 
     Args:
-        samples: float (Q_LEVELS,), what each level stands for, ascending.
+        samples: float (Q_LEVELS,), the value of each level, ascending.
     """
 
     def __init__(self, samples: np.ndarray) -> None:
         between = (samples[1:] + samples[:-1]) / 2
-        self._edges = [-math.inf, *between.tolist(), math.inf]  # of level k: k and k + 1
+        self._edges = [-math.inf, *between.tolist(), math.inf]  # level k: edges k and k + 1
         self._mean_error = 0.03
         self._log_worth = np.zeros(2 * len(SCALES))
 

@@ -1,11 +1,11 @@
-"""Measure how soon Pd plays a change of temperature, and what the stream costs Pd.
+"""Measure how soon Pd plays a change of temperature, and how much of Pd's time a stream takes.
 
     python bench/live.py [--trials 10] [--dur 120]
 
 A real Pd without a window or sound card plays `[samplernn~ preludes]` and records it,
 with a mark in a second channel where a temperature was sent. All streams have the same
-random seed, so that the first changed sample is where the recording leaves a take
-generated in one piece. Then one long stream shows Pd's share of a processor and the
+random seed, so that the first changed sample is where the recording first differs from a
+take generated in one piece. Then one long stream shows Pd's share of a processor and the
 longest time that Pd's thread spent in one poll.
 """
 
@@ -30,7 +30,7 @@ LATENCIES_MS = (50, 100, 400)
 RATE = 44100
 RNG_SEED, BEFORE, AFTER = 5, 0.95, 0.3  # temperatures
 LONGEST_BEFORE_S = 1.5
-FADE = 300  # samples, a little more than that of the stream's beginning
+FADE = 300  # samples, slightly longer than the fade-in of a stream
 CHANGED = 1e-4  # resampling piece by piece differs by less than 1e-6
 FOLDER = Path(__file__).resolve().parent
 
@@ -58,7 +58,7 @@ def _arguments():
 
 
 def _take(dur_s):
-    """The beginning (n,) of every stream of the bench, made in one piece."""
+    """Return the beginning (n,) of every stream of the bench, generated in one piece."""
     files = find_model("preludes", search=(models_folder(),))
     request = TakeRequest(dur_s, out_rate=RATE, temperature=(BEFORE,), rng_seed=RNG_SEED)
     chunks = list(Take(make_generator(files, 1), request))
@@ -66,7 +66,7 @@ def _take(dur_s):
 
 
 def _latencies(latency_ms, num_trials, whole):
-    """Milliseconds from each message to the first changed sample, and underruns."""
+    """Return the ms from each message to the first changed sample, and the number of underruns."""
     rng = random.Random(latency_ms)
     score = [f"0 live-stream latency {latency_ms}"]
     for _ in range(num_trials):
@@ -85,31 +85,31 @@ def _latencies(latency_ms, num_trials, whole):
     heard = []
     for begin, mark in _trials(recording):
         late = begin + _first_change(recording[begin:, 0], whole) - mark
-        if late > 0:  # else the sound ran out before, and nothing can be told
+        if late > 0:  # else the sound ran out before the mark and the trial says nothing
             heard.append(1e3 * late / RATE)
     return heard, console.count("underrun")
 
 
 def _trials(recording):
-    """For each trial the place of the first sound and that of the mark."""
+    """Yield the position of the first sound and that of the mark for each trial."""
     is_marked = recording[:, 1] > 0.5
     marks = np.flatnonzero(is_marked[1:] & ~is_marked[:-1]) + 1
     ends = np.flatnonzero(~is_marked[1:] & is_marked[:-1]) + 1
     for mark, last_end in zip(marks, [0, *ends]):
-        # the sound before fades out a little after its mark ends, then there is silence
+        # the previous sound fades out shortly after its mark ends, then there is silence
         place = last_end + RATE // 10 if last_end else 0
         yield place + np.flatnonzero(recording[place:, 0])[0], mark
 
 
 def _first_change(sound, whole):
-    """Where `sound` leaves the take, its first samples being faded in."""
+    """Return where `sound` first differs from the take, after the fade-in."""
     length = min(len(sound), len(whole))
     differs = np.abs(sound[:length] - whole[:length]) > CHANGED
     return FADE + np.flatnonzero(differs[FADE:])[0]
 
 
 def _play(score, limit_s):
-    """The recording (n, 2) and the console of a Pd that plays a score for qlist."""
+    """Play a score for qlist in Pd; return the recording (n, 2) and the console."""
     with tempfile.TemporaryDirectory() as folder:
         file, recording = Path(folder, "score.txt"), Path(folder, "live.wav")
         file.write_text(";\n".join([*_OPENING.format(recording).splitlines(), *score]) + ";\n")

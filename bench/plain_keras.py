@@ -1,15 +1,15 @@
-"""SampleRNN as one writes it in Keras, layer by layer: the reference for training speed.
+"""SampleRNN written in plain Keras, layer by layer: the reference for training speed.
 
-The layers, initial values and updates of Mehri et al. 2017 as PRiSM SampleRNN arranges
-them, mu-law or linear alike, without skip connections and dropout: embedding and
-convolution at every sample, stateful recurrent layers, Adam, gradients clipped to 5.
+It has the layers, initial values and updates of Mehri et al. 2017 as PRiSM SampleRNN
+arranges them, for mu-law and linear models, without skip connections and dropout: embedding
+and convolution at every sample, stateful recurrent layers, Adam, gradients clipped to 5.
 """
 
 from sopilib.model.quiet_tensorflow import tf
 
 
 class FrameTier(tf.keras.layers.Layer):
-    """Frames in, recurrent layers, conditioning for the tier below out.
+    """A frame tier: frames in, recurrent layers, conditioning for the tier below out.
 
     Args:
       config: ModelConfig.
@@ -31,7 +31,7 @@ class FrameTier(tf.keras.layers.Layer):
         )
 
     def call(self, samples, conditioning=None):
-        """Samples int32 (N, F * frame_size) to float32 (N, F * stride, dim)."""
+        """Map samples int32 (N, F * frame_size) to float32 (N, F * stride, dim)."""
         frames = tf.reshape(samples, [samples.shape[0], -1, self._frame_size])
         x = self._inputs((tf.cast(frames, tf.float32) / self._half - 1.0) * 2.0)
         if conditioning is not None:
@@ -42,7 +42,7 @@ class FrameTier(tf.keras.layers.Layer):
 
 
 class PlainSampleRNN(tf.keras.Model):
-    """Levels int32 (N, big_frame_size + T) to logits (N, T, q_levels)."""
+    """Map levels int32 (N, big_frame_size + T) to logits (N, T, q_levels)."""
 
     def __init__(self, config):
         super().__init__()
@@ -65,7 +65,7 @@ class PlainSampleRNN(tf.keras.Model):
 
 
 def training_step(config):
-    """A compiled function that trains a new PlainSampleRNN on a segment; returns the loss.
+    """Return a compiled training step of a new PlainSampleRNN on a segment; it returns the loss.
 
     Args:
       config: ModelConfig without skip connections and dropout.

@@ -1,18 +1,18 @@
-"""Measure training speed: samples a second, the time of each part, and multiplications.
+"""Measure training speed: samples per second, the time of each part, and multiplications.
 
     python bench/training_speed.py --preset live-small --batch_size 16 --mixed_precision
     python bench/training_speed.py --dim 256 --num_rnn_layers 2 --batch_size 16 --plain_keras
 
 `--plain_keras` also trains the same network written layer by layer in Keras (see
-`plain_keras.py`), step by step in turn with ours, and prints the ratio.
+`plain_keras.py`), alternating with our steps, and prints the ratio.
 
-It trains on random levels and needs no recordings. A part's share is the time of its own
-forward and backward pass, measured alone; the rest joins the parts.
+It trains on random levels and needs no recordings. A part's share is the time of its
+forward and backward pass, measured alone; the rest is the time between the parts.
 
 Multiply-accumulates of a sample, forward, with dim D, q_levels Q, frame sizes f and b,
 L layers of G gates (3 for a GRU), S samples in a step. The backward pass takes twice that.
 
-    part                          as SampleRNN is written          here
+    part                          as written in the paper          here
     embedding convolution         f Q D                            f Q D (Q + D) / S
     hidden1                       D D                              f D D D / S
     hidden2, outputs              D D + D Q                        the same
@@ -21,10 +21,10 @@ L layers of G gates (3 for a GRU), S samples in a step. The backward pass takes 
     RNN of the big frame tier     2 G L D D / b                    the same
     big frame tier's upsampler    D D / f                          the same
 
-Products divided by S run once a step: embedding, convolution and hidden1 become a table
+Products divided by S run once per step: embedding, convolution and hidden1 become a table
 of f Q rows, and hidden1 becomes part of the upsampler. A sample then only adds up f rows
-of the table. At D 256, L 2, frames 16/64 and S 16 x 1,024 these are
-1,376,256 before and 311,296 now; at PRiSM's default, D 1024, L 4 and S 64 x 1,024,
+of the table. At D 256, L 2, frames 16/64 and S 16 x 1,024, the counts are 1,376,256 as
+written and 311,296 here; at PRiSM's default, D 1024, L 4 and S 64 x 1,024, they are
 9,633,792 and 4,734,976.
 """
 
@@ -49,7 +49,7 @@ from sopilib.training.step import Trainer
 def arguments():
     parser = argparse.ArgumentParser(description="How fast this machine trains a model.")
     add = parser.add_argument
-    add("--preset", help="of models/presets; without it the following flags")
+    add("--preset", help="a preset in models/presets (default: the following flags)")
     add("--dim", type=int, default=256)
     add("--num_rnn_layers", type=int, default=2)
     add("--rnn_type", choices=("gru", "lstm"), default="gru")
@@ -57,13 +57,13 @@ def arguments():
     add("--seq_len", type=int, default=1024)
     add("--batch_size", type=int, default=16)
     add("--mixed_precision", action="store_true")
-    add("--plain_keras", action="store_true", help="measure that beside it")
-    add("--num_steps", type=int, default=10, help="that are measured (default 10)")
+    add("--plain_keras", action="store_true", help="also measure plain Keras")
+    add("--num_steps", type=int, default=10, help="steps to measure (default 10)")
     return parser.parse_args()
 
 
 def model_config(args):
-    """The ModelConfig that the arguments say."""
+    """Return the ModelConfig that the arguments describe."""
     if args.preset:
         return load_config(presets_folder() / f"{args.preset}.config.json")
     names = ("dim", "num_rnn_layers", "rnn_type", "frame_sizes", "seq_len")
@@ -71,7 +71,7 @@ def model_config(args):
 
 
 def multiply_accumulates(config, num_samples):
-    """Multiply-accumulates of a sample by part, as written and here: dict of pairs."""
+    """Return a dict from part to multiply-accumulates per sample, as written and here."""
     d, q, layers = config.dim, config.q_levels, config.num_rnn_layers
     f, b = config.frame_sizes
     gates = 3 if config.rnn_type == "gru" else 4
@@ -93,12 +93,12 @@ def multiply_accumulates(config, num_samples):
 
 
 def seconds(function, num_times):
-    """The median time of a call, after two that are not counted."""
+    """Return the median time of a call; two warm-up calls do not count."""
     return seconds_in_turn([function], num_times)[0]
 
 
 def seconds_in_turn(functions, num_times):
-    """The median time of each of several that are called in turn, two calls not counted."""
+    """Return the median times of functions called in turn; two warm-up calls do not count."""
     times = [[] for _ in functions]
     for _ in range(num_times + 2):
         for function, own_times in zip(functions, times):
@@ -109,7 +109,7 @@ def seconds_in_turn(functions, num_times):
 
 
 def with_gradients(function, inputs, variables):
-    """A compiled function of nothing: `function` of inputs, forward and backward."""
+    """Return a compiled function without arguments: `function(*inputs)` and its gradients."""
 
     def run():
         with tf.GradientTape() as tape:
@@ -117,14 +117,14 @@ def with_gradients(function, inputs, variables):
             outputs = tf.nest.flatten(function(*inputs))
             total = tf.add_n([tf.reduce_sum(output) for output in outputs])
         gradients = tape.gradient(total, [*inputs, *variables], unconnected_gradients="zero")
-        # a number of each, so that nothing is left out and little is copied
+        # one number for each, so that nothing is optimized away and little is copied
         return [tf.reduce_sum(tf.convert_to_tensor(gradient)) for gradient in gradients]
 
     return tf.function(run)
 
 
 def parts(network, samples, num_times):
-    """Seconds of each part's forward and backward pass: dict."""
+    """Return a dict from part to the seconds of its forward and backward pass."""
     model, config = network.model, network.model.config
     frame_size, big_frame_size = config.frame_sizes
     num_seqs, before = samples.shape[0], big_frame_size - frame_size
@@ -157,7 +157,7 @@ def parts(network, samples, num_times):
 
 
 def optimizer_seconds(model, num_times):
-    """Seconds of an update of all variables."""
+    """Return the seconds of an update of all variables."""
     optimizer = Optimizer(named_variables(model))
     gradients = [tf.ones_like(variable) for variable in optimizer.variables]
     return seconds(tf.function(lambda: optimizer.apply(gradients, 0.0)), num_times)
@@ -166,7 +166,7 @@ def optimizer_seconds(model, num_times):
 def main():
     args = arguments()
     config = model_config(args)
-    tf.get_logger().setLevel("ERROR")  # each part is traced, as it should be
+    tf.get_logger().setLevel("ERROR")  # each part is traced on purpose
     model = SampleRNN(config)
     network = Network(model, args.mixed_precision)
     trainer = Trainer(network, Optimizer(named_variables(model)))
