@@ -1,12 +1,12 @@
 """The class behind `[pyext samplernn_pd samplernn]`.
 
-Standard library only: it runs in the Python inside Pd, which has nothing else.
-Outside Pd there is no `pyext` module and so no `samplernn` class; the modules
-that know nothing of Pd can still be imported there.
+It uses the standard library only, because the Python inside Pd has nothing else.
+Outside Pd there is no `pyext` module and therefore no `samplernn` class; the modules
+that do not depend on Pd can still be imported there.
 """
 
 try:
-    import pyext  # noqa: F401  (the Pd external, there only inside Pd)
+    import pyext  # noqa: F401  (the Pd external, which exists only inside Pd)
 except ModuleNotFoundError:
     pass
 else:

@@ -1,6 +1,6 @@
-"""What each message does, once its state allows it: one table from class to function.
+"""Apply each message that the state allows: one table from message class to function.
 
-A message without a row goes to the worker as it is.
+A message without a row goes to the worker unchanged.
 """
 
 import os
@@ -106,7 +106,7 @@ def _stream(control: "Control", message: Stream) -> None:
 
 
 def _model(control: "Control") -> messages.Loaded:
-    """Return the model, which the table of states has asked for."""
+    """Return the model, which exists in the states that allow the message."""
     model = control.worker.model
     assert model is not None
     return model

@@ -1,7 +1,7 @@
 """Pd arrays by name, through `pyext.Buffer`.
 
-A Buffer caches a pointer and a length, so each access makes a new one and drops it
-at once; dropping a dirty one is also what redraws the array.
+A Buffer caches a pointer and a length, so each access creates a new one and drops it at
+once. Dropping a dirty Buffer also redraws the array.
 """
 
 import array
@@ -14,14 +14,14 @@ _TAKES_SLICES = getattr(pyext, "thread_safe", False)
 
 
 class PdArrays:
-    """Reads and writes float32 samples, as bytes, of arrays that may come and go."""
+    """Read and write access to arrays that may come and go: float32 samples, as bytes."""
 
     def length(self, name: str) -> int:
-        """Return the number of samples in the array, 0 where there is none."""
+        """Return the number of samples in the array, 0 if there is none."""
         return len(pyext.Buffer(name))
 
     def read(self, name: str) -> bytes:
-        """Return all samples of the array as bytes."""
+        """Return all samples of the array, as bytes."""
         return memoryview(pyext.Buffer(name)).tobytes()
 
     def read_slice(self, name: str, start: int, stop: int) -> bytes:
@@ -30,7 +30,7 @@ class PdArrays:
         return memoryview(buffer)[start:stop].tobytes() if len(buffer) else b""
 
     def resize(self, name: str, num_samples: int) -> bool:
-        """Make the array `num_samples` long; False if there is none or it cannot be."""
+        """Resize the array to `num_samples`; return False if there is none or Pd refuses."""
         length = self.length(name)
         if length not in (0, num_samples):
             try:
@@ -40,7 +40,7 @@ class PdArrays:
         return length > 0 and self.length(name) == num_samples
 
     def write(self, name: str, start: int, samples: bytes) -> bool:
-        """Write the bytes `samples` from sample `start` on; False if they do not fit.
+        """Write the bytes `samples` from sample `start` on; return False if they do not fit.
 
         Without an array nothing fits, not even no samples.
         """
@@ -55,7 +55,7 @@ class PdArrays:
         return True
 
     def redraw(self, name: str) -> None:
-        """Have Pd draw the array anew, if there is one."""
+        """Have Pd redraw the array, if there is one."""
         buffer = pyext.Buffer(name)
         if len(buffer):
             buffer.dirty()

@@ -1,10 +1,10 @@
-"""The worker as seen from Pd: messages in, events out, no call ever waits.
+"""The worker as seen from Pd: requests in, events out, and no call ever blocks.
 
-A thread of the client's own starts the process and reads its events, which wait until
-someone on Pd's thread asks for them. Where the Python that was named cannot serve (no
-such file, too old, a package is missing, it ends before it has answered), that thread
-goes on with the Python of the installation, sends there what is not yet answered, and
-reports the reason as a notice. Only where that fails too is the worker gone.
+A thread of the client starts the process and queues its events until Pd's thread asks for
+them. If the named Python cannot run the worker (no such file, too old, a package is missing,
+it ends before it answers), that thread continues with the Python of the installation, sends
+the unanswered requests there and reports the reason as a notice. Only if that fails too is
+the worker gone.
 """
 
 import collections
@@ -17,7 +17,7 @@ from sopilib.protocol import messages
 
 
 class WorkerGone:
-    """Event: the process has ended, or never began; `reason` says why in one line."""
+    """Event: the process has ended or never started; `reason` says why in one line."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -29,7 +29,7 @@ class WorkerClient:
     Args:
         python: the Python that runs it.
         library_folder: the folder that holds `sopilib`.
-        fallback: the Python to go on with where `python` cannot serve; None: there is none.
+        fallback: the Python to use if `python` cannot run the worker, or None.
     """
 
     def __init__(self, python: str, library_folder: Path, fallback: str | None = None) -> None:
@@ -42,7 +42,7 @@ class WorkerClient:
         self._process: WorkerProcess | None = None
         self._closed = False
         self._greeted = False
-        # What a second Python would have to be told, None while no load is to be answered.
+        # the requests that a second Python would need, None while no load is unanswered
         self._unanswered: list[messages.Message] | None = []
         self._has_model = self._has_lost_model = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -50,7 +50,7 @@ class WorkerClient:
 
     @property
     def pid(self) -> int | None:
-        """Process number of the worker, None while there is none."""
+        """The process ID of the worker, None while there is none."""
         return self._process.pid if self._process else None
 
     def send(self, message: messages.Message) -> None:
@@ -64,14 +64,14 @@ class WorkerClient:
                 self._process.send(message)
 
     def next_event(self) -> object | None:
-        """Return the oldest event not yet taken, None if there is none."""
+        """Return the oldest event that was not yet returned, None if there is none."""
         try:
             return self._events.popleft()
         except IndexError:
             return None
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until an event arrives, `timeout_s` seconds at most."""
+        """Wait until an event arrives, at most `timeout_s` seconds."""
         self._arrived.wait(timeout_s)
         self._arrived.clear()
 
@@ -84,11 +84,11 @@ class WorkerClient:
                 self._process.kill()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the thread to end after `close`, `timeout_s` seconds at most."""
+        """Wait for the thread to end after `close`, at most `timeout_s` seconds."""
         self._thread.join(timeout_s)
 
     def _serve(self) -> None:
-        """Run the worker in its Python, and where that cannot serve in the other one."""
+        """Run the worker in its Python or, if that cannot run it, in the fallback."""
         end = self._run(self.python)
         if end.is_of_python and (fallback := self._next_python()):
             self._fallback = None
@@ -98,11 +98,11 @@ class WorkerClient:
         self._emit(WorkerGone(end.reason))
 
     def _next_python(self) -> str | None:
-        """Return the other Python, None where it has been tried or more than a load is lost."""
+        """Return the fallback, None if it has been tried or if more than a load is lost."""
         return None if self._closed or self._unanswered is None else self._fallback
 
     def _run(self, python: str) -> End:
-        """Run one process until it ends; return how it did."""
+        """Run one process until it ends; return how it ended."""
         try:
             process = WorkerProcess(python, self._library_folder)
         except OSError as error:
@@ -117,13 +117,13 @@ class WorkerClient:
         return process.run(lambda event: self._receive(process, event))
 
     def _receive(self, process: WorkerProcess, event: messages.Message) -> None:
-        """Pass on an event, or end a process that lacks what the load needs."""
+        """Pass on an event, or end a process that lacks a package for the load."""
         failure = event if isinstance(event, messages.Failure) else None
         if failure and failure.other_python and self._next_python():
             process.kill(failure.text)
             return
         if isinstance(event, messages.Hello):
-            if self._greeted:  # the second Python goes on where the first one was
+            if self._greeted:  # the second Python continues where the first one stopped
                 return
             self._greeted = True
         if isinstance(event, messages.Loaded) or (failure and failure.request == "load"):
@@ -131,7 +131,7 @@ class WorkerClient:
         self._emit(event)
 
     def _end_load(self, process: WorkerProcess, failure: messages.Failure | None) -> None:
-        """Note the answer to a load; end a worker that is left without the model it had."""
+        """Note the answer to a load; end a worker that has lost its previous model."""
         with self._lock:
             self._unanswered = None
         if failure is None:

@@ -1,8 +1,8 @@
-"""What is loaded and what sounds: the state, and the parts that messages and events change.
+"""The state of the class and the parts that messages and events change.
 
-`samplernn_pd.states` says which message is allowed when, `actions` what it does then,
-`reactions` what an event of the worker does. This module holds the steps that lead
-from one state to another.
+`samplernn_pd.states` defines which message is allowed when, `actions` what it does then,
+and `reactions` what an event of the worker does. This module holds the steps from one
+state to another.
 """
 
 import time
@@ -24,12 +24,12 @@ POLL_LIMIT_S = 0.001
 
 
 class Control:
-    """One worker, one model, one take or stream at a time. Not safe for threads.
+    """One worker, one model, one take or stream at a time. Not thread-safe.
 
     Args:
         host: the class in Pd.
         outbox: of status messages.
-        worker: the link to a worker, which starts at the first load.
+        worker: the link to a worker, which starts with the first load.
     """
 
     def __init__(self, host: Host, outbox: Outbox, worker: WorkerLink) -> None:
@@ -41,7 +41,7 @@ class Control:
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is something for `deliver` to wait for or to do."""
+        """Whether `deliver` has anything to wait for or to do."""
         is_at_rest = self.state in (State.EMPTY, State.IDLE)
         return not is_at_rest or self.worker.num_saving > 0 or self.output.is_clearing
 
@@ -96,37 +96,37 @@ class Control:
     # From one state to another
 
     def end_load(self, model: messages.Loaded | None) -> None:
-        """A model is loaded, or with None the load has failed and the one before stays."""
+        """Note that `model` is loaded or, if None, that the load failed and the old model stays."""
         self.worker.end_load(model)
         self.state = State.IDLE if self.worker.model else State.EMPTY
 
     def begin(self, take: AnyTake, request: messages.Generate, state: State) -> None:
-        """Send the request of a take or stream, which runs from now on."""
+        """Send the request that starts a take or stream."""
         self.output.run(take)
         self.worker.send(request)
         self.state = state
 
     def stop_take(self) -> None:
-        """Have the worker end the running take or stream."""
+        """Tell the worker to end the running take or stream."""
         if self.state in (State.TAKING, State.STREAMING):
             self.state = State.STOPPING
             self.worker.send(messages.Stop())
 
     def give_up_take(self) -> None:
-        """Stop a take whose arrays no longer accept what the worker makes."""
+        """Stop a take whose arrays no longer accept its samples."""
         take = self.output.running
         if take is None or self.state is State.STOPPING:
             return
         self.outbox.error(
             f"the arrays {' '.join(take.array_names)} are gone or of another length "
-            "(the take is stopped; make them anew)"
+            "(the take is stopped; create them again)"
         )
         if self.output.stream:
             self.output.stream.cut()
         self.stop_take()
 
     def end_take(self, selector: str) -> None:
-        """The worker has ended the take: report it as `selector`, handle what has waited."""
+        """Report the end of a take as `selector` and apply the deferred messages."""
         take = self.output.end()
         self.state = State.IDLE
         deferred, self._deferred = self._deferred, []
@@ -139,11 +139,11 @@ class Control:
                 self.outbox.error(str(error))
 
     def forget_deferred(self) -> None:
-        """Forget the messages that wait for the end of a stopped take."""
+        """Drop the messages that wait for the end of a stopped take."""
         self._deferred.clear()
 
     def lose_worker(self, reason: str) -> None:
-        """Report why the worker has ended, or ends now."""
+        """Report why the worker has ended or is about to end."""
         self.outbox.error(reason)
         self.drop_worker()
 
@@ -156,7 +156,7 @@ class Control:
         self.outbox.say("worker", "off")
 
     def close_worker(self) -> WorkerClient | None:
-        """End the worker without a word, and return its client, whose threads can be joined."""
+        """End the worker without a report; return its client, whose threads can be joined."""
         self.output.end()
         self.output.can_continue = False
         self._deferred.clear()

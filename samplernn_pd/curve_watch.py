@@ -1,4 +1,4 @@
-"""An array in which the performer draws the temperature while it is being followed."""
+"""Watch an array in which the performer draws the temperature while a stream follows it."""
 
 import time
 from collections.abc import Callable
@@ -13,11 +13,11 @@ _LOOK_EVERY_S = 0.1
 
 
 class CurveWatch:
-    """Notices when the array `name` has been drawn anew.
+    """A watch that notices when the array `name` has been redrawn.
 
     Args:
-        curve: its samples as bytes, as they are being followed.
-        seconds: in which it passes again and again.
+        curve: its samples as bytes, as the stream follows them now.
+        seconds: duration of one pass, repeated.
         arrays: of the host.
     """
 
@@ -41,10 +41,10 @@ class CurveWatch:
 
 
 class DrawnTemperature:
-    """Has a stream follow the array of an envelope, as it is and as it is drawn anew.
+    """The envelope array that a stream follows, including later redraws.
 
     Args:
-        settings: `seconds` hold where the envelope names none.
+        settings: `seconds` applies if the envelope names none.
         arrays: of the host.
         send: called with each request for the worker.
     """
@@ -56,12 +56,12 @@ class DrawnTemperature:
         self._watch: CurveWatch | None = None
 
     def watch(self, envelope: Envelope, curve: bytes) -> None:
-        """Watch the array of `envelope`, whose samples `curve` the worker follows."""
+        """Watch the array of `envelope`; the worker follows its samples `curve`."""
         seconds = envelope.seconds or self._settings.seconds
         self._watch = CurveWatch(str(envelope.array), curve, seconds, self._arrays)
 
     def follow(self, envelope: Envelope) -> None:
-        """Have the worker follow the array of `envelope`, or the temperature without one.
+        """Have the worker follow the array of `envelope`, or the temperature if it has none.
 
         Raises:
             RequestError: there is no such array.
@@ -75,11 +75,11 @@ class DrawnTemperature:
         self._send_curve(curve)
 
     def release(self) -> None:
-        """Watch no array any more."""
+        """Stop watching."""
         self._watch = None
 
     def send_if_new(self) -> None:
-        """Send the curve if it has been drawn anew."""
+        """Send the curve if it has been redrawn."""
         curve = self._watch.new_curve() if self._watch else None
         if curve:
             self._send_curve(curve)

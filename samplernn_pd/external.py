@@ -1,11 +1,11 @@
-"""The class `samplernn` as pyext sees it: Pd's side of the instrument.
+"""The class `samplernn` for pyext: Pd's side of the instrument.
 
 Messages to inlet 1 go to `Instrument`; status messages leave by outlet 0 (Python's
-outlet 1). Whether a handler runs on Pd's own thread is decided by the thread itself:
-the original pyext sets `_isthreaded` in every handler. On Pd's thread no handler waits
-for anything: what arrives from the worker is delivered by the `poll` of a metro. On a
-thread of a detached object without polls the handler itself delivers what arrives until
-its load or take is done.
+outlet 1). The class looks at the thread itself to see whether a handler runs on Pd's own
+thread, because the original pyext sets `_isthreaded` in every handler. On Pd's thread no
+handler waits: the `poll` of a metro delivers the worker's events. On the thread of a
+detached object without polls, the handler itself delivers events until its load or take
+is done.
 """
 
 import collections
@@ -23,7 +23,7 @@ Atom = int | float | str
 
 _DEFAULT_SAMPLE_RATE = 44100
 _POLLS_WITHIN_S = 1.0
-_HINT_AFTER_S = 5.0  # without polls: a large patch may begin them late, a busy Pd pause them
+_HINT_AFTER_S = 5.0  # without polls: a large patch may start them late, a busy Pd pause them
 _PUMP_WAIT_S = 0.02
 _PUMP_LIMIT_S = 0.05
 _NO_POLLS = (
@@ -43,9 +43,9 @@ class samplernn(pyext._class):
         self._made_at = time.monotonic()
         self._last_poll = -_POLLS_WITHIN_S
         self._has_asked_for_polls = False
-        # (selector, atoms) that no thread has handled yet
+        # (selector, atoms), not yet handled by any thread
         self._messages: collections.deque[tuple[str, list[Atom]]] = collections.deque()
-        self._handling = threading.RLock()  # of the thread that uses the instrument
+        self._handling = threading.RLock()  # held by the thread that uses the instrument
         self._pumping = threading.Lock()
         self._instrument = Instrument(self, Path(__file__).resolve().parent.parent)
         if args:
@@ -68,10 +68,10 @@ class samplernn(pyext._class):
         return threading.get_ident() == self._pd_thread
 
     def _handle_messages(self) -> None:
-        """Handle the messages that wait, in order.
+        """Handle the waiting messages in order.
 
-        Pd's thread leaves its message to the thread that uses the instrument, if there
-        is one: that may itself be waiting for Pd.
+        If another thread uses the instrument, Pd's thread leaves its message to it: that
+        thread may itself be waiting for Pd.
         """
         while self._messages and self._handling.acquire(blocking=not self._on_pd_thread):
             try:
@@ -84,7 +84,7 @@ class samplernn(pyext._class):
         if not self._lacks_polls:
             self._instrument.receive(selector, atoms)
             return
-        self._instrument.poll()  # what has arrived so far
+        self._instrument.poll()  # deliver what has arrived so far
         self._instrument.receive(selector, atoms)
         unpolled_s = time.monotonic() - max(self._made_at, self._last_poll)
         is_hint_due = unpolled_s > _HINT_AFTER_S and not self._has_asked_for_polls
@@ -101,7 +101,7 @@ class samplernn(pyext._class):
         return self._on_pd_thread and not self._has_polls
 
     def _pump(self) -> None:
-        """Deliver until nothing is going on. One handler at a time does it for all."""
+        """Deliver until nothing is running. One handler at a time does this for all."""
         if not self._pumping.acquire(blocking=False):
             return
         try:
@@ -113,12 +113,12 @@ class samplernn(pyext._class):
         finally:
             self._pumping.release()
 
-    # What the instrument asks of its host
+    # The interface of the host
 
     arrays = PdArrays()
 
     def missing_polls(self) -> str | None:
-        """Return what is wrong where nothing is delivered for want of polls, else None."""
+        """Return an error text if nothing is delivered because polls are missing, else None."""
         if not self._lacks_polls:
             return None
         self._has_asked_for_polls = True
@@ -131,7 +131,7 @@ class samplernn(pyext._class):
 
     @property
     def sample_rate(self) -> int:
-        """Pd's sample rate in Hz, as far as the pyext at hand can tell."""
+        """Pd's sample rate in Hz, if this pyext can tell it."""
         samplerate = getattr(pyext, "_samplerate", None)
         return int(samplerate()) if samplerate else _DEFAULT_SAMPLE_RATE
 
@@ -140,7 +140,7 @@ class samplernn(pyext._class):
         self._outlet(1, selector, list(atoms))
 
     def print(self, text: str) -> None:
-        """Write a line to Pd's console, which the original pyext takes for a printf format."""
+        """Write a line to Pd's console; the original pyext treats it as a printf format."""
         print(text.replace("%", " percent"), file=sys.stderr)
 
 

@@ -1,7 +1,7 @@
 """The flag form of a message: `--name value` pairs among Pd atoms.
 
-Matches what patches for PRiSM SampleRNN's Pd front end send. A flag may stand more
-than once (`--temp 0.8 --out a --temp 1 --out b`), `--name=value` is the same as
+It accepts the messages of patches for PRiSM SampleRNN's Pd front end. A flag may occur
+several times (`--temp 0.8 --out a --temp 1 --out b`), `--name=value` means the same as
 `--name value`, a bare `--` is ignored, and a text `Env([0.7, 1.05], [4])` may be spread
 over several atoms.
 """
@@ -14,13 +14,13 @@ from sopilib.protocol.atoms import Atom
 
 
 class Flags:
-    """The values of each flag, in the order in which they came."""
+    """The values of each flag, in the order of the message."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[Atom]] = {}
 
     def add(self, name: str, value: Atom) -> None:
-        """Append `value` to those of the flag `name`."""
+        """Append `value` to the values of the flag `name`."""
         self._values.setdefault(name, []).append(value)
 
     def every(self, name: str) -> list[Atom]:
@@ -28,7 +28,7 @@ class Flags:
         return self._values.get(name, [])
 
     def last(self, name: str, default: Atom | None = None) -> Atom | None:
-        """Return the last value of the flag `name`, `default` without one."""
+        """Return the last value of the flag `name`, or `default` if it has none."""
         values = self.every(name)
         return values[-1] if values else default
 
@@ -39,15 +39,15 @@ def parse_flags(
     """Return the `Flags` in `atoms`.
 
     Args:
-        message: name of the message, for the error.
+        message: name of the message, for errors.
         atoms: of the message, without its selector.
-        known: names of the flags that this message has, without dashes.
-        positional: name of the flag that a value without a flag belongs to. Several such
+        known: names of the flags of this message, without dashes.
+        positional: name of the flag for a value without a flag. Several such
             atoms are one value: a path with spaces.
 
     Raises:
-        RequestError: an unknown flag, a flag without a value, a value without a flag
-            where `positional` is None.
+        RequestError: a flag is unknown or has no value, or a value has no flag and
+            `positional` is None.
     """
     flags, loose = Flags(), []
     waiting = None
@@ -97,7 +97,7 @@ def _joined(atoms: Iterable[Atom]) -> Iterator[Atom]:
     """Yield the atoms, those from `Env(` to its closing bracket as one text."""
     parts: list[str] = []
     for atom in atoms:
-        if parts and _is_flag(atom):  # never closed: the worker, which parses it, reports it
+        if parts and _is_flag(atom):  # never closed: the worker, which parses it, reports this
             yield " ".join(parts)
             parts = []
         if not parts and not (isinstance(atom, str) and atom.startswith("Env(")):

@@ -1,10 +1,10 @@
-"""How a performer says it: a Pd message in, a message class out.
+"""The grammar of Pd messages: a Pd message in, a message object out.
 
 Two grammars meet here: idiomatic Pd messages (`temperature 0.9`) and the flag form
 of patches written for earlier systems (`generate --dur 4 --temp 0.8 --out sound1`).
-Messages that the class passes on read and check their own atoms, see
-`sopilib.protocol.messages`; the others are read here. A `RequestError` says what came
-and what is allowed.
+Messages that the class passes on to the worker parse their own atoms, see
+`sopilib.protocol.messages`; this module parses the others. A `RequestError` quotes the
+message and says what is allowed.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ def parse(selector: str, atoms: Sequence[Atom]) -> PdMessage:
     """Return the message for a Pd selector and its atoms.
 
     Raises:
-        RequestError: no such message, or atoms that do not fit it.
+        RequestError: there is no such message, or its atoms are wrong.
     """
     parser = _PARSERS.get(selector)
     if parser is not None:
@@ -214,7 +214,7 @@ def _voices(name: str, atom: Atom | None) -> int:
 
 
 def _temperature_or_env(atom: Atom) -> float | str:
-    """Return the temperature; a curve stays a text, which the worker parses."""
+    """Return the temperature; a curve stays a text for the worker to parse."""
     if isinstance(atom, str) and atom.startswith("Env("):
         return atom
     return temperature(atom)

@@ -1,4 +1,4 @@
-"""What the instrument asks of the object that hosts it, and all that it knows of Pd."""
+"""The interface between the instrument and its host, the object in Pd."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ class Arrays(Protocol):
     """Arrays by name, of float32 samples as bytes. They may come, go and change length."""
 
     def length(self, name: str) -> int:
-        """Return the number of samples in the array, 0 where there is none."""
+        """Return the number of samples in the array, 0 if there is none."""
 
     def read(self, name: str) -> bytes:
         """Return all samples of the array."""
@@ -16,13 +16,13 @@ class Arrays(Protocol):
         """Return the samples from `start` to before `stop`; b"" without the array."""
 
     def resize(self, name: str, num_samples: int) -> bool:
-        """Make the array `num_samples` long; False if there is none or it cannot be."""
+        """Resize the array to `num_samples`; return False if there is none or Pd refuses."""
 
     def write(self, name: str, start: int, samples: bytes) -> bool:
-        """Write `samples` from sample `start` on; False if they do not fit."""
+        """Write `samples` from sample `start` on; return False if they do not fit."""
 
     def redraw(self, name: str) -> None:
-        """Have Pd draw the array anew, if there is one."""
+        """Have Pd redraw the array, if there is one."""
 
 
 class Host(Protocol):
@@ -32,14 +32,14 @@ class Host(Protocol):
 
     @property
     def patch_folder(self) -> str:
-        """The folder where relative paths begin."""
+        """The folder to which paths are relative."""
 
     @property
     def sample_rate(self) -> int:
         """Pd's sample rate in Hz."""
 
     def missing_polls(self) -> str | None:
-        """Return why nothing is delivered where polls are missing, else None."""
+        """Return an error text if nothing is delivered because polls are missing, else None."""
 
     def send(self, selector: str, *atoms: int | float | str) -> None:
         """Send a status message."""

@@ -1,9 +1,9 @@
-"""The instrument behind the class: messages in, worker requests out, and back.
+"""The instrument behind the class: messages to requests, and events to status messages.
 
-Knows nothing of Pd but its host, see `samplernn_pd.host`.
+Its only contact with Pd is its host, see `samplernn_pd.host`.
 
-Every method returns at once. What the worker sends is delivered by `poll`. What the
-host is told goes through an outbox, see there why.
+Every method returns at once. `poll` delivers the worker's events. Status messages go
+through an outbox, see `samplernn_pd.outbox` for the reason.
 """
 
 import threading
@@ -23,12 +23,12 @@ JOIN_LIMIT_S = 0.2
 
 
 class Instrument:
-    """What `samplernn_pd.control` does, for threads: handlers come on any, one at a time.
+    """A thread-safe `samplernn_pd.control`: handlers may run on any thread, one at a time.
 
     Args:
         host: the class in Pd.
         library_folder: holds `sopilib`.
-        worker: the link to its worker, by default of a process of its own.
+        worker: the link to its worker, by default a process of its own.
     """
 
     def __init__(self, host: Host, library_folder: Path, worker: WorkerLink | None = None) -> None:
@@ -39,11 +39,11 @@ class Instrument:
 
     @property
     def busy(self) -> bool:
-        """True while there is something for `poll` to wait for or to do."""
+        """Whether `poll` has anything to wait for or to do."""
         return self._control.is_busy
 
     def receive(self, selector: str, atoms: Sequence[Atom]) -> None:
-        """Handle a Pd message; whatever is wrong with it becomes one `error`."""
+        """Handle a Pd message; anything wrong with it becomes one `error`."""
         with self._lock:
             if self._closed:
                 return
@@ -65,7 +65,7 @@ class Instrument:
             position: where the patch plays the ring of a stream, in samples.
         """
         with self._lock:
-            if self._polling:  # a status message came back as a poll
+            if self._polling:  # the patch answered a status message with a poll
                 return
             self._polling = True
             try:
@@ -75,17 +75,17 @@ class Instrument:
                 self._polling = False
 
     def error(self, text: str) -> None:
-        """Send a line as `error`, and to the console."""
+        """Send a line as `error` and to the console."""
         with self._lock:
             self._outbox.error(text)
             self._outbox.send()
 
     def wait(self, timeout_s: float) -> None:
-        """Wait for something to deliver. Not for Pd's thread."""
+        """Wait for something to deliver. Not for use on Pd's thread."""
         self._control.worker.wait(timeout_s)
 
     def close(self) -> None:
-        """End the worker for good; nothing is sent or handled any more."""
+        """End the worker for good; nothing is sent or handled after this."""
         with self._lock:
             self._closed = True
             streams = self._control.output.streams

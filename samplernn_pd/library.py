@@ -1,8 +1,7 @@
-"""Which `sopilib` the class imports inside Pd: the one that lies beside it.
+"""Import the `sopilib` beside this package inside Pd.
 
-Other Python classes in the same Pd may use another package of that name, which stands
-before ours in their `sys.path`. Both then share the name: what one does not have is
-looked for in the other.
+Other Python classes in the same Pd may use another package of that name, earlier in
+`sys.path`. Both packages then share the name: Python looks for a module in both.
 """
 
 import importlib.util
@@ -16,9 +15,9 @@ OWN = Path(__file__).resolve().parent.parent / NAME
 
 
 def import_sopilib() -> None:
-    """Import our `sopilib`, or join it to another one that Pd's Python has imported.
+    """Import our `sopilib`, or merge it with another one that Pd's Python has imported.
 
-    The class then finds its own modules under that name, and so do the other classes.
+    The class and the other classes then all find their own modules under that name.
     """
     loaded = sys.modules.get(NAME)
     if loaded is None:
@@ -42,7 +41,7 @@ def _import_own(others: list[str]) -> None:
 
 
 def _own_module(others: list[str]) -> tuple[ModuleType, Callable[[ModuleType], None]]:
-    """Return our `sopilib`, not executed yet, and what executes it."""
+    """Return our `sopilib`, not executed yet, and its loader."""
     spec = importlib.util.spec_from_file_location(
         NAME, OWN / "__init__.py", submodule_search_locations=[str(OWN), *others]
     )

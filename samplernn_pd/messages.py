@@ -1,6 +1,6 @@
-"""Pd messages for which the class itself has work to do, once `grammar` has understood them.
+"""Pd messages that the class itself handles, as `grammar` returns them.
 
-What it passes on to the worker as it is has its class in `sopilib.protocol.messages`.
+Messages that it passes on unchanged have their classes in `sopilib.protocol.messages`.
 """
 
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from sopilib.protocol import messages
 
 @dataclass(frozen=True)
 class ClassMessage:
-    """Base of the messages that only the class knows."""
+    """Base of the messages that never reach the worker."""
 
     name: ClassVar[str] = ""
 
     def __init_subclass__(cls, name: str) -> None:
-        """Keep the selector that a performer writes."""
+        """Store the selector that a performer writes."""
         super().__init_subclass__()
         cls.name = name
 
     def selector(self) -> str:
-        """Return the name of the message for a performer, also in errors."""
+        """Return the name of the message as a performer writes it, for errors."""
         return self.name
 
 
 @dataclass(frozen=True)
 class Load(ClassMessage, name="load"):
-    """Load the model at `path`; the worker, which has them, checks engine and precision."""
+    """Load the model at `path`; the worker checks engine and precision."""
 
     path: str
     voices: int = 1
@@ -36,7 +36,7 @@ class Load(ClassMessage, name="load"):
     engine: str = "auto"
     precision: str = "auto"
     threads: int | None = None
-    sample_rate: int | None = None  # of the model, whatever its folder says
+    sample_rate: int | None = None  # the model's rate, overriding its folder
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Info(ClassMessage, name="info"):
 
 @dataclass(frozen=True)
 class Poll(ClassMessage, name="poll"):
-    """Deliver what has arrived; Pd plays the ring at sample `position`, if it has one."""
+    """Deliver what has arrived; Pd plays the ring at sample `position`, if known."""
 
     position: int | None = None
 
 
 @dataclass(frozen=True)
 class Stream(ClassMessage, name="stream"):
-    """Play sound without end in the ring `array`; None is the end of the stream."""
+    """Play endless sound in the ring `array`; None ends the stream."""
 
     array: str | None
     latency_s: float | None = None
@@ -67,16 +67,16 @@ class Stream(ClassMessage, name="stream"):
 
 @dataclass(frozen=True)
 class Length(ClassMessage, name="length"):
-    """Make the next takes so many seconds long."""
+    """Set the length of the next takes in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Envelope(ClassMessage, name="envelope"):
-    """Let the temperature follow the array, None for none.
+    """Let the temperature follow an array; None turns this off.
 
-    It passes once over a take, or again and again within `seconds` each time.
+    A take follows the whole array once, or repeatedly, `seconds` for each pass.
     """
 
     array: str | None
@@ -85,7 +85,7 @@ class Envelope(ClassMessage, name="envelope"):
 
 @dataclass(frozen=True)
 class Seed(ClassMessage, name="seed"):
-    """Prime with seed audio, the name of an array or a file; None is no seed."""
+    """Prime with seed audio, the name of an array or a file; None removes the seed."""
 
     source: str | None
     rate: int | None = None
@@ -93,10 +93,10 @@ class Seed(ClassMessage, name="seed"):
 
 @dataclass(frozen=True)
 class Generate(ClassMessage, name="generate"):
-    """Make a take into `arrays`, one for each voice.
+    """Generate a take into `arrays`, one for each voice.
 
-    What is None is as the settings have it. `temperature` holds numbers and texts
-    `Env(...)`. `seed_rate` is that of the array which is the seed, whoever named it.
+    The settings apply where a field is None. `temperature` holds numbers and texts
+    `Env(...)`. `seed_rate` is the rate of a seed array, from this message or an earlier one.
     """
 
     arrays: tuple[str, ...]
@@ -112,4 +112,4 @@ class Generate(ClassMessage, name="generate"):
         return "continue" if self.resume else self.name
 
 
-PdMessage = ClassMessage | messages.Message  # all that `grammar` understands
+PdMessage = ClassMessage | messages.Message  # all messages of `grammar`

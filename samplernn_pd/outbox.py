@@ -1,7 +1,7 @@
-"""Status messages on their way to Pd.
+"""Queue status messages for Pd.
 
-They wait here until the state that they tell of is complete: a patch may answer one
-with the next message before the host's `send` returns.
+They wait here until the state that they report is complete, because a patch may answer
+one with the next message before the host's `send` returns.
 """
 
 import collections
@@ -11,7 +11,7 @@ from samplernn_pd.host import Host
 
 
 class Outbox:
-    """Queues status messages for `host.send(selector, *atoms)`."""
+    """A queue of status messages for `host.send(selector, *atoms)`."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -33,7 +33,7 @@ class Outbox:
         self.say("notice", *text.split())
 
     def send(self) -> None:
-        """Send what waits now; answers to answers go with the next call."""
+        """Send the messages that wait now; those queued meanwhile go with the next call."""
         if self._sending:
             return
         self._sending = True

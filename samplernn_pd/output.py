@@ -1,4 +1,4 @@
-"""What sounds in Pd's arrays: the running take or stream, and what older ones left there."""
+"""Track the sound in Pd's arrays: the running take or stream and leftovers of older ones."""
 
 from samplernn_pd.stream import StreamInPd
 from samplernn_pd.take import TakeInPd
@@ -7,19 +7,19 @@ AnyTake = TakeInPd | StreamInPd
 
 
 class Output:
-    """Knows the running take and clears the arrays behind those that have ended.
+    """The running take, and the arrays to clear after those that have ended.
 
     Attributes:
-        running: take or stream, None without one.
+        running: take or stream, None if none runs.
         can_continue: whether a take of this model has begun.
-        num_takes: how many takes and streams the worker was asked for.
+        num_takes: number of takes and streams requested so far.
     """
 
     def __init__(self) -> None:
         self.running: AnyTake | None = None
         self.can_continue = False
         self.num_takes = 0
-        self._clearing: list[AnyTake] = []  # their arrays still hold something older
+        self._clearing: list[AnyTake] = []  # their arrays still hold older samples
 
     @property
     def stream(self) -> StreamInPd | None:
@@ -28,13 +28,13 @@ class Output:
 
     @property
     def streams(self) -> list[StreamInPd]:
-        """The running stream, and those whose last sound has yet to be played."""
+        """The running stream and those whose last sound is not yet played."""
         takes = [self.running, *(take for take in self._clearing if take is not self.running)]
         return [take for take in takes if isinstance(take, StreamInPd)]
 
     @property
     def is_clearing(self) -> bool:
-        """Whether arrays still hold something older."""
+        """Whether arrays still hold older samples."""
         return bool(self._clearing)
 
     def run(self, take: AnyTake) -> None:
@@ -48,7 +48,7 @@ class Output:
             ]
 
     def begin(self, num_samples: int | None, sample_rate: int) -> bool:
-        """Prepare the arrays of the running take; False if one cannot be prepared."""
+        """Prepare the arrays of the running take; return False if one cannot be prepared."""
         take = self.running
         if take is None:
             return False
@@ -60,10 +60,10 @@ class Output:
         return is_prepared
 
     def end(self) -> AnyTake | None:
-        """Return the running take, which runs no longer."""
+        """Remove and return the running take."""
         take, self.running = self.running, None
         return take
 
     def clear_slices(self) -> None:
-        """Silence some more of what older takes left."""
+        """Silence another part of what older takes left."""
         self._clearing = [take for take in self._clearing if take.silence_slice()]

@@ -1,4 +1,4 @@
-"""Where Pd plays a stream: told to the worker, which keeps the latency ahead of it."""
+"""Report the playback position of a stream to the worker, which stays the latency ahead."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ _REPORTS_PER_LATENCY = 8
 
 
 class PlayPosition:
-    """Tells the worker how much of a stream has been played.
+    """A reporter that tells the worker how much of a stream has been played.
 
     Args:
         take: number of the stream.
@@ -23,13 +23,13 @@ class PlayPosition:
         self._num_polls = 0
 
     def check(self, is_played: bool) -> None:
-        """Count a poll; RequestError if many have come and none with a position."""
+        """Count a poll; raise RequestError if many have come and none with a position."""
         self._num_polls += 1
         if self._num_polls == _POLLS_WITHOUT_POSITION and not is_played:
             raise RequestError("stream: poll tells no position (send poll POSITION)")
 
     def tell(self, num_played: int, latency: int) -> None:
-        """Tell the worker, some times within the latency.
+        """Tell the worker, several times within the latency.
 
         Args:
             num_played: samples of the stream.

@@ -1,7 +1,7 @@
-"""The sound of a stream on its way through the ring: what waits, is written, was played.
+"""Play a stream through the ring: samples that wait, are written, or were played.
 
-Should the worker fall behind, the sound fades out; what comes then waits until there
-is enough to begin again, and nothing of the stream is lost or played twice.
+If the worker falls behind, the sound fades out. Later samples wait until there are
+enough to resume, so that nothing of the stream is lost or played twice.
 """
 
 import array
@@ -10,10 +10,10 @@ from samplernn_pd.ring import BLOCK, Ring
 
 
 class Playout:
-    """Writes a stream into a ring.
+    """A writer of a stream into a ring.
 
     Args:
-        ring: new, or that of an older stream whose last sound has yet to be played.
+        ring: new, or the ring of an older stream whose last sound is not yet played.
         latency: samples that the worker keeps ahead.
 
     Attributes:
@@ -22,24 +22,24 @@ class Playout:
 
     def __init__(self, ring: Ring, latency: int) -> None:
         self.ring, self.latency = ring, latency
-        self._waiting = array.array("f")  # has come while the ring is silent
+        self._waiting = array.array("f")  # samples that arrive while the ring is silent
         self._num_received = 0
-        self._shift = 0  # what the ring's place of a sample is beyond its number
+        self._shift = 0  # position of a sample in the ring minus its number in the stream
 
     @property
     def num_ahead(self) -> int:
-        """Samples that are written and not yet played."""
+        """The number of samples that are written and not yet played."""
         return 0 if self.ring.is_silent else self.ring.end - self.ring.played
 
     @property
     def num_played(self) -> int:
-        """Samples of the stream that have been played, 0 or more."""
-        if self.ring.is_silent:  # as if what waits were to come right after the lead
+        """The number of samples of the stream that have been played, at least 0."""
+        if self.ring.is_silent:  # as if the waiting samples came right after the lead
             return max(0, self._num_received - len(self._waiting) - self._lead)
         return max(0, self.ring.played - self._shift)
 
     def write(self, samples: array.array) -> bool:
-        """Accept samples that have come; False if the array no longer accepts them."""
+        """Accept new samples; return False if the array no longer accepts them."""
         self._num_received += len(samples)
         if self.ring.is_silent:
             self._waiting.extend(samples)
@@ -47,7 +47,7 @@ class Playout:
         return self.ring.write(samples)
 
     def begin_again(self) -> bool:
-        """Write silence, or once there is enough the sound that waits.
+        """Write silence or, once there are enough, the waiting samples.
 
         Returns:
             False if the array no longer accepts it.
@@ -61,5 +61,5 @@ class Playout:
 
     @property
     def _lead(self) -> int:
-        """Samples of the latency that serve as time between two polls."""
+        """The part of the latency, in samples, that covers the time between two polls."""
         return min(self.ring.lead, self.latency // 3)

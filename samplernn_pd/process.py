@@ -1,7 +1,7 @@
-"""One worker process: its pipes, its log, and how it ended.
+"""Run one worker process: its pipes, its log, and how it ended.
 
-Whatever blocks is done by the thread that calls `run` and by two threads of this
-module's own: one writes what is queued, one keeps the last lines of the log.
+All blocking work runs in the thread that calls `run` and in two threads of this module:
+one writes the queued messages, one keeps the last lines of the log.
 """
 
 import collections
@@ -34,7 +34,7 @@ class End:
 
     Attributes:
         reason: one line.
-        is_of_python: whether its Python may be the cause, so that another may do.
+        is_of_python: whether its Python may be the cause, so that another may work.
     """
 
     reason: str
@@ -58,7 +58,7 @@ class WorkerProcess:
         self._process = _popen(command(python, library_folder, "sopilib.worker"))
         self._outgoing: queue.SimpleQueue[messages.Message | None] = queue.SimpleQueue()
         self._log: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
-        self._reason: str | None = None  # why it was ended from here
+        self._reason: str | None = None  # the reason of a `kill`
         self._threads = [
             threading.Thread(target=target, daemon=True) for target in (self._write, self._keep_log)
         ]
@@ -67,7 +67,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Process number."""
+        """The process ID."""
         return self._process.pid
 
     def send(self, message: messages.Message) -> None:
@@ -81,9 +81,9 @@ class WorkerProcess:
         self._process.kill()
 
     def run(self, receive: Callable[[messages.Message], None]) -> End:
-        """Call `receive` with each event until the process ends; return how it did.
+        """Call `receive` with each event until the process ends; return how it ended.
 
-        None comes after a `kill` with a reason.
+        No event follows a `kill` with a reason.
         """
         limit = threading.Timer(
             HELLO_LIMIT_S,
@@ -110,7 +110,7 @@ class WorkerProcess:
         decoder = codec.Decoder()
         while data := _stream(self._process.stdout).read(READ_BYTES):
             for event in decoder.feed(data):
-                if self._reason is not None:  # what it still says is of no use
+                if self._reason is not None:  # ignore what it still sends
                     return
                 limit.cancel()
                 receive(event)
@@ -143,7 +143,7 @@ class WorkerProcess:
 
 
 def _stream(stream: IO[bytes] | None) -> IO[bytes]:
-    """Return a pipe of the process, all three of which are there."""
+    """Return a pipe of the process, which has all three."""
     assert stream is not None
     return stream
 
@@ -158,9 +158,9 @@ def _end(process: "subprocess.Popen[bytes]") -> int:
 
 
 def _popen(words: list[str]) -> "subprocess.Popen[bytes]":
-    """Start a process with raw pipes: each read returns what has arrived, each write what it took.
+    """Start a process with raw pipes: reads return available bytes, writes the number written.
 
-    Somebody who embeds a Python in Pd may have set PYTHONHOME; it is not the worker's.
+    Software that embeds Python in Pd may have set PYTHONHOME; the worker must not use it.
     """
     env = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
     return subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What each event of the worker changes: one table from class to function."""
+"""Apply the events of the worker: one table from event class to function."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def react(control: "Control", event: object) -> None:
-    """Apply an event of the worker; one of an unknown class is ignored."""
+    """Apply an event of the worker; ignore one of an unknown class."""
     reaction = _REACTIONS.get(type(event))
     if reaction:
         reaction(control, event)
@@ -26,7 +26,7 @@ def _on_hello(control: "Control", event: messages.Hello) -> None:
 
 
 def _on_loaded(control: "Control", event: messages.Loaded) -> None:
-    """Say that the worker is ready; to a patch a second model is a second worker."""
+    """Report that the worker is ready; to a patch every model looks like a new worker."""
     if control.worker.model:
         control.outbox.say("worker", "off")
     control.outbox.say("worker", "on")
@@ -39,7 +39,7 @@ def _on_loaded(control: "Control", event: messages.Loaded) -> None:
 def _on_started(control: "Control", event: messages.Started) -> None:
     if not _is_running(control, event):
         return
-    control.settings.ramp = None  # it was for this take
+    control.settings.ramp = None  # it applied to this take only
     if not control.output.begin(event.num_samples, event.sample_rate):
         control.give_up_take()
 

@@ -1,7 +1,7 @@
-"""From what the performer said and set to the request that the worker gets.
+"""Build the requests for the worker from messages and settings.
 
-Here the arrays named in messages are looked up and read, and what would not fit,
-in number or in memory, is refused before anything is lost.
+This module looks up and reads the arrays named in messages, and refuses a request that
+has the wrong number of arrays or needs too much memory before anything is lost.
 """
 
 import os
@@ -13,9 +13,9 @@ from samplernn_pd.settings import Settings
 from sopilib.errors import RequestError
 from sopilib.protocol import codec, messages
 
-# A Pd array holds 8 bytes a sample; clearing and copying it needs as much again.
+# A Pd array holds 8 bytes per sample; clearing and copying it needs as much again.
 _BYTES_PER_ARRAY_SAMPLE = 16
-MAX_ARRAY_SAMPLES = 1 << 28  # what our pyext lets an array be
+MAX_ARRAY_SAMPLES = 1 << 28  # the longest array that our pyext allows
 
 Temperature = tuple[float | str | None, ...]
 Sound = tuple[str | None, bytes, int | None]  # file, samples, rate
@@ -24,17 +24,17 @@ Sound = tuple[str | None, bytes, int | None]  # file, samples, rate
 def generate_request(
     number: int, message: Generate, settings: Settings, model: messages.Loaded, host: Host
 ) -> messages.Generate:
-    """Return the `messages.Generate` of a `Generate`.
+    """Return the `messages.Generate` for a `Generate`.
 
     Args:
         number: of the take.
-        settings: what holds where the message says nothing.
+        settings: apply where the message has no value.
         model: the `messages.Loaded` of the loaded model.
         host: the class in Pd.
 
     Raises:
-        RequestError: an array or seed that is not there, a wrong number of arrays or
-            temperatures, a take larger than memory.
+        RequestError: an array or seed is missing, the number of arrays or temperatures
+            is wrong, or the take is larger than memory.
     """
     seconds = message.seconds or settings.seconds
     rate = message.out_rate or model.sample_rate
@@ -56,14 +56,14 @@ def generate_request(
 def stream_request(
     number: int, message: Stream, settings: Settings, model: messages.Loaded, host: Host
 ) -> messages.Generate:
-    """Return the `messages.Generate` of a stream.
+    """Return the `messages.Generate` for a stream.
 
     Args:
         message: a `Stream`.
         number, settings, model, host: as in `generate_request`.
 
     Raises:
-        RequestError: an array or seed that is not there, a wrong number of temperatures.
+        RequestError: an array or seed is missing, or the number of temperatures is wrong.
     """
     sound = _live_seed(settings.seed, host)
     return messages.Generate(
@@ -76,7 +76,7 @@ def stream_request(
 
 
 def prime_request(seed: Seed, host: Host) -> messages.Prime:
-    """Return the `messages.Prime` of a `Seed`, RequestError if it is not there."""
+    """Return the `messages.Prime` for a `Seed`; raise RequestError if it is missing."""
     seed_file, samples, rate = _live_seed(seed, host)
     return messages.Prime(seed_file, rate, samples)
 
@@ -100,7 +100,7 @@ def _beginning(
     model: messages.Loaded,
     host: Host,
 ) -> dict[str, Any]:
-    """Return the fields of `messages.Generate` that every beginning has, by name.
+    """Return the fields of `messages.Generate` that takes and streams share, by name.
 
     `sound` is the seed as `_seed` returns it.
     """
@@ -129,7 +129,7 @@ def check_temperatures(values: Temperature, voices: int) -> None:
 
 
 def available_bytes() -> int:
-    """Return the free memory in bytes, or all memory where the system does not say."""
+    """Return the free memory in bytes, or all memory if the system does not report it."""
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             table = dict(line.split(":") for line in lines)
@@ -172,7 +172,7 @@ def _check_payload(samples: bytes) -> None:
 def _temperature(
     entries: Temperature | None, settings: Settings, voices: int, arrays: Arrays
 ) -> tuple[Temperature, bytes]:
-    """Return the entries of the request and the bytes of the curve they may refer to."""
+    """Return the entries of the request and the bytes of the curve to which they may refer."""
     if entries is None and settings.envelope.array:
         return (None,), read_curve(settings.envelope, arrays)
     entries = entries or settings.temperature
@@ -181,7 +181,7 @@ def _temperature(
 
 
 def _live_seed(seed: Seed, host: Host) -> Sound:
-    """Return as `_seed`; of an array only its end: reading a long one would hold Pd up."""
+    """Return the same as `_seed`, but only the end of an array: a long one would block Pd."""
     name, arrays = seed.source, host.arrays
     if name is None or not arrays.length(name):
         return _seed(seed, None, host)
@@ -191,9 +191,9 @@ def _live_seed(seed: Seed, host: Host) -> Sound:
 
 
 def _seed(seed: Seed, rate: int | None, host: Host) -> Sound:
-    """Return (file, samples as bytes, rate); the array of a name goes before its file.
+    """Return (file, samples as bytes, rate); an array takes precedence over a file of its name.
 
-    `rate` is the one named with the take, else that of the seed counts, else Pd's.
+    `rate` is the rate named with the take; without it the seed's rate applies, else Pd's.
     """
     if seed.source is None:
         return None, b"", None

@@ -1,12 +1,12 @@
-"""An array in Pd that is played round and round, and written ahead of where it is played.
+"""An array in Pd that is played in a loop and written ahead of the playback position.
 
-Places in it are counted in samples since the start and never go back. What lies before
-`end` will be played; some silence always follows it, so that old sound does not come
-back where new sound is late. Where the sound ends, because there is no more or because
-it is stopped, its last milliseconds are faded out; where it begins again it is faded in.
+Positions in it count samples since the start and never go back. Everything before `end`
+will be played; some silence always follows it, so that old sound does not return if new
+sound is late. Where the sound ends, because there is no more or because it is stopped, its
+last milliseconds fade out; where it starts again, it fades in.
 
-The patch tells its playback position often (several times within the lead); what lies
-before that has been played, what lies behind it has not.
+The patch reports its playback position often (several times within the lead); samples
+before it have been played, samples after it have not.
 """
 
 import array
@@ -17,18 +17,18 @@ FADE_S = 0.005
 BLOCK = 64  # samples that Pd computes at a time
 _FIRST_STEP_S = 0.01
 _BYTES = 4
-_SLICE = 1 << 13  # samples that are silenced at a time
+_SLICE = 1 << 13  # samples to silence at a time
 
 
 class Ring:
-    """Writes into the array `name` of `arrays`.
+    """A writer into the array `name` of `arrays`.
 
     Args:
-        sample_rate: at which the array is played, in Hz.
+        sample_rate: of the playback, in Hz.
 
     Attributes:
-        played: place that is being played.
-        end: place before which all sound has been written.
+        played: the playback position.
+        end: position up to which all sound has been written.
         is_silent: whether silence was written last.
     """
 
@@ -36,21 +36,21 @@ class Ring:
         self._arrays, self._name = arrays, name
         self.length = arrays.length(name)
         self._fade = max(1, round(FADE_S * sample_rate))
-        self._step = round(_FIRST_STEP_S * sample_rate)  # the longest of late between two polls
-        self._position: int | None = None  # in the array, as the patch last told
+        self._step = round(_FIRST_STEP_S * sample_rate)  # the longest recent step between two polls
+        self._position: int | None = None  # in the array, as the patch last reported
         self.played = self.end = 0
-        self._cleared = 0  # place before which there is silence, from `end` on
+        self._cleared = 0  # position up to which there is silence, from `end` on
         self.is_silent = True
 
     @property
     def is_clear(self) -> bool:
-        """Whether all but what lies ahead, before `end`, is silent."""
+        """Whether everything except the sound ahead, before `end`, is silent."""
         return self._cleared >= self.played + self.length
 
     def silence(self) -> bool:
-        """Silence a slice more of all that does not lie ahead, before `end`.
+        """Silence another slice of everything except the sound ahead, before `end`.
 
-        All at once would hold Pd up.
+        Silencing everything at once would block Pd.
 
         Returns:
             False if the array no longer accepts it.
@@ -58,7 +58,7 @@ class Ring:
         return self._clear(max(self._cleared, self.end, self.played) + _SLICE)
 
     def cut(self) -> None:
-        """Silence the array at once, whatever its length is by now."""
+        """Silence the whole array at once, even if its length has changed."""
         self.is_silent = True
         self.end, self._cleared = self.played, self.played + self.length
         num_samples = self._arrays.length(self._name)
@@ -66,16 +66,16 @@ class Ring:
 
     @property
     def is_played(self) -> bool:
-        """Whether the patch has told where it plays."""
+        """Whether the patch has reported its playback position."""
         return self._position is not None
 
     @property
     def lead(self) -> int:
-        """Samples ahead of play that are safe from being played before the next poll."""
+        """The number of samples ahead that cannot be played before the next poll."""
         return min(2 * self._step + BLOCK, self.length // 4)
 
     def play_at(self, position: int) -> None:
-        """Note that the patch plays the sample `position` of the array now."""
+        """Note that the patch now plays the sample `position` of the array."""
         position = int(position) % self.length
         if self._position is None:
             is_clear = self._cleared == self.length
@@ -84,16 +84,16 @@ class Ring:
         else:
             step = (position - self._position) % self.length
             self.played += step
-            if step < self.length // 2:  # else it went back: play has begun anew
+            if step < self.length // 2:  # else it went back: playback has restarted
                 self._step = max(step, self._step - self._step // 16, BLOCK)
         self._position = position
 
     def is_running_out(self) -> bool:
-        """Return whether the sound must be faded out now, to end before it is missing."""
+        """Return whether the sound must fade out now, in order to end before it runs out."""
         return not self.is_silent and self.end - self.played < self._fade + self.lead
 
     def write(self, samples: array.array) -> bool:
-        """Append sound, floats; fade it in where there was silence.
+        """Append sound, floats; fade it in if there was silence before.
 
         Returns:
             False if the array no longer accepts it.
@@ -105,7 +105,7 @@ class Ring:
         return self._append(samples) and self._clear_ahead()
 
     def fade_out(self, at_once: bool = False) -> bool:
-        """End the sound within milliseconds of `end`, or of now; silence follows.
+        """Fade the sound out within milliseconds of `end` or of now; silence follows.
 
         Returns:
             False if the array no longer accepts it.
@@ -122,11 +122,11 @@ class Ring:
             samples[i] *= 1 - (i + 1) / len(samples)
         old_end, self.end = self.end, begin
         is_written = self._append(samples)
-        self._cleared = self.end  # what was ahead is not to be played
+        self._cleared = self.end  # the sound ahead will not be played
         return is_written and self._clear(max(old_end, self.played + 2 * self.lead))
 
     def keep_silent(self) -> bool:
-        """Write silence ahead as play advances; False if the array no longer accepts it."""
+        """Write silence ahead of playback; return False if the array no longer accepts it."""
         if not self.is_silent:
             return self._clear_ahead()
         is_written = self._clear(self.played + 3 * self.lead)
@@ -137,7 +137,7 @@ class Ring:
         return self._clear(max(self.end, self.played) + 2 * self.lead)
 
     def _clear(self, place: int) -> bool:
-        """Write silence up to `place`, where there is none yet behind `end`."""
+        """Write silence after `end` up to `place`, where there is none yet."""
         begin = max(self._cleared, self.end, self.played)
         num_samples = min(place, self.played + self.length) - begin
         if num_samples <= 0:
@@ -151,7 +151,7 @@ class Ring:
         return self._put(begin, samples)
 
     def _put(self, begin: int, samples: array.array) -> bool:
-        """Write `samples` from the place `begin` on, round the end of the array."""
+        """Write `samples` from position `begin` on, wrapping at the end of the array."""
         start = begin % self.length
         num_first = min(len(samples), self.length - start)
         is_written = self._arrays.write(self._name, start, samples[:num_first].tobytes())

@@ -1,4 +1,4 @@
-"""What the next take will be like, as the performer has set it."""
+"""The performer's settings for the next take."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Row = tuple[str | float, ...]
 
 @dataclass
 class Settings:
-    """The values that hold until they are changed; `change` takes the messages that set one."""
+    """Values that stay until a message changes them; `change` applies such a message."""
 
     seconds: float = 4.0
     temperature: tuple[float, ...] = (1.0,)
@@ -23,7 +23,7 @@ class Settings:
     latency_s: float = 0.1
 
     def change(self, message: PdMessage) -> None:
-        """Set what `message`, one of `SETTINGS`, says."""
+        """Apply `message`, one of `SETTINGS`."""
         for name, value in SETTINGS[type(message)](message).items():
             setattr(self, name, value)
 
@@ -45,7 +45,7 @@ class Settings:
         return (self.envelope.array,) if seconds is None else (self.envelope.array, seconds)
 
 
-SETTINGS: dict[type, Callable[[Any], dict[str, Any]]] = {  # what each message sets
+SETTINGS: dict[type, Callable[[Any], dict[str, Any]]] = {  # the fields that each message sets
     Length: lambda message: {"seconds": message.seconds},
     Envelope: lambda message: {"envelope": message},
     Seed: lambda message: {"seed": message},

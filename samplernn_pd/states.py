@@ -1,8 +1,8 @@
-"""Which message is allowed in which state: one table.
+"""Define in one table which message is allowed in which state.
 
-A message that is not allowed becomes one error, `name: reason`. What begins something
-waits while a stopped take ends, and so do the messages that follow it. `poll` has no row: it
-delivers what has arrived, in every state.
+A message that is not allowed becomes one error, `name: reason`. While a stopped take ends,
+messages that start something wait, and so do the messages after them. `poll` has no row: it
+delivers events in every state.
 """
 
 import enum
@@ -23,28 +23,28 @@ from sopilib.protocol import messages
 
 
 class State(enum.Enum):
-    """What the class is doing."""
+    """The states of the class."""
 
     EMPTY = enum.auto()  # no model is loaded
     IDLE = enum.auto()  # a model is loaded
     LOADING = enum.auto()
     TAKING = enum.auto()  # a take is running
     STREAMING = enum.auto()
-    STOPPING = enum.auto()  # the worker has yet to end a stopped take or stream
+    STOPPING = enum.auto()  # the worker has not yet ended a stopped take or stream
 
 
 class Answer(enum.Enum):
-    """What happens with a message."""
+    """The ways to treat a message."""
 
     APPLY = enum.auto()
-    IN_TURN = enum.auto()  # apply, but not before those that wait
+    IN_TURN = enum.auto()  # apply, but after the messages that wait
     DEFER = enum.auto()  # apply once the stopped take has ended
     IGNORE = enum.auto()
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The answer to a message that is not allowed; `reason` follows its name."""
+    """The error for a message that is not allowed; `reason` follows its name."""
 
     reason: str
 
@@ -88,14 +88,14 @@ _STEERS_STREAM = (_NO_STREAM, _NO_STREAM, _NO_STREAM, _NO_STREAM, _APPLY,     _T
 
 
 def row_of(message: PdMessage) -> type:
-    """Return the class under which tables have `message`."""
+    """Return the class under which `message` has its row."""
     if isinstance(message, Stream) and message.array is None:
         return EndStream
     return type(message)
 
 
 def answer_to(message: PdMessage, state: State, has_waiting: bool) -> Answer | Refusal:
-    """Return what happens with `message`: APPLY, DEFER, IGNORE or a `Refusal`.
+    """Return how to treat `message`: APPLY, DEFER, IGNORE or a `Refusal`.
 
     Args:
         message: as `samplernn_pd.grammar.parse` returns it.

@@ -1,8 +1,8 @@
-"""A stream on its way into the ring that Pd plays.
+"""Write a stream into the ring that Pd plays.
 
-The worker is told how far the stream has been played and keeps no more ahead of that
-than the latency. What steers the stream is sent to it here, where the arrays named in
-a message can be read.
+The worker receives the playback position and generates at most the latency ahead of it.
+This module also sends the messages that change the stream, because it can read the arrays
+that they name.
 """
 
 import array
@@ -25,12 +25,12 @@ MAX_RING_SAMPLES = 1 << 19
 
 
 class StreamInPd:
-    """Delivers a stream into an array and sends the worker what steers it.
+    """A stream that goes into an array, with the requests that change it.
 
     Args:
-        request: that began it.
+        request: the request that started it.
         array_name: of the ring.
-        settings: as they are and will be.
+        settings: of the performer, current at any time.
         host: the class in Pd.
         send: called with each request for the worker.
         say: for status messages.
@@ -39,7 +39,7 @@ class StreamInPd:
         RequestError: the array is missing or cannot be a ring.
     """
 
-    begun = True  # its end is reported even if no sound came
+    begun = True  # the end is reported even if no sound arrived
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class StreamInPd:
         self._is_over = False
 
     def apply(self, message: PdMessage) -> None:
-        """Have the stream change as a message that sets something says.
+        """Apply a message that changes a setting to the stream.
 
         Raises:
-            RequestError: an array or file is not there, or the ring too short.
+            RequestError: an array or file is missing, or the ring is too short.
         """
         if isinstance(message, messages.Latency):
             self._set_latency(message)
@@ -83,13 +83,13 @@ class StreamInPd:
             self._send(requests.prime_request(message, self._host))
 
     def shares_arrays(self, other: "TakeInPd | StreamInPd") -> bool:
-        """Return whether `other`, a take or stream, writes into the ring too."""
+        """Return whether `other`, a take or stream, also writes into the ring."""
         return not set(self.array_names).isdisjoint(other.array_names)
 
     def continue_in_ring_of(self, older: "StreamInPd") -> bool:
-        """Continue in the ring of `older`, a stream that is over; False if it has another one.
+        """Continue in the ring of `older`, an ended stream; return False if the rings differ.
 
-        The sound of `older` that has yet to be played then fades out.
+        The unplayed sound of `older` then fades out.
         """
         ring = older._playout.ring
         if (older.array_names, older.sample_rate) != (self.array_names, self.sample_rate):
@@ -100,20 +100,20 @@ class StreamInPd:
         return True
 
     def begin(self, num_samples: int | None, sample_rate: int) -> bool:
-        """Report the beginning; False if the array is gone."""
+        """Report the beginning; return False if the array is gone."""
         self._report.begin()
         return self._playout.ring.silence()
 
     def write(self, chunk: messages.Chunk) -> bool:
-        """Accept a chunk; False if the array no longer does."""
+        """Accept a chunk; return False if the array no longer accepts it."""
         self._report.speed = chunk.speed
         return self._playout.write(array.array("f", chunk.payload))
 
     def play_at(self, position: int | None) -> None:
-        """Note that the patch plays the array at `position`; None where it does not say.
+        """Note that the patch plays the array at `position`; None if it does not report one.
 
         Raises:
-            RequestError: the patch never says so.
+            RequestError: the patch never reports a position.
         """
         playout = self._playout
         if position is not None:
@@ -125,7 +125,7 @@ class StreamInPd:
         self._position.tell(playout.num_played, playout.latency)
 
     def advance(self) -> bool:
-        """Write on as play advances; False if the array no longer accepts it."""
+        """Keep writing as playback advances; return False if the array no longer accepts it."""
         ring = self._playout.ring
         if self._is_over or not ring.is_played:
             return True
@@ -139,7 +139,7 @@ class StreamInPd:
         return ring.keep_silent()
 
     def show_progress(self) -> None:
-        """Report a few times a second how the stream is."""
+        """Report the state of the stream a few times a second."""
         self._report.show(self._playout.num_ahead)
 
     def fade_out(self) -> None:
@@ -154,14 +154,14 @@ class StreamInPd:
         self._playout.ring.cut()
 
     def report(self, selector: str) -> None:
-        """End the stream and report it; the report is the same for every `selector`."""
+        """End the stream and report it, in the same way for every `selector`."""
         self.fade_out()
         self._report.end()
 
     def silence_slice(self) -> bool:
-        """Silence some more of what has been played; True while more is to come.
+        """Silence another part of the played sound; return True while there is more.
 
-        Otherwise the last milliseconds would be heard again at each round of the ring.
+        Otherwise the last milliseconds would sound again in every loop of the ring.
         """
         ring = self._playout.ring
         ring.silence()
@@ -176,7 +176,7 @@ class StreamInPd:
 
 
 def check_ring(name: str, latency: float, arrays: Arrays) -> None:
-    """Raise RequestError unless the array can hold a stream with so many samples ahead."""
+    """Raise RequestError unless the array can hold a stream with this many samples ahead."""
     length = arrays.length(name)
     if length == 0:
         raise RequestError(f"stream: no array {name!r} (make one, or check the name)")

@@ -1,4 +1,4 @@
-"""What a stream tells Pd of itself: that it is on or off, some numbers, and underruns."""
+"""Report a stream to Pd: that it is on or off, its speed and lead, and underruns."""
 
 import time
 from collections.abc import Callable
@@ -9,14 +9,14 @@ Say = Callable[..., None]  # called with selector and atoms of a status message
 
 
 class StreamReport:
-    """Reports a stream.
+    """A reporter of a stream.
 
     Args:
         say: for status messages.
         sample_rate: of the stream, in Hz.
 
     Attributes:
-        speed: times real time, as the worker last told.
+        speed: times real time, as last reported by the worker.
     """
 
     def __init__(self, say: Say, sample_rate: int) -> None:
@@ -42,7 +42,7 @@ class StreamReport:
         self._say("underrun", self._underruns)
 
     def show(self, num_ahead: int) -> None:
-        """Report a few times a second the least sound ahead, speed and underruns.
+        """Report the lowest lead, the speed and the underruns a few times a second.
 
         Args:
             num_ahead: samples that are written and not yet played.

@@ -1,7 +1,7 @@
-"""A take on its way into Pd's arrays.
+"""Write a take into Pd's arrays.
 
-What an array held before is silenced slice by slice, a slice at each poll, ahead of
-the samples that arrive: to do it at once would hold Pd up where a take is long.
+Each poll silences a slice of the array's old content, ahead of the samples that arrive:
+silencing everything at once would block Pd during a long take.
 """
 
 import time
@@ -21,7 +21,7 @@ _SILENCE = bytes(_SLICE_SAMPLES * _BYTES_PER_SAMPLE)
 
 
 class TakeInPd:
-    """Writes chunks into one array for each voice and reports how far it has come.
+    """A writer of chunks into one array for each voice that reports its progress.
 
     Args:
         number: of the take.
@@ -39,8 +39,8 @@ class TakeInPd:
         self._say = say
         self._num_samples = 0
         self._sample_rate = 0
-        self._old_end = 0  # samples before which the arrays held something older
-        self._silenced = 0  # samples before which they no longer do
+        self._old_end = 0  # the arrays held older samples up to here
+        self._silenced = 0  # the older samples are silenced up to here
         self._done = 0
         self._shown = 0
         self._speed = 0.0
@@ -52,20 +52,20 @@ class TakeInPd:
         return self._num_samples > 0
 
     def shares_arrays(self, other: "TakeInPd | StreamInPd") -> bool:
-        """Return whether `other`, a take or stream, writes into one of these arrays too."""
+        """Return whether `other`, a take or stream, also writes into one of these arrays."""
         return not set(self.array_names).isdisjoint(other.array_names)
 
     def begin(self, num_samples: int | None, sample_rate: int) -> bool:
-        """Make every array as long as the take; False if one cannot be."""
-        assert num_samples is not None  # as it is for a stream
+        """Resize every array to the length of the take; return False if one cannot be resized."""
+        assert num_samples is not None  # None is for streams only
         self._num_samples, self._sample_rate = num_samples, sample_rate
         old_length = max(self._arrays.length(name) for name in self.array_names)
-        self._old_end = min(old_length, num_samples)  # Pd makes what it adds silent
+        self._old_end = min(old_length, num_samples)  # Pd fills new samples with silence
         resized = [self._arrays.resize(name, num_samples) for name in self.array_names]
         return all(resized)
 
     def write(self, chunk: messages.Chunk) -> bool:
-        """Write a chunk; False if an array is gone or too short."""
+        """Write a chunk; return False if an array is gone or too short."""
         run_bytes = len(chunk.payload) // chunk.num_seqs
         written = [
             self._arrays.write(
@@ -79,7 +79,7 @@ class TakeInPd:
         return all(written)
 
     def silence_slice(self) -> bool:
-        """Silence some more of what the arrays held before; True while there is more."""
+        """Silence another part of the arrays' old content; return True while there is more."""
         begin, end = self._silenced, min(self._silenced + _SLICE_SAMPLES, self._old_end)
         if end <= begin:
             return False
@@ -91,7 +91,7 @@ class TakeInPd:
         return all(written) and end < self._old_end
 
     def show_progress(self) -> None:
-        """Report the progress if there is any, and redraw the arrays now and then."""
+        """Report any progress, and redraw the arrays now and then."""
         if self._done == self._shown:
             return
         self._shown = self._done

@@ -1,4 +1,4 @@
-"""The worker of an instrument: its process, its model, and what it has yet to answer."""
+"""The worker of an instrument: its process, its model, and its unanswered requests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,20 +10,20 @@ from sopilib.protocol import messages
 
 
 def start_worker(python: str, library_folder: Path) -> WorkerClient:
-    """Return a client whose worker runs in `python`, else in the Python of the installation."""
+    """Return a client whose worker runs in `python` or else in the Python of the installation."""
     return WorkerClient(python, library_folder, recorded_python())
 
 
 class WorkerLink:
-    """Starts a worker, sends it requests and says what it is known to have.
+    """A link that starts a worker, sends it requests and knows its model.
 
     Args:
         library_folder: holds `sopilib`.
-        start: called with a Python and that folder; returns a client.
+        start: called with a Python and `library_folder`; returns a client.
 
     Attributes:
         model: `messages.Loaded` of the model, None without one.
-        num_saving: how many `save` it has yet to answer.
+        num_saving: number of unanswered `save` requests.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class WorkerLink:
         return self._client.python if self._client else None
 
     def load(self, python: str, request: messages.Load) -> None:
-        """Send `request`, to a new worker where none runs."""
+        """Send `request`; start a worker if none runs."""
         if self._client is None:
             self._client = self._start(python, self._library_folder)
         self.send(request)
 
     def end_load(self, model: messages.Loaded | None) -> None:
-        """Note that a load has ended with `model`, or has failed and left the one before."""
+        """Note that a load has ended with `model`, or has failed and left the old one."""
         self.model = model or self.model
 
     def send(self, request: messages.Message) -> None:
@@ -55,17 +55,17 @@ class WorkerLink:
             self._client.send(request)
 
     def next_event(self) -> Any:
-        """Return the oldest event not yet taken, None if there is none."""
+        """Return the oldest event that was not yet returned, None if there is none."""
         return self._client.next_event() if self._client else None
 
     def wait(self, timeout_s: float) -> None:
-        """Wait for an event, at most `timeout_s` seconds. Not for Pd's thread."""
+        """Wait for an event, at most `timeout_s` seconds. Not for use on Pd's thread."""
         client = self._client
         if client:
             client.wait(timeout_s)
 
     def close(self) -> WorkerClient | None:
-        """End the worker, and return its client, whose threads can be joined."""
+        """End the worker; return its client, whose threads can be joined."""
         client, self._client = self._client, None
         self.model = None
         self.num_saving = 0
