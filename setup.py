@@ -1,6 +1,6 @@
 """Build the native parts: the engine's kernels and the loader of `[pyext]` for Pd.
 
-All other facts about the project stand in `pyproject.toml`. `pip install -e .` puts the
+All other facts about the project are in `pyproject.toml`. `pip install -e .` puts the
 loader and the record of the worker's Python into the checkout, where Pd and the patches
 find them. `pip install .` leaves the checkout alone: patches, loader and models go to
 `share/samplernn` of the environment.
@@ -22,7 +22,7 @@ WORKER_RECORD = pathlib.PurePath("samplernn_pd", "worker_python.txt")
 
 
 def load_module(path: pathlib.Path, name: str | None = None) -> ModuleType:
-    """Return the module in a file that lies in no package."""
+    """Return the module in a file outside any package."""
     name = name or path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
@@ -96,13 +96,13 @@ class BuildNative(Command):
 
 
 class Build(build):
-    """The usual build, the native parts first."""
+    """The usual build, preceded by the native parts."""
 
     sub_commands = [("build_native", None), *build.sub_commands]
 
 
 class NativeDistribution(Distribution):
-    """The loader belongs to one platform and one Python, and so does a wheel."""
+    """A distribution for one platform and one Python, because the loader is."""
 
     def has_ext_modules(self):
         return True

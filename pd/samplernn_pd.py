@@ -1,11 +1,11 @@
-"""Leads from the patches in this folder to the package `samplernn_pd`.
+"""Lead from the patches in this folder to the package `samplernn_pd`.
 
 The original pyext looks for a class beside the patch and on Pd's search path, but not
-where a patch declares paths, nor in the environment that the project was installed in.
-It finds this module beside the patches. The module puts the package in its own place:
-the one on Python's path, else the one of the checkout or installation around it. Where
-there is none it has a class that says so. It runs in any Python 3, to say which is too
-old.
+in paths that a patch declares, nor in the environment of the installation. It finds this
+module beside the patches. The module replaces itself with the package: the one on
+Python's path, else the one of the checkout or installation around it. If there is none,
+the module offers a class that reports this. The module runs in any Python 3, so that it
+can report a Python that is too old.
 """
 
 import importlib.util
@@ -37,7 +37,7 @@ def find_package() -> Path:
 
 
 def import_package() -> None:
-    """Put the package in the place of this module; raise ImportError if it cannot."""
+    """Replace this module with the package; raise ImportError if that fails."""
     if sys.version_info < OLDEST_PYTHON:
         running, needed = sys.version_info, OLDEST_PYTHON
         raise ImportError(

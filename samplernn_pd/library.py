@@ -41,7 +41,7 @@ def _import_own(others: list[str]) -> None:
 
 
 def _own_module(others: list[str]) -> tuple[ModuleType, Callable[[ModuleType], None]]:
-    """Return our `sopilib`, not executed yet, and its loader."""
+    """Return our `sopilib`, not executed yet, and the function that executes it."""
     spec = importlib.util.spec_from_file_location(
         NAME, OWN / "__init__.py", submodule_search_locations=[str(OWN), *others]
     )

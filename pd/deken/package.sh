@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes a package for Pd's "Find externals" in dist/; `package.sh FOLDER` only lays out in
-# FOLDER/samplernn what would be in it. Its patches, class, loader and model lie flat in
-# one folder, which is what Pd's search path is set to. Nothing is uploaded.
+# Build a package for Pd's "Find externals" in dist/; `package.sh FOLDER` only copies its
+# content to FOLDER/samplernn. Patches, class, loader and model are in one flat folder,
+# because Pd adds this folder to its search path. Nothing is uploaded.
 set -eu
 cd "$(dirname "$0")/../.."
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' sopilib/__init__.py)

@@ -1,9 +1,9 @@
-/* What is done with Pd's arrays, as jobs for Pd's thread. */
+/* The operations on Pd's arrays, as jobs for Pd's thread. */
 
 #include "array_job.h"
 
-/* Adds to the number of living views of arrays themselves, on any thread, and
-   returns it. Views come into being on Pd's thread only. */
+/* Adds to the number of living views of the arrays themselves, on any thread, and
+   returns it. Views are created on Pd's thread only. */
 int array_count_views(int change)
 {
     static int num_views = 0;
@@ -25,7 +25,7 @@ static t_garray *find_array(const char *name)
     return (t_garray *)pd_findbyclass(gensym(name), garray_class);
 }
 
-/* Returns the words of an array and their number, or NULL; for Pd's thread. */
+/* Returns the words of an array and their number, or NULL. For Pd's thread. */
 t_word *array_words(const char *name, long *length)
 {
     int size = 0;
@@ -65,7 +65,7 @@ static void resize(t_array_job *job)
         garray_resize_long(array, job->length);
 }
 
-/* Does the job and leaves in it how long the array then is, 0 if there is none. */
+/* Does the job and stores the array's new length in it, 0 if there is no array. */
 static void array_job_run(t_job *base)
 {
     t_array_job *job = (t_array_job *)base;
@@ -128,8 +128,8 @@ t_array_job *array_job_new_write(const char *name, long start, long length)
     return NULL;
 }
 
-/* Does a job on Pd's thread, whichever this is. Returns NULL with an error set if
-   that was not possible, else the job, to be released. */
+/* Does a job on Pd's thread, from any thread. Returns NULL with an error set if
+   that was impossible, else the job, which the caller releases. */
 t_array_job *array_job_do(t_array_job *job)
 {
     if (!job)
@@ -145,8 +145,8 @@ t_array_job *array_job_do(t_array_job *job)
     return NULL;
 }
 
-/* Has a job done without waiting; it is lost if the array is gone by then, and so
-   are samples beyond its end. Takes the job, or NULL with an error set. Returns 0
+/* Queues a job without waiting for it. The job is lost if the array is gone by then, and
+   so are samples beyond its end. Takes the job, or NULL with an error set. Returns 0
    with an error set if the queue stays full. */
 int array_job_leave(t_array_job *job)
 {

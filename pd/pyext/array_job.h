@@ -1,7 +1,7 @@
-/* What is done with Pd's arrays, as jobs for Pd's thread.
+/* The operations on Pd's arrays, as jobs for Pd's thread.
 
-   No array is resized while there is a view of one: the view would be left
-   pointing at freed memory. */
+   No array is resized while any array has a view: the view would point at freed
+   memory. */
 
 #ifndef PYEXT_ARRAY_JOB_H
 #define PYEXT_ARRAY_JOB_H

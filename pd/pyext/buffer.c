@@ -1,14 +1,13 @@
 /* pyext.Buffer: a Pd array in Python.
 
-   It knows the array by name and looks at it only when that is needed, so that
-   writing a slice costs another thread than Pd's no more than leaving the samples
-   in the queue. */
+   It knows the array by name and accesses it only when necessary. On a thread other
+   than Pd's, writing a slice therefore only puts the samples into the queue. */
 
 #include "buffer.h"
 
 #define MAX_LENGTH (1L << 28)
 
-/* Looks up how long the array is, 0 if there is none; -1 with an error set. */
+/* Returns the length of the array, 0 if there is none, -1 with an error set. */
 static Py_ssize_t measure(t_buffer *self)
 {
     t_array_job *job = array_job_do(array_job_new(MEASURE, self->name));
@@ -62,7 +61,7 @@ static PyObject *buffer_dirty(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* Sets an error unless the array was found, free, and given that length. */
+/* Sets an error unless the array was found, had no views, and got that length. */
 static int check_resized(t_buffer *self, const t_array_job *job, long length)
 {
     self->length = job->length;
@@ -116,9 +115,9 @@ static int unpack_slice(PyObject *key, Py_ssize_t *start, Py_ssize_t *stop)
     return !PyErr_Occurred();
 }
 
-/* Returns how many samples a slice means, from `start` on; -1 with an error set. As
-   in any sequence it ends with the array. Another thread than Pd's does not wait to
-   learn where that is, unless the slice counts from there. */
+/* Returns the number of samples in a slice from `start` on, or -1 with an error set. As
+   in any sequence, the slice ends with the array. Threads other than Pd's do not wait for
+   the array's length unless the slice counts from its end. */
 static Py_ssize_t find_range(t_buffer *self, PyObject *key, Py_ssize_t *start)
 {
     Py_ssize_t stop;
@@ -133,7 +132,7 @@ static Py_ssize_t find_range(t_buffer *self, PyObject *key, Py_ssize_t *start)
         self->length < 0 ? PY_SSIZE_T_MAX : self->length, start, &stop, 1);
 }
 
-/* Returns 0 with an error set unless the samples are what fits into the slice. */
+/* Returns 0 with an error set unless the samples fit the slice. */
 static int check_samples(
     const t_buffer *self, const Py_buffer *samples, Py_ssize_t length)
 {

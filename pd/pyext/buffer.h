@@ -1,4 +1,4 @@
-/* pyext.Buffer, as its two parts know it. */
+/* The parts of pyext.Buffer that its two source files share. */
 
 #ifndef PYEXT_BUFFER_H
 #define PYEXT_BUFFER_H

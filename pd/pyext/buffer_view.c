@@ -2,12 +2,12 @@
 
    On Pd's thread a memoryview is a view of the array itself. On any other thread
    Pd may move or delete the array at any time, so there a memoryview is a view of
-   a copy that Pd's thread has made; when it is released, what has changed in it
-   is left for Pd's thread to write into the array, if that still exists. */
+   a copy that Pd's thread has made. When the view is released, the changed samples go
+   to Pd's thread, which writes them into the array if it still exists. */
 
 #include "buffer.h"
 
-/* What a view needs besides its Py_buffer. */
+/* The data that a view needs besides its Py_buffer. */
 typedef struct {
     Py_ssize_t length, stride_bytes;
     t_float *copy;     /* (length,), NULL: a view of the array itself */
@@ -97,8 +97,8 @@ static int differs(const t_view *view, long i)
     return memcmp(&view->copy[i], &view->original[i], sizeof(t_float)) != 0;
 }
 
-/* Leaves what has changed in a copy, from the first to the last changed sample,
-   to be written into the array; returns 0 with an error set. */
+/* Queues the changes of a copy, from the first to the last changed sample, to be
+   written into the array; returns 0 with an error set. */
 static int write_back(const t_buffer *self, const t_view *view)
 {
     long start = 0, end = view->length;

@@ -1,9 +1,9 @@
-"""Builds the pyext loader: Pd's header, a C compiler and a Python with a library.
+"""Build the pyext loader from Pd's header, a C compiler and a Python with a shared library.
 
 The Python inside Pd need not be the one of the environment: `samplernn_pd` needs
-the standard library only. Preferred is the Python that runs this, or the one its
-virtual environment was made from; if that has no shared library, another one of
-this machine is taken. What is missing is said in one line with its fix.
+the standard library only. The build prefers the Python that runs this module, or the one
+behind its virtual environment; if that has no shared library, it uses another Python of
+this machine. If something is missing, it prints one line with the fix.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ import sysconfig
 
 SOURCE_FOLDER = pathlib.Path(__file__).resolve().parent
 LOADER_NAME = "pyext.pd_darwin" if sys.platform == "darwin" else "pyext.pd_linux"
-DOTTED_NAME = LOADER_NAME.replace(".", "..")  # what Pd looks for where a patch has [pyext. ...]
+DOTTED_NAME = LOADER_NAME.replace(".", "..")  # the name that Pd looks for in [pyext. ...]
 DOTTED_SOURCE = SOURCE_FOLDER / "dotted" / "pyext_dot.c"
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 HEADER_FOLDERS = (
@@ -47,7 +47,7 @@ print(json.dumps({
 
 
 class MissingPart(Exception):
-    """Something that the build needs is not there; the text says what to install."""
+    """Something that the build needs is missing; the text says what to install."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Python:
 
 
 def find_header():
-    """Returns the folder of Pd's m_pd.h; `PD_INCLUDE` overrides the usual places.
+    """Return the folder of Pd's m_pd.h; `PD_INCLUDE` overrides the usual places.
 
     Raises:
         MissingPart: it is in none of them.
@@ -84,7 +84,7 @@ def find_header():
 
 
 def find_compiler():
-    """Returns the command of a C compiler, `CC` if that is set.
+    """Return the command of a C compiler, `CC` if that is set.
 
     Raises:
         MissingPart: there is none.
@@ -100,7 +100,7 @@ def find_compiler():
 
 
 def find_python():
-    """Returns the `Python` to embed, the running one if it can be.
+    """Return the `Python` to embed, the running one if it can be.
 
     Raises:
         MissingPart: no Python has both its header and a shared library.
@@ -117,7 +117,7 @@ def find_python():
 
 
 def describe_python(program):
-    """Returns what the build needs of a Python, or None if it cannot be embedded."""
+    """Return the `Python` for a program, or None if it cannot be embedded."""
     result = subprocess.run([program, "-I", "-c", _DESCRIBE], capture_output=True, text=True)
     if result.returncode != 0:
         return None
@@ -131,7 +131,7 @@ def describe_python(program):
 
 
 def _shared_library(facts):
-    """Returns the path of the shared library, or None."""
+    """Return the path of the shared library, or None."""
     variables, (major, minor) = facts["variables"], facts["version"]
     folders = [
         variables["LIBDIR"],
@@ -154,7 +154,7 @@ def _shared_library(facts):
 
 
 def compile_command(output, site_packages):
-    """Returns the command, a list of str, that compiles the loader.
+    """Return the command, a list of str, that compiles the loader.
 
     Args:
         output: path of the loader to write.
@@ -183,7 +183,7 @@ def compile_command(output, site_packages):
 
 
 def compile_dotted_command(output: pathlib.Path) -> list[str]:
-    """Return the command that compiles what has Pd load the loader for `[pyext. ...]`.
+    """Return the command that compiles the library that loads the loader for `[pyext. ...]`.
 
     Raises:
         MissingPart: see `find_compiler` and `find_header`.
@@ -213,7 +213,7 @@ def _link_flags() -> list[str]:
 
 
 def is_current(output, site_packages):
-    """Returns whether a loader is newer than its sources and built for these paths."""
+    """Return whether the loader is newer than its sources and built for these paths."""
     output = pathlib.Path(output)
     if not output.exists():
         return False
@@ -227,19 +227,19 @@ def is_current(output, site_packages):
 
 
 def build(output_folder=SOURCE_FOLDER, site_packages=None):
-    """Builds the loader unless it is current, and returns its path.
+    """Build the loader unless it is current, and return its path.
 
-    Beside it comes the small library for `[pyext. ...]`; in a checkout another one beside the
-    patches, as either folder may be the one on Pd's search path.
+    The small library for `[pyext. ...]` goes beside it and, in a checkout, also beside the
+    patches, because either folder may be the one on Pd's search path.
 
     Args:
-        output_folder: where to put it; made if need be.
+        output_folder: where to put it; created if it is missing.
         site_packages: folder whose packages Python in Pd can import, default that of
             the running environment.
 
     Returns:
-        The path of the loader, or None, after one line that says why, if something
-        is missing or the compiler fails.
+        The path of the loader. If something is missing or the compiler fails, None, after one
+        line that says why.
     """
     output = pathlib.Path(output_folder) / LOADER_NAME
     site_packages = site_packages or sysconfig.get_path("purelib")
@@ -257,7 +257,7 @@ def build(output_folder=SOURCE_FOLDER, site_packages=None):
 
 
 def dotted_paths(loader: pathlib.Path) -> list[pathlib.Path]:
-    """Return where the libraries for `[pyext. ...]` go that belong to a loader."""
+    """Return the paths of the libraries for `[pyext. ...]` that belong to a loader."""
     folders = [loader.parent]
     if loader.parent == SOURCE_FOLDER:
         folders.append(SOURCE_FOLDER.parent)
@@ -265,7 +265,7 @@ def dotted_paths(loader: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _compile(output, make_command):
-    """Compiles beside the library and then moves it there: Pd may have the old one open."""
+    """Compile to another name, then replace the library: Pd may have the old one open."""
     new = output.with_name(f"{output.name}.{os.getpid()}.new")
     command = make_command(new)
     result = subprocess.run(command, capture_output=True, text=True)

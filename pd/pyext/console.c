@@ -1,6 +1,6 @@
 /* print() and tracebacks on Pd's console, line by line, as text and not as a
-   format. Each thread has a line of its own under way, so that lines of several
-   threads do not mix; other threads than Pd's leave theirs in the queue. */
+   format. Each thread has its own unfinished line, so that lines of several
+   threads do not mix; threads other than Pd's put theirs into the queue. */
 
 #include "pyext.h"
 
@@ -46,7 +46,7 @@ static void post_piece(const char *text, size_t size_bytes)
     line_release(&line->job);
 }
 
-/* Posts a line in pieces that Pd does not cut, none of which splits a character. */
+/* Posts a line in pieces that Pd does not cut, without splitting a character. */
 static void post_line(const char *text, size_t size_bytes)
 {
     while (size_bytes > MAX_LINE_BYTES) {
@@ -70,7 +70,7 @@ static int post_unicode(PyObject *line)
     return 1;
 }
 
-/* Returns this thread's line under way (new reference), which may be empty. */
+/* Returns this thread's unfinished line (new reference), which may be empty. */
 static PyObject *begun_line(PyObject *self)
 {
     PyObject *lines = PyThreadState_GetDict();
@@ -84,7 +84,7 @@ static int keep_begun_line(PyObject *self, PyObject *rest)
     return !lines || PyDict_SetItem(lines, self, rest) == 0;
 }
 
-/* Posts all lines of a list but the last, which is not yet complete. */
+/* Posts all lines of a list except the last, which is not yet complete. */
 static int post_all_but_last(PyObject *self, PyObject *lines)
 {
     Py_ssize_t last = PyList_GET_SIZE(lines) - 1;
@@ -111,7 +111,7 @@ static PyObject *console_write(PyObject *self, PyObject *text)
     return is_posted ? PyLong_FromSsize_t(PyUnicode_GET_LENGTH(text)) : NULL;
 }
 
-/* Shows a line under way as a line: Pd's console has no other way. */
+/* Posts an unfinished line as a whole line: Pd's console has no other way. */
 static PyObject *console_flush(PyObject *self, PyObject *unused)
 {
     (void)unused;

@@ -1,5 +1,5 @@
-/* Detached handlers: with `detach 1` one thread for all objects takes their
-   messages first in, first out; with `detach 2` each message gets its own. */
+/* Detached handlers: with `detach 1`, one thread handles the messages of all objects,
+   first in, first out; with `detach 2`, each message gets its own thread. */
 
 #include "pyext.h"
 #include <pthread.h>
@@ -69,8 +69,8 @@ static void call(const t_message *message)
             message->argv);
 }
 
-/* Waits for the next message and marks its host as running; NULL if this thread
-   was given up. */
+/* Waits for the next message and marks its host as running; returns NULL if this
+   thread was given up. */
 static t_message *next_message(long generation)
 {
     t_message *message = NULL;
@@ -124,8 +124,8 @@ static void *single_main(void *message)
     return NULL;
 }
 
-/* Starts a thread and returns whether it could. It blocks no signals: a process
-   that a handler starts would inherit that, and could not be terminated. */
+/* Starts a thread; returns whether that worked. The thread blocks no signals: a process
+   started by a handler would inherit the mask and could not be terminated. */
 static int start_thread(void *(*main)(void *), void *argument)
 {
     pthread_t thread;
@@ -135,7 +135,7 @@ static int start_thread(void *(*main)(void *), void *argument)
     return !error;
 }
 
-/* Puts a message into the FIFO, its thread started if need be; the mutex is held. */
+/* Puts a message into the FIFO and starts its thread if necessary; the mutex is held. */
 static int post_fifo(t_message *message)
 {
     if (num_queued >= MAX_QUEUED)
@@ -149,7 +149,7 @@ static int post_fifo(t_message *message)
     return 1;
 }
 
-/* Gives a message a thread of its own; the mutex is held. */
+/* Starts a thread for one message; the mutex is held. */
 static int post_single(t_message *message)
 {
     if (num_threads >= MAX_THREADS || !start_thread(single_main, message))
@@ -159,7 +159,7 @@ static int post_single(t_message *message)
     return 1;
 }
 
-/* Leaves a message to a detached handler; for Pd's thread. */
+/* Passes a message to a detached handler. For Pd's thread. */
 void detach_post(t_pyext *x, int inlet, t_symbol *selector, int argc, const t_atom *argv)
 {
     t_message *message = message_new(x->host, inlet, selector, argc, argv);
@@ -178,7 +178,7 @@ void detach_post(t_pyext *x, int inlet, t_symbol *selector, int argc, const t_at
             x->host->label, selector->s_name);
 }
 
-/* Takes the messages of a host out of the FIFO; the mutex is held. */
+/* Removes the messages of a host from the FIFO; the mutex is held. */
 static t_message *remove_messages(const t_host *host)
 {
     t_message *removed = NULL, **link = &first;
@@ -206,9 +206,9 @@ static void wait_until_idle(const t_host *host)
     }
 }
 
-/* Drops what is queued for a host and waits at most CLOSE_S for its handlers.
-   If one keeps the FIFO thread, the other objects get a new one. Returns how many
-   handlers still run. For Pd's thread without the GIL. */
+/* Drops the queued messages of a host and waits at most CLOSE_S for its handlers.
+   If a handler occupies the FIFO thread, the other objects get a new one. Returns the
+   number of handlers that still run. For Pd's thread without the GIL. */
 int detach_close(t_host *host)
 {
     pthread_mutex_lock(&mutex);

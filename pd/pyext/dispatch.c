@@ -7,7 +7,7 @@
 #include "pyext.h"
 #include <math.h>
 
-/* To be called whenever Pd's thread goes into Python. */
+/* Must be called whenever Pd's thread enters Python. */
 PyGILState_STATE enter_python(void)
 {
     PyGILState_STATE state = PyGILState_Ensure();
@@ -40,8 +40,8 @@ static PyObject *from_atom(const t_atom *atom)
     return symbol_new(text);
 }
 
-/* Returns a tuple of the atoms after `num_leading` items that are still to be
-   filled, or NULL with an error set. */
+/* Returns a tuple with `num_leading` empty items followed by the atoms, or NULL with
+   an error set. */
 PyObject *dispatch_arguments(int argc, const t_atom *argv, Py_ssize_t num_leading)
 {
     PyObject *args = PyTuple_New(num_leading + argc);
@@ -55,8 +55,8 @@ PyObject *dispatch_arguments(int argc, const t_atom *argv, Py_ssize_t num_leadin
     return args;
 }
 
-/* Returns the method of that name, or NULL, with an error set if it was not only
-   missing. Takes the reference to the name. */
+/* Returns the method of that name. Returns NULL if it is missing, with an error set for
+   any other failure. Takes the reference to the name. */
 static PyObject *find_method(PyObject *instance, PyObject *name)
 {
     PyObject *method = name ? PyObject_GetAttr(instance, name) : NULL;
@@ -89,7 +89,7 @@ static PyObject *method_name(int form, PyObject *tag, int inlet)
     }
 }
 
-/* Returns the method that takes the message, and which form it has, or NULL. */
+/* Returns the method that handles the message and its form, or NULL. */
 static PyObject *choose_method(
     PyObject *instance, PyObject *tag, int inlet, int is_int, int *form)
 {
@@ -125,7 +125,7 @@ static PyObject *arguments_of(
     return args;
 }
 
-/* Calls the method for a message; GIL held. Exceptions end on the console. */
+/* Calls the method for a message; GIL held. Exceptions go to the console. */
 void dispatch_call(
     t_host *host, int inlet, t_symbol *selector, int argc, const t_atom *argv)
 {

@@ -2,8 +2,8 @@
 
 #include "pyext.h"
 
-/* Prints the current exception and its traceback. Not PyErr_Print(), which would
-   end the whole of Pd on SystemExit. */
+/* Prints the current exception and its traceback. PyErr_Print() would end Pd on
+   SystemExit. */
 void report_exception(void)
 {
     PyObject *type, *value, *traceback;
@@ -20,7 +20,7 @@ void report_exception(void)
     Py_XDECREF(traceback);
 }
 
-/* Prints the current exception with its traceback, then one line that sums up. */
+/* Prints the current exception with its traceback, then a one-line summary. */
 void report_failure(const char *label, const char *what)
 {
     PyObject *type, *value, *traceback;

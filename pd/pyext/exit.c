@@ -1,9 +1,9 @@
 /* Pd quits: `_del` of every living object, within a bounded time.
 
    exit() may come while Python runs on the same thread (a handler's message led to
-   `pd quit`) and while other threads use Python. A thread of its own therefore does
-   the calls, and exit() waits for it, but not for ever. Afterwards that thread keeps
-   the GIL, so that no Python code runs while the process is taken down. */
+   `pd quit`) and while other threads use Python. Therefore a separate thread makes
+   the calls, and exit() waits for it with a time limit. Afterwards that thread keeps
+   the GIL, so that no Python code runs while the process shuts down. */
 
 #include "pyext.h"
 #include <pthread.h>
@@ -25,7 +25,7 @@ static void close_all(void)
         host_close(host);
 }
 
-/* Runs what was registered with Python's `atexit`. */
+/* Runs the functions registered with Python's `atexit`. */
 static void run_exit_functions(void)
 {
     PyObject *module = PyImport_ImportModule("atexit");

@@ -1,5 +1,5 @@
-/* Life of one Python instance: made, closed once, freed when the last handler or
-   message that knows it is gone. */
+/* The life of a Python instance: created, closed once, and freed when the last handler
+   or message that refers to it is gone. */
 
 #include "pyext.h"
 
@@ -37,7 +37,7 @@ static char *make_label(const t_pyext *x)
     return label;
 }
 
-/* Lets go of the instance and of everything else that is Python's. */
+/* Drops the instance and all other references to Python objects. */
 static void drop_instance(t_host *host)
 {
     host->should_exit = 1;
@@ -62,7 +62,7 @@ static t_host *host_new(t_pyext *x)
     return host;
 }
 
-/* Makes the instance and runs its __init__; returns 0 with an error set. */
+/* Creates the instance and runs its __init__; returns 0 with an error set. */
 static int make_instance(t_host *host, PyObject *type, PyObject *args)
 {
     PyTypeObject *class = (PyTypeObject *)type;
@@ -123,8 +123,8 @@ void host_call_del(t_host *host)
     Py_XDECREF(method);
 }
 
-/* Ends an instance: tells it to, waits a bounded time for its detached handlers,
-   calls `_del`, lets go of it. A handler that goes on finds a host without an
+/* Closes an instance: tells it to exit, waits a limited time for its detached handlers,
+   calls `_del` and drops it. A handler that still runs finds a host without an
    object. For Pd's thread, with or without the GIL. */
 void host_close(t_host *host)
 {

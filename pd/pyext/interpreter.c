@@ -1,9 +1,9 @@
-/* The Python inside Pd: started once, the same way whatever the user's shell says.
+/* The Python inside Pd: started once, independent of the user's environment.
 
    Its home, its program and the site-packages of the environment that built the
-   loader are fixed at build time (PYEXT_HOME, PYEXT_PROGRAM, PYEXT_SITE); neither
-   PATH nor PYTHONHOME nor PYTHONPATH nor a user's own packages have a say. It is
-   never finalized: threads of a Python class may still run when Pd ends. */
+   loader are fixed at build time (PYEXT_HOME, PYEXT_PROGRAM, PYEXT_SITE); PATH,
+   PYTHONHOME, PYTHONPATH and a user's own packages have no effect. Python is never
+   finalized: threads of a Python class may still run when Pd ends. */
 
 #include "pyext.h"
 #include <dlfcn.h>
@@ -28,8 +28,8 @@ static PyMethodDef functions[] = {
 static PyModuleDef module_definition = {PyModuleDef_HEAD_INIT, "pyext",
     "Python classes as Pd objects.", -1, functions, NULL, NULL, NULL, NULL};
 
-/* Extension modules look up Python's symbols globally; Pd may have loaded them for
-   this library alone. */
+/* Makes Python's symbols global: extension modules look them up globally, but Pd may
+   have loaded them for this library only. */
 static void share_python_symbols(void)
 {
     Dl_info info;
@@ -50,7 +50,7 @@ static PyStatus set_config(PyConfig *config)
     return status;
 }
 
-/* Starts Python; returns 0 with a line on the console if that fails. */
+/* Starts Python; returns 0 after a line on the console if that fails. */
 static int initialize(void)
 {
     PyPreConfig before;
@@ -72,7 +72,7 @@ static int initialize(void)
     return !PyStatus_Exception(status);
 }
 
-/* Appends a folder to sys.path unless it is there; returns 0 with an error set. */
+/* Appends a folder to sys.path unless it is in it; returns 0 with an error set. */
 static int append_path(const char *folder)
 {
     PyObject *paths = PySys_GetObject("path");
@@ -96,7 +96,7 @@ static int add_module(void)
     return is_added;
 }
 
-/* Lets Pd's thread, which takes the GIL for every message, have it soon. */
+/* Shortens the switch interval: Pd's thread takes the GIL for every message. */
 static int shorten_switch_interval(void)
 {
     PyObject *sys = PyImport_ImportModule("sys");
@@ -108,7 +108,7 @@ static int shorten_switch_interval(void)
     return result != NULL;
 }
 
-/* Writing to a process that has ended must raise in Python, not end Pd. */
+/* Writing to an ended process must raise an exception in Python, not end Pd. */
 static void ignore_broken_pipes(void)
 {
     struct sigaction action;
@@ -125,8 +125,8 @@ static int prepare(void)
     return is_prepared;
 }
 
-/* Starts Python on the first call; returns whether it runs. For Pd's thread; the
-   GIL is free afterwards. */
+/* Starts Python on the first call; returns whether it runs. For Pd's thread; releases
+   the GIL. */
 int interpreter_start(void)
 {
     static int has_tried = 0, is_running = 0;
@@ -190,7 +190,7 @@ PyObject *interpreter_find_class(
     return class;
 }
 
-/* Imports a module anew; returns 0 with an error set. */
+/* Reloads a module; returns 0 with an error set. */
 int interpreter_reload(const char *module_name, const char *canvas_dir)
 {
     PyObject *module = precedence_reload(module_name, canvas_dir);

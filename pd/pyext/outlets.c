@@ -1,6 +1,6 @@
-/* Messages from Python to Pd's outlets. A message is first made into plain C, in
-   whatever thread, and sent by Pd's thread, at once or through the queue: symbols
-   can be looked up there only. */
+/* Messages from Python to Pd's outlets. Any thread converts a message to plain C; Pd's
+   thread sends it, at once or through the queue, because only Pd's thread can look up
+   symbols. */
 
 #include "pyext.h"
 
@@ -42,7 +42,7 @@ static void send_atoms(t_outlet *outlet, t_symbol *selector, int argc, t_atom *a
         outlet_anything(outlet, selector, argc, argv);
 }
 
-/* Sends on Pd's thread; nothing if the object is gone or has fewer outlets now. */
+/* Sends on Pd's thread; does nothing if the object is gone or now has fewer outlets. */
 static void message_run(t_job *job)
 {
     t_message *message = (t_message *)job;
@@ -108,7 +108,7 @@ static int is_sequence(PyObject *item)
     return PyList_Check(item) || PyTuple_Check(item);
 }
 
-/* The selector that a lone value travels under. */
+/* The selector of a message with a single value. */
 static const char *selector_of(PyObject *item)
 {
     if (item == Py_None || (is_sequence(item) && PySequence_Fast_GET_SIZE(item) == 0))
@@ -170,7 +170,7 @@ static t_message *message_new(t_host *host, int outlet)
     return message;
 }
 
-/* Returns the message of the arguments of _outlet, or NULL with an error set. */
+/* Returns the message for the arguments of _outlet, or NULL with an error set. */
 static t_message *message_from(t_host *host, PyObject *args)
 {
     int outlet;

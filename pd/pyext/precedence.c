@@ -1,9 +1,9 @@
-/* Which of several modules of one name is imported.
+/* Chooses which of several modules with one name to import.
 
-   The patch's folder stands before Pd's search path in sys.path, so that a class
-   beside its patch is found first. One name is an exception: the package that comes
-   with this loader. The file of that name which older patches have beside them wants
-   libraries of its own, and the package takes the same messages. */
+   In sys.path the patch's folder comes before Pd's search path, so that a class beside
+   its patch is found first. One name is an exception: the package that comes with this
+   loader. Older patches have a file of that name beside them, which needs libraries of
+   its own; the package accepts the same messages. */
 
 #include "pyext.h"
 #include <dlfcn.h>
@@ -11,8 +11,8 @@
 
 static const char own_package[] = "samplernn_pd";
 
-/* Visits the two folders around that of the loader, in which what comes with it lies,
-   until a visit returns 0; returns whether none did. */
+/* Visits the two folders around the loader's folder, which hold the files that come with
+   it, until a visit returns 0; returns whether none did. */
 int precedence_visit_surroundings(t_folder_visitor visit, void *data)
 {
     Dl_info info;
@@ -64,8 +64,8 @@ static PyObject *find_package(PyObject *paths)
     return NULL;
 }
 
-/* Says on the console that a loose module beside the patch is passed over. That in
-   the folder of our own patches is no other: it only leads to the package. */
+/* Reports on the console that a loose module beside the patch is ignored. The module in
+   the folder of our own patches does not count: it only leads to the package. */
 static void report_passed_over(PyObject *folder, const char *canvas_dir)
 {
     if (!has_file(canvas_dir, ".py"))
@@ -84,7 +84,7 @@ static int is_own_package(const char *module_name)
            (module_name[length] == '\0' || module_name[length] == '.');
 }
 
-/* Takes the first `folder` out of sys.path; an error that is set stays. */
+/* Removes the first `folder` from sys.path; an error that is set stays. */
 static void remove_first(PyObject *paths, PyObject *folder)
 {
     PyObject *type, *value, *traceback;
@@ -95,7 +95,7 @@ static void remove_first(PyObject *paths, PyObject *folder)
     PyErr_Restore(type, value, traceback);
 }
 
-/* Imports a module, while `folder` (or NULL) stands first in sys.path. */
+/* Imports a module while `folder` (or NULL) is first in sys.path. */
 static PyObject *import_with(
     PyObject *paths, PyObject *folder, const char *module_name, int is_reload)
 {
@@ -120,13 +120,13 @@ static PyObject *import(const char *module_name, const char *canvas_dir, int is_
     return module;
 }
 
-/* Returns a module, for a patch in `canvas_dir`, or NULL with an error set. */
+/* Imports a module for a patch in `canvas_dir`; returns NULL with an error set. */
 PyObject *precedence_import(const char *module_name, const char *canvas_dir)
 {
     return import(module_name, canvas_dir, 0);
 }
 
-/* The same, the module's file run again. */
+/* The same, but runs the module's file again. */
 PyObject *precedence_reload(const char *module_name, const char *canvas_dir)
 {
     return import(module_name, canvas_dir, 1);

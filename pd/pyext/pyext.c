@@ -1,7 +1,7 @@
 /* The Pd object [pyext module Class arguments @detach N].
 
    [pyext. package.module Class arguments] is the original external's form for modules
-   in packages. Here both forms take dots, so that it is only another name. */
+   in packages. Here both forms accept dots, so this is only another name. */
 
 #include "pyext.h"
 
@@ -27,7 +27,7 @@ static void receive(t_pyext *x, int inlet, t_symbol *selector, int argc, t_atom 
     host_unref(host);
 }
 
-/* A list of one atom is that atom, an empty one a bang, as for any object of Pd. */
+/* A list of one atom becomes that atom, an empty list a bang, as in any Pd object. */
 static t_symbol *plain_selector(t_symbol *selector, int argc, const t_atom *argv)
 {
     if (selector != &s_list || argc > 1)
@@ -81,8 +81,8 @@ static void set_arguments(t_pyext *x, int argc, const t_atom *argv)
     x->argv = copybytes(argv, sizeof(t_atom) * (size_t)argc);
 }
 
-/* Takes the first argument as `module.Class`; returns the class, or NULL with an
-   error set or without a dot. */
+/* Reads the first argument as `module.Class`; returns the class. Returns NULL with an
+   error set, or without one if there is no dot. */
 static PyObject *find_dotted(t_pyext *x, t_symbol *name)
 {
     char module[MAXPDSTRING];
@@ -96,7 +96,7 @@ static PyObject *find_dotted(t_pyext *x, t_symbol *name)
         x->module->s_name, x->class_name->s_name, x->canvas_dir->s_name);
 }
 
-/* Finds the class that the arguments name and keeps those that are left. Returns
+/* Finds the class that the arguments name and stores the remaining arguments. Returns
    NULL with an error set. */
 static PyObject *find_class(t_pyext *x, int argc, const t_atom *argv)
 {
@@ -144,7 +144,7 @@ static void add_ports(t_pyext *x, int num_inlets, int num_outlets)
         x->outlets[i] = outlet_new(&x->object, NULL);
 }
 
-/* Makes the instance and the ports that it wants; returns 0 with an error set. */
+/* Creates the instance and its inlets and outlets; returns 0 with an error set. */
 static int open_object(t_pyext *x, int argc, const t_atom *argv)
 {
     PyObject *class = find_class(x, argc, argv);
@@ -200,7 +200,7 @@ static void pyext_free(t_pyext *x)
     freebytes(x->argv, sizeof(t_atom) * (size_t)x->argc);
 }
 
-/* Says if the new class wants other ports, which an object cannot change. */
+/* Reports if the new class needs other inlets or outlets, which cannot change. */
 static void check_ports(t_pyext *x)
 {
     int num_inlets = host_count(x->host, "_inlets");
@@ -212,8 +212,8 @@ static void check_ports(t_pyext *x)
     PyErr_Clear();
 }
 
-/* The old instance goes on if the module cannot be imported; if the new instance
-   cannot be made, the object waits for another reload. */
+/* The old instance stays if the module cannot be imported; if the new instance
+   cannot be created, the object waits for another reload. */
 static void reload_instance(t_pyext *x)
 {
     const char *module = x->module->s_name, *canvas_dir = x->canvas_dir->s_name;
@@ -261,7 +261,7 @@ static void pyext_anything(t_pyext *x, t_symbol *selector, int argc, t_atom *arg
         selector->s_name);
 }
 
-/* What Pd calls when it loads this library: all that others may see of it. */
+/* Pd calls this when it loads the library; the only symbol that others may see. */
 __attribute__((visibility("default"))) void pyext_setup(void)
 {
     proxy_class =

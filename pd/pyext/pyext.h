@@ -1,11 +1,11 @@
-/* pyext: Python classes as Pd objects. What the parts of the loader share.
+/* pyext: Python classes as Pd objects. The declarations that the loader's parts share.
 
    Three kinds of thread meet here: Pd's own (whichever holds Pd's lock), the
    threads of detached handlers, and threads that a Python class has started.
    Locks are taken in one order only: Pd's lock, then Python's GIL, then one
-   mutex of this loader, and nobody waits for anything while holding that
-   mutex. Only Pd's own thread ever has Pd's lock: what another thread wants of
-   Pd it leaves in the queue of queue.c. */
+   mutex of this loader, and no thread waits for anything while it holds that
+   mutex. Only Pd's own thread ever holds Pd's lock: other threads put their
+   requests to Pd into the queue of queue.c. */
 
 #ifndef PYEXT_H
 #define PYEXT_H
@@ -14,8 +14,8 @@
 #include <Python.h>
 #include <m_pd.h>
 
-/* For tests only, never in what is installed: with PYEXT_STAND_IN defined this loader
-   behaves as the original external does where a Python class can tell. */
+/* For tests only, never installed: with PYEXT_STAND_IN defined, this loader behaves like
+   the original external wherever a Python class can notice. */
 #ifdef PYEXT_STAND_IN
 enum { IS_STAND_IN = 1 };
 #else
@@ -24,8 +24,8 @@ enum { IS_STAND_IN = 0 };
 
 struct pyext;
 
-/* A Python instance as Pd sees it. Counted, since a handler or a queued message
-   may outlive the Pd object. */
+/* A Python instance as Pd sees it. Reference-counted, because a handler or a queued
+   message may outlive the Pd object. */
 typedef struct host {
     int num_references;     /* changed atomically */
     struct pyext *object;   /* NULL once deleted; for Pd's thread only */
@@ -69,7 +69,7 @@ PyObject *interpreter_find_class(
     const char *module_name, const char *class_name, const char *canvas_dir);
 int interpreter_reload(const char *module_name, const char *canvas_dir);
 
-/* precedence.c: which of several modules of one name */
+/* precedence.c: which of several modules with one name to import */
 typedef int (*t_folder_visitor)(const char *folder, void *data);
 int precedence_visit_surroundings(t_folder_visitor visit, void *data);
 PyObject *precedence_import(const char *module_name, const char *canvas_dir);
@@ -79,11 +79,11 @@ PyObject *precedence_reload(const char *module_name, const char *canvas_dir);
 void report_exception(void);
 void report_failure(const char *label, const char *what);
 
-/* reference.c: who knows a host */
+/* reference.c: references to a host */
 void host_ref(t_host *host);
 void host_unref(t_host *host);
 
-/* host.c: life of an instance */
+/* host.c: the life of an instance */
 t_host *host_open(t_pyext *x, PyObject *type);
 int host_count(t_host *host, const char *attribute);
 void host_call_del(t_host *host);
@@ -108,11 +108,11 @@ void dispatch_call(
 /* outlets.c: messages out */
 PyObject *outlets_send(t_host *host, PyObject *args);
 
-/* detach.c: handlers in threads of their own */
+/* detach.c: handlers in their own threads */
 void detach_post(t_pyext *x, int inlet, t_symbol *selector, int argc, const t_atom *argv);
 int detach_close(t_host *host);
 
-/* queue.c: jobs of other threads for Pd's thread */
+/* queue.c: jobs from other threads for Pd's thread */
 typedef struct job {
     struct job *next;
     void (*run)(struct job *job);     /* on Pd's thread, GIL not needed */

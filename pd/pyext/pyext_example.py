@@ -1,10 +1,10 @@
-"""The class of pyext-help.pd: what a Pd object in Python looks like."""
+"""The class of pyext-help.pd: an example of a Pd object in Python."""
 
 import pyext
 
 
 class Example(pyext._class):
-    """Adds up numbers and tells how often it was asked anything else."""
+    """Adds up numbers and counts all other messages."""
 
     _inlets = 1
     _outlets = 2

@@ -4,7 +4,7 @@
 
 typedef struct {
     PyObject_HEAD
-    t_host *host; /* NULL in an instance that Pd has not made */
+    t_host *host; /* NULL in an instance that Pd did not create */
 } t_instance;
 
 static PyTypeObject *base = NULL;
@@ -71,7 +71,7 @@ static PyMethodDef methods[] = {
     {"_outlet", outlet, METH_VARARGS,
         "_outlet(n, x): sends a number, a str (symbol), None (bang) or a list to\n"
         "outlet n, from 1. _outlet(n, 'selector', [x, ...]) sends that message.\n"
-        "Safe on any thread; other threads than Pd's leave it in a queue."},
+        "Safe on any thread; threads other than Pd's put the message into a queue."},
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef attributes[] = {
@@ -107,8 +107,8 @@ int python_class_is_base_of(PyObject *type)
     return PyType_Check(type) && PyType_IsSubtype((PyTypeObject *)type, base);
 }
 
-/* Returns an instance that knows its host, __init__ still to be called, or NULL
-   with an error set. */
+/* Returns an instance that knows its host, before its __init__, or NULL with an
+   error set. */
 PyObject *python_class_new(PyTypeObject *type, PyObject *args, t_host *host)
 {
     PyObject *self = type->tp_new(type, args, NULL);

@@ -1,13 +1,13 @@
 /* Jobs that other threads leave for Pd's thread.
 
-   One bounded first-in-first-out list for all objects, worked off by a clock on
-   Pd's thread, at most BUDGET_S of every TICK_MS so that sound goes on. First in
-   first out over everything is what keeps the order: samples that a thread
-   writes into an array are there before the message that it sends afterwards.
+   A clock on Pd's thread processes one bounded first-in-first-out list for all objects,
+   at most BUDGET_S of every TICK_MS so that the audio continues. A single list keeps
+   the order: samples that a thread writes into an array arrive before a message that
+   it sends afterwards.
 
-   A thread that finds the list full, or that wants an answer, waits without the
-   GIL, and not for ever: Pd's thread may at that time be waiting for this very
-   thread. While an object is being deleted patience runs HURRY times as fast. */
+   A thread that finds the list full or needs an answer waits without the GIL, and only
+   for a limited time: Pd's thread may be waiting for this very thread. While an object
+   is being deleted, this time runs HURRY times as fast. */
 
 #include "pyext.h"
 #include <pthread.h>
@@ -41,7 +41,7 @@ double queue_now_s(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* The time that lies `dur_s` ahead, as pthread_cond_timedwait() wants it. */
+/* Returns the time `dur_s` from now, in the form of pthread_cond_timedwait(). */
 struct timespec queue_time_in(double dur_s)
 {
     struct timespec time;
@@ -61,7 +61,7 @@ static void append(t_job *job)
     length++;
 }
 
-/* Waits a moment for a change, the mutex held; returns the patience left, in s. */
+/* Waits briefly for a change, the mutex held; returns the remaining patience in s. */
 static double wait_a_little(double patience_s)
 {
     double start_s = queue_now_s();
@@ -85,8 +85,8 @@ static int append_when_there_is_room(t_job *job)
     return has_room;
 }
 
-/* Leaves a job, from any thread, the GIL held. Returns 0, the job released, if
-   there was no room for as long as patience lasts. */
+/* Queues a job, from any thread, the GIL held. Releases the job and returns 0 if there
+   was no room until patience ran out. */
 int queue_post(t_job *job)
 {
     job->waited_for = 0;
@@ -105,8 +105,8 @@ int queue_post(t_job *job)
     return has_room;
 }
 
-/* Waits for the job's end; from then on it belongs to the caller again. Returns
-   0 if it was given up, and will be released by Pd's thread. */
+/* Waits until the job is done; then it belongs to the caller again. Returns 0 if the
+   wait was given up; Pd's thread then releases the job. */
 static int wait_until_done(t_job *job)
 {
     double patience_s = PATIENCE_S;
@@ -120,8 +120,8 @@ static int wait_until_done(t_job *job)
     return is_done;
 }
 
-/* Has a job done by Pd's thread and waits for it, the GIL held. Returns 0, the
-   job lost, if Pd's thread did not come to it as long as patience lasts. */
+/* Has Pd's thread do a job and waits for it, the GIL held. Returns 0, the job lost, if
+   Pd's thread did not do it until patience ran out. */
 int queue_call(t_job *job)
 {
     int is_done;
@@ -136,7 +136,7 @@ int queue_call(t_job *job)
     return is_done;
 }
 
-/* Drops what the threads of an instance have left; for Pd's thread. */
+/* Drops the queued jobs of an instance's threads. For Pd's thread. */
 void queue_drop(const t_host *host)
 {
     t_job *dropped = NULL, **link = &first;
@@ -201,7 +201,7 @@ static int get_length(void)
     return current;
 }
 
-/* Does what is in the list now; what is added meanwhile comes next time. */
+/* Does the jobs that are in the list now; jobs added meanwhile wait for the next time. */
 static void drain(double budget_s)
 {
     double until_s = queue_now_s() + budget_s;
@@ -218,16 +218,16 @@ static void drain(double budget_s)
     is_draining--;
 }
 
-/* Does all that threads have left so far. For Pd's thread, before it sends
-   something itself, so that it does not overtake them; within a job it would
-   only turn the list into a deep recursion. */
+/* Does all jobs queued so far. For Pd's thread before it sends something itself, so
+   that it does not overtake them; not within a job, which would only recurse
+   deeply. */
 void queue_flush(void)
 {
     if (!is_draining)
         drain(3600.0);
 }
 
-/* Shortens (1) and restores (-1) the patience of all threads that wait. */
+/* Shortens (1) or restores (-1) the patience of all waiting threads. */
 void queue_hurry(int by)
 {
     pthread_mutex_lock(&mutex);

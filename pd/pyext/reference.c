@@ -1,5 +1,5 @@
-/* How many know a host: its Pd object, its Python instance, and the handlers and
-   messages under way. The last to let go frees it. */
+/* Counts the references to a host: its Pd object, its Python instance, and the handlers
+   and messages in progress. Dropping the last reference frees it. */
 
 #include "pyext.h"
 
@@ -8,7 +8,7 @@ void host_ref(t_host *host)
     __atomic_add_fetch(&host->num_references, 1, __ATOMIC_RELAXED);
 }
 
-/* Any thread, with or without the GIL: what belongs to Python was dropped before. */
+/* On any thread, with or without the GIL: Python objects were dropped before. */
 void host_unref(t_host *host)
 {
     if (__atomic_sub_fetch(&host->num_references, 1, __ATOMIC_ACQ_REL) > 0)

@@ -1,5 +1,5 @@
-/* What kills Pd in the original external ends it here too, where this loader stands in
-   for that one in tests. */
+/* In tests this loader can stand in for the original external: it then ends Pd where
+   the original crashes it. */
 
 #include "pyext.h"
 #include <stdio.h>

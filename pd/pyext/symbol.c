@@ -1,5 +1,5 @@
-/* pyext.Symbol: a Pd symbol in Python. It is no str, so that a class can tell the
-   number 1 from the symbol 1; str() gives its text. */
+/* pyext.Symbol: a Pd symbol in Python. It is not a str, so that a class can tell the
+   number 1 from the symbol 1; str() returns its text. */
 
 #include "pyext.h"
 
@@ -30,7 +30,7 @@ PyObject *symbol_text(PyObject *symbol_or_str)
     return NULL;
 }
 
-/* Returns a copy of the text as Pd has it, for free(), or NULL with an error. */
+/* Returns a copy of the text as Pd has it, to be freed, or NULL with an error set. */
 char *symbol_copy_text(PyObject *symbol_or_str)
 {
     PyObject *text = symbol_text(symbol_or_str);
@@ -46,7 +46,7 @@ char *symbol_copy_text(PyObject *symbol_or_str)
     return copy;
 }
 
-/* Returns a new Symbol of a text of Pd's. */
+/* Returns a new Symbol for a text from Pd. */
 PyObject *symbol_new(const char *text)
 {
     PyObject *decoded =
