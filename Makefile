@@ -39,7 +39,7 @@ format: ## format Python, C and C++
 deken: install ## build a package for Pd's "Find externals", in dist/
 	@sh pd/deken/package.sh
 
-clean: ## remove everything that these targets made
+clean: ## remove everything that these targets created
 	rm -rf .venv build dist *.egg-info demo.json demo.wav demo.png pd/pyext..pd_* pd/pyext/pyext*.pd_* samplernn_pd/worker_python.txt
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf .pytest_cache .ruff_cache .mypy_cache

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Installs all that the project needs, and of that only what is missing:
+# Install everything that the project needs and that is still missing:
 #   1. system packages: Pd, its header, a C compiler, headers and venv of Debian's Python
-#   2. the environment .venv, with the project and its native parts in it
-# `install.sh test` also installs what the screenshots of the tests need.
-# The Python is $PYTHON if that is set, else that of .venv, else the first that fits.
-# It stands at the top, beside the Makefile that calls it, as it runs before anything else is there.
+#   2. the environment .venv, with the project and its native parts
+# `install.sh test` also installs the tools for the tests' screenshots.
+# The Python is $PYTHON if that is set, else the one of .venv, else the first that fits.
+# The script is at the top, beside the Makefile that calls it: it runs before all else.
 set -eu
 cd "$(dirname "$0")"
 
 environment=.venv
-stamp=$environment/made-with  # the Python of the environment; as new as the last installation
+stamp=$environment/made-with  # names the environment's Python; as new as the last installation
 system=$(uname -s)
 
 fail() {
@@ -32,7 +32,7 @@ version_fits() {
     "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 }
 
-# Pd's loader needs Python as a shared library; apt-get can add that of Debian's own Python.
+# Pd's loader needs Python as a shared library; apt-get can add it for Debian's own Python.
 can_be_embedded() {
     "$1" - <<'PYTHON'
 import glob, sys, sysconfig
@@ -42,19 +42,19 @@ sys.exit(not (variable("PYTHONFRAMEWORK") or sys.base_prefix == "/usr" or glob.g
 PYTHON
 }
 
-# The Python itself, of which a virtual environment or a name like python3 is but a front.
+# Prints the path of the Python behind a virtual environment or a name like python3.
 behind() {
     "$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))'
 }
 
-# Sets $python to the Python that the environment is made with; fails if there is none.
+# Sets $python to the Python for the environment; fails if there is none.
 choose_python() {
     chosen=${PYTHON:-$(cat $stamp 2>/dev/null || true)}
     if [ -n "$chosen" ] && version_fits "$chosen"; then
         python=$(behind "$chosen")
         return 0
     elif [ -n "${PYTHON:-}" ]; then
-        fail "PYTHON=$PYTHON is no Python 3.10 to 3.13 (name one that is, or none)"
+        fail "PYTHON=$PYTHON is not a Python 3.10 to 3.13 (name one that is, or unset PYTHON)"
     fi
     for accepts in can_be_embedded true; do
         for name in python3 python3.13 python3.12 python3.11 python3.10 /usr/bin/python3; do
@@ -103,35 +103,35 @@ install_with_apt() {
         fail "missing: $* (as root, run: apt-get install $*)"
     fi
     echo "Installing with apt-get: $*"
-    $as_root apt-get update -qq || echo "apt-get update failed; going on with the lists that are here"
+    $as_root apt-get update -qq || echo "apt-get update failed; continuing with the present package lists"
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" ||
         fail "apt-get could not install $* (see above)"
 }
 
 install_on_debian() {
     choose_python || install_with_apt python3
-    choose_python || fail "no Python 3.10 to 3.13 is here (install one and name it: make PYTHON=/path/to/python3)"
-    # Package names hold no space: one argument each.
+    choose_python || fail "no Python 3.10 to 3.13 was found (install one and name it: make PYTHON=/path/to/python3)"
+    # Package names contain no spaces: one argument each.
     # shellcheck disable=SC2046
     install_with_apt $(missing_debian_packages "$@")
 }
 
 install_with_brew() {
-    has brew || fail "$* is missing (install Homebrew, then run this again)"
+    has brew || fail "$* is missing (install Homebrew, then run install.sh again)"
     echo "Installing with Homebrew: $*"
     brew install "$@"
 }
 
 install_on_macos() {
-    has cc || fail "no C compiler is here (run: xcode-select --install)"
+    has cc || fail "no C compiler was found (run: xcode-select --install)"
     choose_python || install_with_brew python@3.12
-    choose_python || fail "no Python 3.10 to 3.13 is here (run: brew install python@3.12)"
+    choose_python || fail "no Python 3.10 to 3.13 was found (run: brew install python@3.12)"
     has "${PD:-pd}" || has_file /Applications/Pd-*.app "$HOME"/Applications/Pd-*.app ||
         install_with_brew --cask pd
 }
 
 check_elsewhere() {
-    choose_python || fail "no Python 3.10 to 3.13 is here (install one)"
+    choose_python || fail "no Python 3.10 to 3.13 was found (install one)"
     missing=""
     has "${PD:-pd}" || missing="$missing, Pure Data with its header m_pd.h"
     has cc || missing="$missing, a C compiler"
@@ -155,10 +155,10 @@ environment_is_current() {
 make_environment() {
     if environment_is_current; then return; fi
     if [ "$(cat $stamp 2>/dev/null)" != "$python" ] || ! $environment/bin/python -c pass 2>/dev/null; then
-        echo "Making $environment with $python"
+        echo "Creating $environment with $python"
         "$python" -m venv --clear $environment
     fi
-    echo "Installing the project and the packages that it needs into $environment"
+    echo "Installing the project and its packages into $environment"
     $environment/bin/python -m pip install --editable '.[test]'
     echo "$python" >$stamp
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Check Python, C and C++ as `make lint` and the pre-commit hook do: style, types, format,
-# workflows. `lint.sh format` formats instead. The tools' versions stand in pyproject.toml.
+# workflows. `lint.sh format` formats instead. pyproject.toml has the tools' versions.
 set -eu
 cd "$(dirname "$0")"
 bin=.venv/bin
@@ -14,7 +14,7 @@ native=$(find sopilib/engine/kernels pd/pyext tests/engine/native \
 if [ "${1:-}" = format ]; then
     $bin/ruff check --fix --quiet . || true
     $bin/ruff format --quiet .
-    # file names hold no space: one argument each
+    # file names contain no spaces: one argument each
     # shellcheck disable=SC2086
     $bin/clang-format -i $native
     exit

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Train on a rented machine (Ubuntu or Debian, with or without an NVIDIA GPU), from your own:
+# Train on a rented machine (Ubuntu or Debian, with or without an NVIDIA GPU) from your own:
 #
 #   sh docs/train_on_vm.sh start USER@HOST RECORDINGS --preset lstm-linear-skip --id bells
 #   sh docs/train_on_vm.sh follow USER@HOST
 #   sh docs/train_on_vm.sh fetch USER@HOST FOLDER
 #
-# start copies this project and the folder RECORDINGS to the machine, installs, and trains in
-# the background; words after RECORDINGS go to `samplernn train`. The same command resumes a
-# training that stopped. follow shows its output until Ctrl-C; fetch copies the run folders
-# into FOLDER. SSH holds flags for ssh, such as "-p 2222 -i key".
+# start copies this project and the folder RECORDINGS to the machine, installs the project and
+# trains in the background; words after RECORDINGS go to `samplernn train`. The same command
+# resumes a training that stopped. follow shows the output until Ctrl-C; fetch copies the run
+# folders into FOLDER. The variable SSH holds flags for ssh, such as "-p 2222 -i key".
 set -eu
 
 fail() {
@@ -47,10 +47,10 @@ start() {
     remote "cd samplernn && sh install.sh"
     remote "if command -v nvidia-smi >/dev/null; then
         samplernn/.venv/bin/pip install 'tensorflow[and-cuda]'; fi"
-    # nohup: the training goes on when you log out
+    # nohup: the training continues after you log out
     remote "nohup samplernn/.venv/bin/samplernn train --data_dir recordings $(quoted "$@") \
         >train.log 2>&1 </dev/null &"
-    echo "training on $host; sh $0 follow $host shows how it goes"
+    echo "training on $host; sh $0 follow $host shows the output"
 }
 
 case $action in
