@@ -26,7 +26,7 @@ class PlayPosition:
         """Count a poll; raise RequestError if many have come and none with a position."""
         self._num_polls += 1
         if self._num_polls == _POLLS_WITHOUT_POSITION and not is_played:
-            raise RequestError("stream: poll tells no position (send poll POSITION)")
+            raise RequestError("stream: poll has no position (send poll POSITION)")
 
     def tell(self, num_played: int, latency: int) -> None:
         """Tell the worker, several times within the latency.

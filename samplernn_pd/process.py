@@ -95,7 +95,7 @@ class WorkerProcess:
         try:
             self._read_events(receive, limit)
         except ProtocolError as error:
-            self.kill(f"{self._python!r} is no Python that runs a worker: {error}")
+            self.kill(f"{self._python!r} is not a Python that can run the worker: {error}")
         finally:
             limit.cancel()
         returncode = _end(self._process)

@@ -80,7 +80,7 @@ static int set_value(t_value *value, PyObject *item)
     if (!value->text && PyErr_ExceptionMatches(PyExc_TypeError)) {
         PyErr_Clear();
         PyErr_Format(PyExc_TypeError,
-            "_outlet: %.100s is no Pd atom (send int, float, "
+            "_outlet: %.100s is not a Pd atom (send int, float, "
             "str or pyext.Symbol)",
             Py_TYPE(item)->tp_name);
     }

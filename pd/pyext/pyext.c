@@ -206,8 +206,8 @@ static void check_ports(t_pyext *x)
     int num_inlets = host_count(x->host, "_inlets");
     if (num_inlets != x->num_inlets || x->host->num_outlets != x->num_outlets)
         pd_error(x,
-            "pyext: %s: inlets and outlets stay as they are (make the object "
-            "anew)",
+            "pyext: %s: inlets and outlets stay as they are (create the "
+            "object again)",
             x->host->label);
     PyErr_Clear();
 }

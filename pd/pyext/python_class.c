@@ -41,7 +41,7 @@ static void dealloc(PyObject *self)
 static PyObject *outlet(PyObject *self, PyObject *args)
 {
     if (!get_host(self)) {
-        PyErr_SetString(PyExc_RuntimeError, "_outlet: this instance is no Pd object");
+        PyErr_SetString(PyExc_RuntimeError, "_outlet: this instance is not a Pd object");
         return NULL;
     }
     return outlets_send(get_host(self), args);

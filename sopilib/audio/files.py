@@ -39,7 +39,7 @@ def read_audio(path: str | Path, last_s: float | None = None) -> tuple[np.ndarra
     if not len(audio):
         raise AudioError(f"the sound file {path} is empty (give one with samples in it)")
     if not np.isfinite(audio).all():
-        raise AudioError(f"the sound file {path} holds NaN or infinity (export it anew)")
+        raise AudioError(f"the sound file {path} holds NaN or infinity (export it again)")
     return audio, rate
 
 
@@ -95,7 +95,7 @@ def check_writable_suffix(path: str | Path) -> None:
     suffix = Path(path).suffix
     if suffix[1:].upper() not in soundfile.available_formats():
         raise AudioError(
-            f"cannot write {path}: {suffix!r} is no kind of sound file (choose a name ending "
+            f"cannot write {path}: {suffix!r} is not a sound file format (choose a name ending "
             "in .wav)"
         )
 

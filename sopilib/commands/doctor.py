@@ -96,7 +96,7 @@ def check_python():
     version = sys.version.split()[0]
     if not isolated.OLDEST <= sys.version_info[:2] <= isolated.NEWEST:
         raise CheckError(
-            f"{version} at {sys.executable} is none of {isolated.versions()} "
+            f"{version} at {sys.executable} is not one of {isolated.versions()} "
             "(install with one that is: make PYTHON=... install)"
         )
     return f"{version}, {sys.executable}"

@@ -81,7 +81,7 @@ class TakeRecord:
     continues: "TakeRecord | None" = None
 
     def chain(self) -> list["TakeRecord"]:
-        """Return the takes from the one that began anew to this one."""
+        """Return the takes from the one that began the chain to this one."""
         takes = [self]
         while takes[-1].continues:
             takes.append(takes[-1].continues)

@@ -24,10 +24,10 @@ def check_fields(values: Any, **kinds: Kind) -> dict[str, Any]:
     """Return the fields of `values` that `kinds` names, each checked against its kind.
 
     Raises:
-      RecordError: `values` is no JSON object, or a field is missing or of another kind.
+      RecordError: `values` is not a JSON object, or a field is missing or of another kind.
     """
     if not isinstance(values, dict):
-        raise RecordError(f"{json.dumps(values)[:60]} is no object in braces ({AS_SAVED})")
+        raise RecordError(f"{json.dumps(values)[:60]} is not an object in braces ({AS_SAVED})")
     for key, (is_valid, expected) in kinds.items():
         if key not in values:
             raise RecordError(f'no "{key}" ({AS_SAVED})')

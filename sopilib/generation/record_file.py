@@ -102,7 +102,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise RecordError(f"is not JSON: {error} ({AS_SAVED})") from error
     if not isinstance(values, dict) or values.get("samplernn_take") is None:
-        raise RecordError("is no record of a take (give the .json file beside a saved take)")
+        raise RecordError("is not the record of a take (give the .json file beside a saved take)")
     version = values["samplernn_take"]
     if version != RECORD_VERSION:
         raise RecordError(

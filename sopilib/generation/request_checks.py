@@ -19,7 +19,7 @@ def checked_rng_seed(seed: int | None) -> int:
     """Return the random seed asked for, or a fresh one, small enough to be a float in Pd.
 
     Raises:
-      RequestError: it is no integer, or below 0.
+      RequestError: it is not an integer of at least 0.
     """
     if seed is None:
         return secrets.randbelow(2**24)
@@ -32,7 +32,7 @@ def checked_rate(name: str, rate: int) -> int:
     """Return `rate`, in Hz, of the sound that `name` names.
 
     Raises:
-      RequestError: it is no integer within `sopilib.limits.SAMPLE_RATES`.
+      RequestError: it is not an integer within `sopilib.limits.SAMPLE_RATES`.
     """
     return checked_sample_rate(f"the {name} sample rate", rate)
 

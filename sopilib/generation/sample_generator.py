@@ -42,7 +42,7 @@ class SampleGenerator(Protocol):
         ...
 
     def reset(self, rng_seed: int) -> None:
-        """Start anew: one big frame of silence, zero RNN state, fresh random numbers."""
+        """Start over: one big frame of silence, zero RNN state, fresh random numbers."""
         ...
 
     def reseed(self, rng_seed: int) -> None:
@@ -69,7 +69,7 @@ class SampleGenerator(Protocol):
         ...
 
     def limit_threads(self, threads: int) -> None:
-        """Use at most so many threads from now on, 1 to `threads`; the samples are the same."""
+        """Use at most this many threads from now on, 1 to `threads`; the samples are the same."""
         ...
 
     def save_state(self) -> SavedState:

@@ -67,7 +67,7 @@ def _too_slow_text(generator: SampleGenerator, speed: float) -> str:
     elif generator.precision != "int4":
         help_.insert(0, "load it with precision int4")
     return (
-        f"{config.dim} x {config.num_rnn_layers} {config.rnn_type} with {voices} voice(s) is made "
+        f"{config.dim} x {config.num_rnn_layers} {config.rnn_type} with {voices} voice(s) runs "
         f"at {speed:.2g} times real time here, too slow to stream ({', '.join(help_)})"
     )
 

@@ -44,7 +44,7 @@ class TakeRequest:
       seed_rate: rate of seed_audio in Hz, default the model's.
       rng_seed: int >= 0; default: a fresh one.
       resume: continue from where the last take ended, with its state and its random
-        numbers (rng_seed is for takes that start anew).
+        numbers (rng_seed is for takes that start over).
       ramp: (target temperature, seconds) to glide to from the take's start, or None.
       seed_name: where the seed audio came from, for the record, or None.
       continues: TakeRecord of the take that this one resumes, None if there is none.
@@ -209,7 +209,7 @@ def _one_again(generator: SampleGenerator, record: TakeRecord) -> Take:
     if record.resume and record.continues is None:
         raise RequestError(
             "the take resumes a sound that has no record (give the record of a take that "
-            "starts anew)"
+            "starts over)"
         )
     request = TakeRequest(
         dur_s=record.dur_s,

@@ -46,4 +46,4 @@ def _parse_number(word: str, text: str) -> float:
 
 
 def _not_a_temperature(text: str) -> RequestError:
-    return RequestError(f"{text!r} is no temperature (write a number, or {ENVELOPE_FORM})")
+    return RequestError(f"{text!r} is not a temperature (write a number, or {ENVELOPE_FORM})")

@@ -54,7 +54,7 @@ class Generator:
         """Do nothing: TensorFlow chooses its own threads."""
 
     def reset(self, rng_seed: int) -> None:
-        """Start anew: one big frame of silence, zero RNN state, fresh random numbers.
+        """Start over: one big frame of silence, zero RNN state, fresh random numbers.
 
         Args:
           rng_seed: int >= 0, see VoiceRandom.

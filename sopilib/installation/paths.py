@@ -89,7 +89,7 @@ def pd_program() -> str:
     if named:
         found = shutil.which(named)
         if not found:
-            raise NotInstalledError(f"PD={named} is no program (give the path of Pd, or unset PD)")
+            raise NotInstalledError(f"PD={named} is not a program (give Pd's path, or unset PD)")
         return found
     found = shutil.which("pd") or _pd_application()
     if not found:

@@ -170,7 +170,7 @@ class _Reader:
 
     def _damaged(self, reason: str) -> CheckpointError:
         return CheckpointError(
-            f"the checkpoint {self._prefix} is damaged: {reason} (copy it anew from "
+            f"the checkpoint {self._prefix} is damaged: {reason} (copy it again from "
             "where it was trained)"
         )
 

@@ -113,7 +113,7 @@ def checked_sample_rate(name: str, rate: object) -> int:
         rate: any value.
 
     Raises:
-        RequestError: it is no integer within SAMPLE_RATES.
+        RequestError: it is not an integer within SAMPLE_RATES.
     """
     if isinstance(rate, numbers.Integral) and is_sample_rate(rate):
         return int(rate)

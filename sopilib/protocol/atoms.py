@@ -58,7 +58,7 @@ def not_negative(name: str, atom: object, unit: str = "", hint: str = "") -> flo
         hint: what else the error says of allowed values.
 
     Raises:
-        RequestError: it is no finite number of 0 or more.
+        RequestError: it is not a finite number of at least 0.
     """
     value = number(name, atom)
     if value < 0:

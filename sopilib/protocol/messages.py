@@ -60,7 +60,7 @@ class Load(Message, type_name="load"):
     engine: str = "auto"
     precision: str = "auto"
     threads: int | None = None
-    sample_rate: int | None = None  # of the model, whatever its folder says
+    sample_rate: int | None = None  # the model's rate, overriding its folder
 
     def check(self) -> None:
         """Raise RequestError unless the rate is a whole number from 1000 to 384000, or None."""
@@ -148,9 +148,9 @@ class Played(Message, type_name="played"):
 
 @dataclass(frozen=True)
 class Latency(Message, type_name="latency", pd="latency MS"):
-    """Make the running stream no further ahead than so many seconds.
+    """Let the running stream be generated at most this many seconds ahead.
 
-    The worker's stream, which knows its rates, decides whether it can be as short.
+    The worker's stream, which knows its rates, decides whether the latency can be this short.
     """
 
     seconds: float
@@ -181,7 +181,7 @@ class Prime(Message, type_name="prime"):
 
 @dataclass(frozen=True)
 class Reseed(Message, type_name="reseed", pd="rng [N]"):
-    """Start the running stream's random numbers anew, from a fresh seed if it is null."""
+    """Restart the running stream's random numbers, from a fresh seed if it is null."""
 
     rng_seed: int | None = None
 
@@ -193,7 +193,7 @@ class Reseed(Message, type_name="reseed", pd="rng [N]"):
 
 @dataclass(frozen=True)
 class Freeze(Message, type_name="freeze", pd="freeze S"):
-    """Have the running stream start again from here every so many seconds; 0 releases it."""
+    """Make the running stream return to this moment every `seconds`; 0 releases it."""
 
     seconds: float
 

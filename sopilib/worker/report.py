@@ -11,7 +11,7 @@ from sopilib.installation.isolated import refuse
 from sopilib.worker.missing_package import missing_package_text, no_generator_text
 
 WITHOUT_TENSORFLOW = "no TensorFlow (only packed and exported models can be loaded)"
-WITHOUT_ENGINE = "no engine for this version (takes are made by TensorFlow, 2 to 20 times slower)"
+WITHOUT_ENGINE = "no engine for this version (TensorFlow generates, 2 to 20 times slower)"
 
 
 def main() -> None:

@@ -175,7 +175,7 @@ class Worker(Handlers):
 
     @handles(messages.Save)
     def _save(self, request: messages.Save) -> None:
-        """Write the last take, as far as it was made, and its record."""
+        """Write the generated part of the last take, and its record."""
         if self._last is None or self._model is None or not self._last.chunks:
             raise RequestError("there is no take to save (generate one first)")
         path, audio = Path(request.path), np.concatenate(self._last.chunks, axis=1)

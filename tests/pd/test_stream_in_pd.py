@@ -22,7 +22,7 @@ from stream_in_pd import (
 
 @pytest.fixture(scope="module")
 def take():
-    """The beginning of the stream of the GRU fixture with random seed 5."""
+    """Return the beginning of the stream of the GRU fixture with random seed 5."""
     return whole_take(GRU, 30)
 
 
@@ -232,7 +232,7 @@ def test_polls_that_tell_no_position_get_one_error_and_end_the_stream(pd):
     pd.send("polls", 0)
     pd.send("bare-polls", 1)
     pd.message("stream ring 400")
-    pd.status("error stream: poll tells no position.*")
+    pd.status("error stream: poll has no position.*")
     pd.status("stream off")
     assert not np.any(pd.array("ring"))
     assert pd.count("error") == 1
@@ -302,13 +302,13 @@ def test_states_are_saved_and_recalled_within_and_before_a_stream(each_pd, take,
 
 
 def newest(pd):
-    """What stands in the ring, float32 without the silence."""
+    """Return the content of the ring, float32 without the silence."""
     ring = pd.samples("ring")
     return ring[ring != 0]
 
 
 def wait_until_without_chance(pd):
-    """A random network without chance falls into a short loop: few levels are left."""
+    """A random network at temperature 0 falls into a short loop, so few levels are left."""
     deadline = time.monotonic() + TAKE_LIMIT_S
     while np.unique(newest(pd)).size >= 40:
         assert time.monotonic() < deadline, "the sound is still left to chance"
@@ -421,7 +421,7 @@ def test_no_worker_outlives_a_pd_that_streams(each_pd, end):
 
 
 def wait_for_all(pd, names, status):
-    """Waits for a status of each, in whatever order."""
+    """Wait for a status of each, in any order."""
     for _ in names:
         pd.wait_for(rf"^\w+: {status}$", LOAD_LIMIT_S)
 

@@ -182,7 +182,7 @@ def test_a_missing_output_folder_is_told_before_anything_is_made(tmp_path, capsy
 @pytest.mark.parametrize("name", ["take.v1", "take.json"])
 def test_a_name_of_no_sound_file_is_told_before_anything_is_made(name, tmp_path, capsys):
     assert generate(tmp_path / name, "--dur", 3600) == 1
-    assert f"{name}: '{Path(name).suffix}' is no kind of sound file" in capsys.readouterr().err
+    assert f"{name}: '{Path(name).suffix}' is not a sound file format" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

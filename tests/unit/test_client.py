@@ -78,7 +78,7 @@ def script(path, *lines):
 
 def test_a_program_that_is_no_worker_is_ended_at_its_first_word(tmp_path):
     client = WorkerClient(script(tmp_path / "python", "echo Welcome", "exec sleep 60"), PROJECT)
-    assert "is no Python that runs a worker" in next_event(client).reason
+    assert "is not a Python that can run the worker" in next_event(client).reason
     wait_until_ended(client.pid, 2)
     client.close()
 

@@ -30,7 +30,7 @@ def run(*command, folder):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A folder with nothing but what starts the set-up."""
+    """Return a folder with nothing but what starts the set-up."""
     for name in ("Makefile", "install.sh"):
         shutil.copy(paths.packages_folder() / name, tmp_path)
     return tmp_path
@@ -63,7 +63,7 @@ def test_a_python_that_does_not_fit_is_refused_before_anything_is_installed(
 ):
     result = run("make", target, f"PYTHON={python}", folder=checkout)
     assert result.returncode != 0
-    assert f"PYTHON={python} is no Python 3.10 to 3.13" in result.stderr
+    assert f"PYTHON={python} is not a Python 3.10 to 3.13" in result.stderr
     assert sorted(path.name for path in checkout.iterdir()) == ["Makefile", "install.sh"]
 
 

@@ -23,7 +23,7 @@ def make_program(path):
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Packages in site-packages, with no patches beside them: the environment's folder."""
+    """Return packages in site-packages, with no patches beside them: the environment's folder."""
     packages = tmp_path / "environment" / "lib" / "site-packages"
     monkeypatch.setattr(paths, "packages_folder", lambda: packages)
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
@@ -80,7 +80,7 @@ def test_a_pd_of_the_environment_that_is_no_program_is_refused(tmp_path, monkeyp
     make_program(tmp_path / "bin" / "pd")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("PD", "/no/such/pd")
-    with pytest.raises(paths.NotInstalledError, match="PD=/no/such/pd is no program"):
+    with pytest.raises(paths.NotInstalledError, match="PD=/no/such/pd is not a program"):
         paths.pd_program()
 
 

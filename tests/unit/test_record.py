@@ -37,7 +37,7 @@ def noise(num_samples, num_channels=1):
 
 
 def make(take, turns=(), num_chunks=None):
-    """Makes a take, stopped after `num_chunks`; turns it after each chunk. Its audio."""
+    """Generate a take, stopped after `num_chunks` and turned after each chunk; return its audio."""
     chunks, turns = [], list(turns)
     for chunk in take:
         chunks.append(chunk)
@@ -49,7 +49,7 @@ def make(take, turns=(), num_chunks=None):
 
 
 def save(folder, generator, take, audio, name="take"):
-    """Saves a take; returns the path of its record."""
+    """Save a take; return the path of its record."""
     path = folder / f"{name}.json"
     model = model_record(find_model(CHECKPOINTS / NAME), generator)
     save_take([path.with_suffix(".wav")], path, audio, model, take.record)
@@ -57,7 +57,7 @@ def save(folder, generator, take, audio, name="take"):
 
 
 def simple_take(**request):
-    """A generator, and a take of 100 samples made with it, and its audio."""
+    """Return a generator, and a take of 100 samples made with it, and its audio."""
     generator = engine(1)
     take = Take(generator, TakeRequest(**{"dur_s": 0.00625, "rng_seed": 5, **request}))
     return generator, take, make(take)
@@ -178,7 +178,7 @@ def test_the_file_can_be_read_by_people(tmp_path):
 
 
 def changed(tmp_path, change):
-    """The path of a record whose JSON values `change` has changed."""
+    """Return the path of a record whose JSON values `change` has changed."""
     path = save(tmp_path, *simple_take(seed_audio=noise(40)))
     values = json.loads(path.read_text())
     change(values)
@@ -201,12 +201,12 @@ def set_turn(*turns):
 @pytest.mark.parametrize(
     "change, told",
     [
-        (lambda values: values.clear(), "is no record of a take"),
+        (lambda values: values.clear(), "is not the record of a take"),
         (lambda values: values.update(samplernn_take=2), "has version 2, this program reads 1"),
         (lambda values: values.pop("model"), 'no "model"'),
         (lambda values: values.update(model=[]), '"model" is [], expected an object'),
         (lambda values: values.update(takes=[]), '"takes" is [], expected a list, not empty'),
-        (lambda values: values.update(takes=[3]), "3 is no object"),
+        (lambda values: values.update(takes=[3]), "3 is not an object"),
         (lambda values: values.update(sound="take.wav"), '"sound" is "take.wav", expected a list'),
         (lambda values: values.update(sound=["a", "b", "c"]), '"sound" names 3 files'),
         (lambda values: values["takes"].append(values["takes"][0]), '"resume" is false'),
@@ -226,12 +226,12 @@ def set_turn(*turns):
         (set_take("temperature", []), '"temperature" is []'),
         (set_take("temperature", [None]), '"temperature" is null, expected a number'),
         (set_take("temperature", [-1]), "temperature -1"),
-        (set_take("temperature", ["Env(1)"]), "'Env(1)' is no temperature"),
+        (set_take("temperature", ["Env(1)"]), "'Env(1)' is not a temperature"),
         (set_take("temperature", [1, 1]), "2 temperatures for 1 voice"),
         (set_take("temperature", [{"curve": [], "seconds": 1}]), '"curve" is []'),
         (set_take("temperature", [{"curve": ["a"], "seconds": 1}]), '"curve" is ["a"]'),
         (set_take("temperature", [{"curve": [1], "seconds": 0}]), "0 seconds"),
-        (set_turn(3), "3 is no object"),
+        (set_turn(3), "3 is not an object"),
         (set_turn({"set": [1]}), 'no "at"'),
         (set_turn({"at": -1, "set": [1]}), '"at" is -1'),
         (set_turn({"at": 9, "set": [1]}, {"at": 8, "set": [1]}), '"at" is 8 after 9'),
@@ -239,7 +239,7 @@ def set_turn(*turns):
         (set_turn({"at": 1, "set": 1}), '"set" is 1, expected a list of numbers'),
         (set_turn({"at": 1, "ramp": [1]}), '"ramp" is [1], expected two numbers'),
         (set_turn({"at": 1, "ramp": [1, -2]}), "a ramp of -2 seconds"),
-        (set_turn({"at": 1, "follow": "hot"}), "'hot' is no temperature"),
+        (set_turn({"at": 1, "follow": "hot"}), "'hot' is not a temperature"),
         (set_turn({"at": 1, "__init__": [1]}), 'no "ramp"'),
     ],
 )

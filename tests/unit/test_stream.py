@@ -23,7 +23,7 @@ CROSSFADE = 80  # samples, 5 ms at 16 kHz
 
 
 def make_generator(kind, num_seqs=1, rng_seed=0):
-    """A generator of the GRU fixture: `kind` is native or tensorflow."""
+    """Return a generator of the GRU fixture: `kind` is native or tensorflow."""
     if kind == "native":
         return engine_generator("gru_mulaw", num_seqs, threads=1, rng_seed=rng_seed)
     generator = golden_generator("gru_mulaw", num_seqs)
@@ -46,25 +46,25 @@ def sound(stream, num_samples):
 
 
 def take_of(generator, dur_s, **fields):
-    """The samples of a take, its voices summed."""
+    """Return the samples of a take, its voices summed."""
     take = Take(generator, TakeRequest(dur_s=dur_s, **{"rng_seed": 5, **fields}))
     return np.concatenate(list(take), axis=1).sum(axis=0)
 
 
 def free_run(generator, num_samples, temperature=1.0):
-    """What the generator makes by itself, its voices summed."""
+    """Return what the generator makes by itself, its voices summed."""
     shape = (generator.num_seqs, num_samples)
     return generator.generate(np.full(shape, temperature, np.float32)).sum(axis=0)
 
 
 def mixed(old, new):
-    """`new` with `old` (80,) fading out over its beginning in a straight line."""
+    """Return `new` with `old` (80,) fading out over its beginning in a straight line."""
     share = np.arange(1, 81) / 81
     return np.concatenate([(1 - share) * old + share * new[:80], new[80:]])
 
 
 def state_at(generator):
-    """Where the generator stands, for a twin of it."""
+    """Return where the generator stands, for a twin of it."""
     twin = engine_generator("gru_mulaw", generator.num_seqs, threads=1)
     twin.restore_state(generator.save_state())
     return twin
@@ -498,7 +498,7 @@ def config_at_rate(sample_rate):
 
 
 def at_rate(sample_rate, num_seqs=1, precision="float32"):
-    """A generator of a model that says it is made for another rate, however high."""
+    """Return a generator of a model that says it is made for another rate, however high."""
     config = config_at_rate(sample_rate)
     packed = packed_model("gru_mulaw", precision)
     return EngineGenerator(config, packed, num_seqs, threads=2)
@@ -523,7 +523,7 @@ def test_a_model_too_slow_is_refused_with_its_speed_and_what_would_help(precisio
     generator = at_rate(100_000_000, num_seqs, precision)
     with pytest.raises(RequestError) as caught:
         settle(generator)
-    start, end = str(caught.value).split(" is made at ")
+    start, end = str(caught.value).split(" runs at ")
     assert start == f"24 x 2 gru with {num_seqs} voice(s)"
     speed, rest = end.split(maxsplit=1)
     assert 0 < float(speed) < 1

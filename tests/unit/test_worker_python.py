@@ -33,7 +33,7 @@ ANY = (messages.Notice, messages.Hello, messages.Loaded, messages.Failure, Worke
 
 @pytest.fixture
 def start():
-    """A function that makes a WorkerClient with the tests' Python to fall back on."""
+    """Yield a function that makes a WorkerClient with the tests' Python to fall back on."""
     clients = []
 
     def start(python, library=PROJECT, fallback=sys.executable):
@@ -47,19 +47,19 @@ def start():
 
 @pytest.fixture(scope="module")
 def no_tensorflow(tmp_path_factory):
-    """An environment with all packages but TensorFlow."""
+    """Return an environment with all packages but TensorFlow."""
     folder = tmp_path_factory.mktemp("no-tensorflow")
     return make_environment(folder / "env", packages_but(folder / "packages", "tensorflow"))
 
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory):
-    """An environment with no package at all."""
+    """Return an environment with no package at all."""
     return make_environment(tmp_path_factory.mktemp("bare") / "env")
 
 
 def load(client, path=GRU, **fields):
-    """The events up to the answer to a load of a model."""
+    """Return the events up to the answer to a load of a model."""
     client.send(messages.Load(str(path), **fields))
     events = [receive(client, *ANY)]
     while isinstance(events[-1], (messages.Notice, messages.Hello)):
@@ -68,7 +68,7 @@ def load(client, path=GRU, **fields):
 
 
 def load_after_notice(client, path=GRU):
-    """The text of the notice that comes before the model is loaded all the same."""
+    """Return the text of the notice that comes before the model is loaded all the same."""
     events = load(client, path)
     assert isinstance(events[-1], messages.Loaded), events
     (notice,) = [event.text for event in events if isinstance(event, messages.Notice)]
@@ -227,7 +227,7 @@ def test_what_is_no_python_is_replaced(start, python, quoted):
 
 def test_a_program_that_says_something_else_is_replaced(tmp_path, start):
     python = write_script(tmp_path / "python", "echo Welcome", "exec sleep 60")
-    assert "is no Python that runs a worker" in load_after_notice(start(python))
+    assert "is not a Python that can run the worker" in load_after_notice(start(python))
 
 
 def test_a_program_that_never_answers_is_replaced(tmp_path, start, monkeypatch):
