@@ -1,4 +1,4 @@
-"""Markers, by folder and by module: `make test-fast` leaves out what they name."""
+"""Markers, by folder and by module: `make test-fast` leaves out the marked tests."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ _MARKERS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the place of its module."""
+    """Mark each test according to its module."""
     for item in items:
         place = item.path.relative_to(_TESTS)
         for marker, patterns in _MARKERS.items():

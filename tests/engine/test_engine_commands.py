@@ -44,7 +44,7 @@ def user_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def files(tmp_path):
-    """ModelFiles of a copy of a fixture checkpoint."""
+    """Return ModelFiles of a copy of a fixture checkpoint."""
     needs_tensorflow()
     copy_checkpoint("gru_linear_skip", tmp_path / "model")
     return find_model(tmp_path / "model")
@@ -58,7 +58,7 @@ def benched(capsys, *arguments):
 
 
 def exported(files, *precisions):
-    """ModelFiles of an exported model, as for a machine that has nothing else."""
+    """Return ModelFiles of an exported model, as for a machine that has nothing else."""
     folder = files.folder.parent / "exported"
     paths = export_model(files, precisions, folder)
     assert sorted(paths) == sorted(folder.iterdir())
@@ -146,7 +146,7 @@ def test_the_score_is_the_likelihood_that_the_golden_logits_give(tmp_path):
     write_audio(path, dequantize(levels, "mu-law", 256), 16000)
     nats = np.log(np.exp(logits).sum(axis=-1)) - logits[np.arange(len(levels)), levels]
     generator = engine_generator("gru_mulaw", num_seqs=1)
-    for _ in range(2):  # it starts anew each time
+    for _ in range(2):  # it starts from the same state each time
         bits, num_samples = score_files(generator, [path, path])
         assert num_samples == 2 * len(levels) and files.config.sample_rate == 16000
         assert bits == pytest.approx(nats.mean() / np.log(2), abs=1e-3)

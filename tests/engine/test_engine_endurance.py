@@ -1,4 +1,4 @@
-"""The engine for long and at the limits: nothing grows, sticks, or turns into NaN."""
+"""Long runs and extreme weights: nothing grows, sticks, or turns into NaN."""
 
 import dataclasses
 import time
@@ -18,7 +18,7 @@ def resident_bytes():
 
 
 def scaled(folded, factor):
-    """`folded` with the weights of the recurrent layers and of hidden2 times `factor`."""
+    """Return `folded` with the weights of the recurrent layers and of hidden2 times `factor`."""
     tiers = tuple(
         dataclasses.replace(
             tier,

@@ -31,7 +31,7 @@ LENGTHS = (0, 1, 3, 4, 5, 15, 16, 17, 33, 63)
 
 
 def teacher_forced(generator, audio):
-    """Logits (num_seqs, n, q_levels) before each sample of audio (num_seqs, n)."""
+    """Return logits (num_seqs, n, q_levels) before each sample of audio (num_seqs, n)."""
     logits = []
     for t in range(audio.shape[1]):
         logits.append(generator.next_logits())

@@ -27,7 +27,7 @@ from sopilib.model.folder import find_model
 
 
 def int4_values(codes, scales):
-    """What codes (rows, cols) and scale bits (rows, cols / 32) stand for."""
+    """Return what codes (rows, cols) and scale bits (rows, cols / 32) stand for."""
     scales = (scales.astype(np.uint32) << 16).view(np.float32)
     return (codes.astype(np.float32) - 8) * np.repeat(scales, 32, axis=1)
 
@@ -118,7 +118,7 @@ def test_a_packed_file_gives_back_all_that_was_written(tmp_path, precision):
 
 
 def spoiled_files(good):
-    """Names and contents of files that are no packed model, from the bytes of one."""
+    """Yield names and contents of invalid packed files, derived from a valid one."""
     yield "empty", b""
     yield "short", good[:10]
     yield "no magic", b"X" + good[1:]
@@ -145,7 +145,7 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path):
 
 @pytest.fixture
 def model_folder(tmp_path, monkeypatch):
-    """A copy of a fixture checkpoint, and a user's cache folder of its own."""
+    """Return a copy of a fixture checkpoint, and a user's cache folder of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "model"
     copy_checkpoint("gru_mulaw", folder)
@@ -153,7 +153,7 @@ def model_folder(tmp_path, monkeypatch):
 
 
 def made(times):
-    """A `make` for load_packed that counts its calls in the list `times`."""
+    """Return a `make` for load_packed that counts its calls in the list `times`."""
 
     def make():
         times.append(1)
@@ -247,7 +247,7 @@ def test_a_model_that_was_played_before_needs_no_tensorflow(model_folder):
 def test_auto_takes_the_most_exact_precision_for_a_model_that_any_machine_plays(
     model_folder, monkeypatch
 ):
-    monkeypatch.setattr(measure, "_UNDISTURBED", 0.0)  # other work of the machine is no matter
+    monkeypatch.setattr(measure, "_UNDISTURBED", 0.0)  # ignore other work of the machine
     config = golden_config("gru_mulaw")
     assert choose_precision(config, 1, threads=1) == "float32"
     kept = list((model_folder.parent / "cache" / "samplernn").glob("precision-*.json"))

@@ -1,4 +1,4 @@
-"""The network against the logits that the PRiSM implementation gave."""
+"""The network against the logits of the PRiSM implementation."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The models that come along: each is whole, small enough, told of, and makes sound."""
+"""The bundled models: each is complete, small enough, documented, and generates sound."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""mu-law has 256 levels in PRiSM whatever the config says: what loads, and what is told."""
+"""mu-law has 256 levels in PRiSM, independent of the config: loading and its notices."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ from sopilib.model.network import SampleRNN
 
 @pytest.fixture
 def files(tmp_path):
-    """PRiSM's mu-law checkpoint whose config says 512 levels, which PRiSM ignores."""
+    """Return PRiSM's mu-law checkpoint with 512 levels in its config, which PRiSM ignores."""
     folder = copy_checkpoint("gru_mulaw", tmp_path / "model")
     (path,) = folder.glob("*.config.json")
     path.write_text(json.dumps({**json.loads(path.read_text()), "q_levels": 512}))

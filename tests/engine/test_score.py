@@ -19,14 +19,14 @@ def write(path, levels, config):
 
 
 def bits_of(logits, levels):
-    """Bits (n,) of each level under its logits (n, q_levels), in float64."""
+    """Return bits (n,) of each level under its logits (n, q_levels), in float64."""
     logits = logits.astype(np.float64)
     chosen = logits[np.arange(len(levels)), levels]
     return (np.log(np.exp(logits).sum(axis=1)) - chosen) / np.log(2.0)
 
 
 def golden_sequence(name, voice):
-    """Both segments of a voice after the first big frame: levels (2T,) and their bits."""
+    """Return both segments of a voice after the first big frame: levels (2T,) and their bits."""
     golden, big = golden_arrays(name), golden_model(name).config.big_frame_size
     levels = np.concatenate([golden[key][voice, big:] for key in ("samples", "samples_next")])
     logits = np.concatenate([golden[key][voice] for key in ("logits", "logits_next")])

@@ -20,7 +20,7 @@ def fresh(name, num_seqs=2, rng_seed=0):
 
 
 def teacher_forced_logits(name, audio):
-    """Logits (N, n, q_levels) that the network gives each sample of audio (N, n)."""
+    """Return logits (N, n, q_levels) that the network gives each sample of audio (N, n)."""
     model = golden_model(name)
     config = model.config
     levels = quantize(amid(audio, config), config.q_type, config.q_levels)

@@ -1,10 +1,10 @@
-"""How many threads work, by a clock that the test turns."""
+"""The choice of the thread count, with a clock that the test moves."""
 
 from sopilib.engine.thread_team import ThreadTeam
 
 
 class Team:
-    """A team that needs `alone_s` or `all_s` for a sample; notes who made which samples."""
+    """A team that needs `alone_s` or `all_s` per sample; records who generated which samples."""
 
     def __init__(self, size, alone_s, all_s):
         self.alone_s, self.all_s = alone_s, all_s

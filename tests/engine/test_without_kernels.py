@@ -1,4 +1,4 @@
-"""Where no compiler was found at installation, TensorFlow generates."""
+"""If the installation found no compiler, TensorFlow generates."""
 
 import os
 import subprocess

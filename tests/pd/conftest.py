@@ -8,11 +8,11 @@ LOADERS = ("our pyext", "like the original")
 
 @pytest.fixture(scope="session")
 def stand_in(tmp_path_factory):
-    """Arguments of a Pd whose pyext behaves as the original does."""
+    """Return the arguments of a Pd whose pyext behaves like the original one."""
     return build_stand_in(tmp_path_factory.mktemp("stand-in"))
 
 
 @pytest.fixture(params=LOADERS)
 def loader(request):
-    """Arguments of a Pd for a test that runs under both kinds of pyext."""
+    """Return the arguments of a Pd for a test that runs under both kinds of pyext."""
     return () if request.param == LOADERS[0] else request.getfixturevalue("stand_in")

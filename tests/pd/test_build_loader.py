@@ -1,4 +1,4 @@
-"""The build of the pyext loader: what it finds, what it says when something is missing."""
+"""The build of the pyext loader: the parts it finds, and its reports of missing ones."""
 
 import importlib.util
 import os

@@ -15,14 +15,14 @@ SCRIPT = PROJECT / "pd" / "deken" / "package.sh"
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    """The folder to which Pd's search path is set."""
+    """Return the folder to which Pd's search path is set."""
     folder = tmp_path_factory.mktemp("externals")
     subprocess.run(["sh", str(SCRIPT), str(folder)], check=True, timeout=60)
     return folder / "samplernn"
 
 
 class PackageInPd(PdHost):
-    """A Pd that knows the package alone, on a patch that lies elsewhere."""
+    """A Pd that knows only the package, on a patch in another folder."""
 
     worker_pids = ClassInPd.worker_pids
 

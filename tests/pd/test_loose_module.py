@@ -1,6 +1,6 @@
 """Modules beside a patch: one named as our package, as older patches have it, and others.
 
-The look-alike below needs a library that is not here, as the file of those patches does.
+The look-alike below needs a library that is missing here, like the file of those patches.
 """
 
 import shutil
@@ -30,7 +30,7 @@ OLDER_MESSAGES = (
 
 @pytest.fixture
 def older_folder(tmp_path):
-    """A patch of the older form with its own module beside it, as the look-alike is."""
+    """Return a patch of the older form with its own module beside it, as the look-alike is."""
     shutil.copy(PATCHES / "class-detached.pd", tmp_path / "patch.pd")
     (tmp_path / "samplernn_pd.py").write_text(LOOK_ALIKE)
     return tmp_path
@@ -80,7 +80,7 @@ def test_without_such_a_module_the_console_says_nothing(tmp_path):
 
 @pytest.mark.parametrize("name", ["setup", "models", "sopilib", "samplernn", "samplernn_pd_too"])
 def test_a_module_of_any_other_name_is_found_beside_its_patch(tmp_path, name):
-    """Some are names that the folders around the loader have too."""
+    """Some of the names also exist in the folders around the loader."""
     (tmp_path / f"{name}.py").write_text(
         "import pyext\nclass Own(pyext._class):\n    def __init__(self): print('from', __file__)\n"
     )
@@ -102,7 +102,7 @@ def test_a_package_of_our_name_beside_the_patch_is_found_first(tmp_path):
 
 
 def test_a_class_that_uses_another_sopilib_works_beside_ours(tmp_path):
-    """As the classes of other chapters do, with a library beside their patch."""
+    """Like the classes of other chapters, with a library beside their patch."""
     (tmp_path / "sopilib").mkdir()
     (tmp_path / "sopilib" / "__init__.py").write_text("")
     (tmp_path / "sopilib" / "chapter.py").write_text(

@@ -1,4 +1,4 @@
-"""The class and its patches where Pd has loaded the original pyext, or one that does as it does."""
+"""The class and its patches in a Pd with the original pyext or its stand-in."""
 
 import shutil
 import time
@@ -30,7 +30,7 @@ class Unpolled(ClassInPd):
         super().__init__(write_patch(folder, *UNPOLLED), loader)
 
     def message(self, text):
-        """Sends a message and returns how long Pd took for it, in s."""
+        """Send a message and return how long Pd took for it, in s."""
         self.sync()
         start_s = time.monotonic()
         super().message(text)
@@ -134,7 +134,7 @@ def test_a_patch_elsewhere_needs_the_folder_of_the_patches_alone(tmp_path, stand
 
 @pytest.fixture
 def installation(tmp_path):
-    """The patches as `pip install .` lays them out, the packages yet to come."""
+    """Return the patches as `pip install .` lays them out, without the packages."""
     patches = tmp_path / "share" / "samplernn" / "pd"
     shutil.copytree(PROJECT / "pd", patches, ignore=shutil.ignore_patterns("pyext"))
     return patches

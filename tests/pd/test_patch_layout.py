@@ -1,4 +1,4 @@
-"""The patches in pd/ open in a real Pd, and are laid out so that they can be read."""
+"""The patches in pd/ open in a real Pd, and their layout is readable."""
 
 import re
 
@@ -51,7 +51,7 @@ def _named(box):
 
 
 def _obstacles(canvas):
-    """Every rectangle on which nothing else may lie, with what it belongs to."""
+    """Return every rectangle that nothing else may overlap, with its owner."""
     for box in canvas.boxes:
         if not box.is_panel:
             yield box.rect, box
@@ -64,7 +64,7 @@ def _side(a, b, point):
 
 
 def _cross(first, second):
-    """Whether two lines cross inside; a common end does not count."""
+    """Return whether two lines cross inside; a common end does not count."""
     (a, b), (c, d) = first, second
     return (_side(a, b, c) * _side(a, b, d) < 0) and (_side(c, d, a) * _side(c, d, b) < 0)
 

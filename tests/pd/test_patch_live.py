@@ -1,4 +1,4 @@
-"""The abstraction `[samplernn~]` in a patch of somebody else, in a real Pd without a window."""
+"""The abstraction `[samplernn~]` in a user's patch, in a real Pd without a window."""
 
 import os
 import shutil

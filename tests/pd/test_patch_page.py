@@ -1,4 +1,4 @@
-"""The performance page live, in a real Pd without its window: what its panels do and show."""
+"""The performance page live in a real Pd without its window: actions and displays of panels."""
 
 import wave
 from pathlib import Path
@@ -25,11 +25,11 @@ class Page(PatchInPd):
         self.message("latency 300")  # the tests share the processor with others
 
     def finger(self, name):
-        """Puts a finger on what sends to `$0-NAME`."""
+        """Simulate a touch on the object that sends to `$0-NAME`."""
         self.send("pd-samplernn.pd", "obj", 20, 930, "finger", f"$0-{name}", name)
 
     def press(self, name, *atoms):
-        """Sends what the button, switch or number box `name` would; a bang without atoms."""
+        """Send what the button, switch or number box `name` would; a bang without atoms."""
         self.send(f"press-{name}", *atoms)
 
     def go_live(self):
@@ -37,7 +37,7 @@ class Page(PatchInPd):
         self.status("stream on")
 
     def shown(self, name):
-        """The messages that `$0-NAME` has received, a list of str."""
+        """Return the messages that `$0-NAME` has received, a list of str."""
         self.sync()
         return [
             line.removeprefix(f"{name}: ")
@@ -46,7 +46,7 @@ class Page(PatchInPd):
         ]
 
     def facts(self):
-        """The answers to `info`, dict of str."""
+        """Return the answers to `info`, dict of str."""
         start = len(self.console)
         self.message("info")
         self.status("info latency .*")

@@ -1,7 +1,7 @@
-"""The patch played in a real Pd, as the abstraction `[samplernn]`, without its window.
+"""Play the patch as the abstraction `[samplernn]` in a real Pd without its window.
 
-A probe, an abstraction written for the test, is put into the open patch: it prints
-what one of the patch's own `$0-` names receives, such as the text of the dark line.
+The test writes a probe, an abstraction, and puts it into the open patch. The probe prints
+the messages to one of the patch's own `$0-` names, such as the text of the dark line.
 """
 
 import pytest
@@ -16,7 +16,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pd(folder):
-    """A Pd with the GRU fixture loaded into the patch, shared by the tests that leave it so."""
+    """Yield a Pd with the GRU fixture loaded into the patch, shared by tests that keep it so."""
     with PatchInPd(folder) as pd:
         for name in ("play", "state", "error", "temperature-show"):
             pd.probe(name)
@@ -53,7 +53,7 @@ def test_the_saved_file_is_there_under_the_name_that_is_told_with_its_record(
 
 
 def last_line(pd, name):
-    """What the line of text `name` on the screen says, None as long as nothing was said."""
+    """Return the text of the line `name` on the screen, None before the first text."""
     pd.sync()
     label = f"{name}: label "
     said = [line for line in pd.console.splitlines() if line.startswith(label)]
@@ -114,7 +114,7 @@ def test_a_first_load_that_fails_leaves_the_invitation(tmp_path):
 
 
 def shown_temperatures(pd, start):
-    """The temperatures shown on the screen since the character `start` of the console."""
+    """Return the temperatures shown on the screen since the character `start` of the console."""
     lines = pd.console[start:].splitlines()
     shown = [line.split() for line in lines if line.startswith("temperature-show: set ")]
     return [float(words[2]) for words in shown]

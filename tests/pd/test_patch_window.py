@@ -1,4 +1,4 @@
-"""The patch in a window on a virtual screen, played with the mouse and looked at."""
+"""The patch in a window on a virtual screen, played with the mouse and checked in pixels."""
 
 import os
 import re
@@ -67,7 +67,7 @@ class Screen:
         assert self.picture().shape[1] == width
 
     def _write_recorder(self, folder):
-        """An abstraction that has the open page record what it plays to the file `heard`."""
+        """Return an abstraction that makes the open page record its output to the file `heard`."""
         write_patch(
             folder,
             "#X obj 20 20 receive record-to",
@@ -106,7 +106,7 @@ class Screen:
         return [int(size) for size in PATCH.read_text().split(maxsplit=6)[4:6]]
 
     def click(self, pattern, right=8, down=8):
-        """Clicks the object whose text in the patch file matches, some pixels into it."""
+        """Click the object whose text in the patch file matches, some pixels into it."""
         x, y = re.search(
             rf"^#X (?:obj|msg) (\d+) (\d+) {pattern}", PATCH.read_text(), re.M
         ).groups()
@@ -122,9 +122,9 @@ class Screen:
         )
 
     def listen(self):
-        """Returns the last two seconds of what is heard, float array (num_samples,).
+        """Return the last two seconds of the playback, float array (num_samples,).
 
-        It waits `LISTEN_S` first, so that they hold nothing that was heard before.
+        It waits `LISTEN_S` first, so that the result contains no earlier sound.
         """
         time.sleep(LISTEN_S)
         content = self.heard.read_bytes()
@@ -135,17 +135,17 @@ class Screen:
         return np.pad(samples, ((0, 0), (1, 0))).view("<i4")[-2 * PD_RATE :, 0] / 2**31
 
     def picture(self):
-        """Returns the window as float32 (height, width, 3), 0 <= x <= 1."""
+        """Return the window as float32 (height, width, 3), 0 <= x <= 1."""
         self._run("import", "-window", self._window, str(self._picture))
         return imread(self._picture)[:, :, :3]
 
     def pixels(self, x, y, width, height):
-        """Returns a part of the patch's window, its corner counted as in the patch file."""
+        """Return a part of the patch's window, its corner counted as in the patch file."""
         top = y + self._menu_height
         return self.picture()[top : top + height, x : x + width]
 
     def blue_pixels(self):
-        """Returns how many pixels have the colour of the waveform."""
+        """Return how many pixels have the colour of the waveform."""
         red, green, blue = np.moveaxis(self.picture(), 2, 0)
         return int(np.sum((blue > 0.7) & (red < 0.3) & (green < 0.6)))
 
@@ -163,7 +163,7 @@ def screen(tmp_path):
 
 
 def brightness_of(sound):
-    """Returns the part of a sound's power that lies above a quarter of the sample rate."""
+    """Return the part of a sound's power that lies above a quarter of the sample rate."""
     power = np.abs(np.fft.rfft(sound)) ** 2
     return power[len(power) // 2 :].sum() / power.sum()
 

@@ -1,4 +1,4 @@
-"""`samplernn demo` and `samplernn play`, with patches of the test's own in a real Pd."""
+"""`samplernn demo` and `samplernn play`, with the test's own patches in a real Pd."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ SINE_RATE = 8000
 
 
 def say_and_quit(folder, *statuses):
-    """Writes a patch that prints the statuses as the demo's patch does, then quits Pd."""
+    """Write a patch that prints the statuses as the demo's patch does, then quits Pd."""
     messages = " \\, ".join(statuses)
     return write_patch(
         folder,
@@ -38,7 +38,7 @@ def say_and_quit(folder, *statuses):
 
 
 def sine_patch(folder, *, file_samples=SINE_SAMPLES):
-    """Writes a patch that keeps the demo's contract with a sine at half of full scale."""
+    """Write a patch that keeps the demo's contract with a sine at half of full scale."""
     statuses = (
         r"loaded sine 8000 1 \, info temperature 0.9 \, info seed none \, "
         r"progress 0.25 0.125 0.8 \, progress 1 0.5 0.8 \, "
@@ -112,7 +112,7 @@ def run_play_command(*arguments):
 
 @pytest.fixture
 def patches(tmp_path, monkeypatch):
-    """An installation whose patches are the test's own: the folder of its patches."""
+    """Return an installation whose patches are the test's own: the folder of its patches."""
     folder = tmp_path / "share" / "samplernn" / "pd"
     folder.mkdir(parents=True)
     (folder / "samplernn.pd").write_text("#N canvas 0 0 100 100 12;\n")

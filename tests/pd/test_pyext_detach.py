@@ -1,4 +1,4 @@
-"""Detached handlers: which thread they run in, in which order, side by side or not."""
+"""Detached handlers: their threads, their order, and which run at the same time."""
 
 import pytest
 from pyext_host import object_lines, open_object, open_pyext

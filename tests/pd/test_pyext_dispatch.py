@@ -1,4 +1,4 @@
-"""Messages from Pd to Python classes: which method, with what, and what if not."""
+"""Messages from Pd to Python classes: the method, its arguments, and unknown messages."""
 
 import re
 
@@ -104,7 +104,7 @@ def test_creation_arguments_arrive_as_in_a_message(tmp_path):
 
 @pytest.fixture
 def class_in_package(tmp_path):
-    """A folder with a package `chapter` whose module `tools` has a class."""
+    """Return a folder with a package `chapter` whose module `tools` has a class."""
     (tmp_path / "chapter").mkdir()
     (tmp_path / "chapter" / "__init__.py").write_text("")
     (tmp_path / "chapter" / "tools.py").write_text(

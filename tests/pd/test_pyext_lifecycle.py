@@ -15,7 +15,7 @@ HOLDER = (
 
 
 def put_object(pd, creation):
-    """Makes `receive in`, the object and `print out` within the subpatch `holder`."""
+    """Create `receive in`, the object and `print out` within the subpatch `holder`."""
     pd.send("pd-holder", "obj", 10, 10, "receive", "in")
     pd.send("pd-holder", "obj", 10, 40, "pyext", *creation.split())
     pd.send("pd-holder", "obj", 10, 70, "print", "out")

@@ -1,4 +1,4 @@
-"""The right pitch in a real Pd: what `--out_sr` means where nothing says a model's rate."""
+"""The right pitch in a real Pd: the meaning of `--out_sr` if a model's rate is unknown."""
 
 import json
 import re
@@ -16,19 +16,19 @@ def load(pd, folder, rest="", rate=16000):
 
 
 def take(pd, message, rate, num_samples):
-    """The samples that `message` puts into `sound1`."""
+    """Return the samples that `message` puts into `sound1`."""
     pd.message(message)
     pd.status(f"generated sound1 {rate} {num_samples}")
     return pd.samples("sound1")
 
 
 def told(pd, text):
-    """How often a line of the status says `text`."""
+    """Return how often a line of the status says `text`."""
     return len(re.findall(rf"^status: .*{re.escape(text)}", pd.console, re.MULTILINE))
 
 
 def peak_per_sample(samples):
-    """The frequency of the highest peak in the spectrum, in cycles per sample."""
+    """Return the frequency of the highest peak in the spectrum, in cycles per sample."""
     windowed = (samples - samples.mean()) * np.hanning(len(samples))
     size = 1 << 20
     return np.abs(np.fft.rfft(windowed, size)).argmax() / size
@@ -53,7 +53,7 @@ def test_out_sr_is_the_rate_where_nothing_says_it_and_the_samples_are_as_they_ar
         take(pd, f"generate --out_sr 16000 {flags}", 16000, 4000)
         pd.sync()
         assert told(pd, "is taken as it") == 1
-        # what continues it has its rate, what begins anew the assumed one
+        # a take that resumes it keeps its rate, a new take has the assumed rate
         take(pd, f"generate --out_sr 44100 {flags}", 44100, 11025)
         assert take(pd, "continue sound1", 44100, 11025).size == 11025
         assert np.array_equal(take(pd, "generate sound1", 16000, 4000), plain)

@@ -16,7 +16,7 @@ from sopilib.commands.main import main
 
 @pytest.fixture(scope="module")
 def pd():
-    """A Pd with the GRU fixture loaded for two voices, shared by the tests that leave it so."""
+    """Yield a Pd with the GRU fixture loaded for two voices, shared by tests that keep it so."""
     with ClassInPd() as pd:
         pd.load(voices=2)
         yield pd
@@ -24,7 +24,7 @@ def pd():
 
 @pytest.fixture(scope="module")
 def original_pd(stand_in):
-    """The same in a Pd whose pyext behaves as the original does."""
+    """Yield the same in a Pd whose pyext behaves like the original one."""
     with ClassInPd(loader=stand_in) as pd:
         pd.load(voices=2)
         yield pd
@@ -42,7 +42,7 @@ def begin_long_take(pd):
 
 
 def end_take(pd):
-    """Stops the take and returns what is finished of its first voice."""
+    """Stop the take and return the finished part of its first voice."""
     pd.message("stop")
     done = int(pd.status(r"stopped sound1 16000 (\d+)")[1])
     return pd.samples("sound1")[:done]
@@ -244,7 +244,7 @@ def test_a_bad_seed_file_gets_one_line_and_the_next_take_works(pd, tmp_path):
         pd.message(f"seed {tmp_path}/{name}.wav")
         pd.message("generate sound1 sound2")
         pd.status(f"{told}.*")
-    pd.status("generated sound2 16000 160")  # a silent seed is told, and does no harm
+    pd.status("generated sound2 16000 160")  # a silent seed is reported and does no harm
     pd.message(f"seed {tmp_path}/stereo.wav")
     pd.message("generate sound1 sound2")
     pd.status("generated sound2 16000 160")
@@ -252,7 +252,7 @@ def test_a_bad_seed_file_gets_one_line_and_the_next_take_works(pd, tmp_path):
 
 
 def model_copy(folder, *, dim=24, cut_bytes=0):
-    """A copy of the GRU fixture with another `dim` in its config or its data cut short."""
+    """Return a copy of the GRU fixture with another `dim` in its config or with truncated data."""
     copy_checkpoint("gru_mulaw", folder)
     config = folder / "gru-mulaw.config.json"
     config.write_text(config.read_text().replace('"dim": 24', f'"dim": {dim}'))
@@ -295,7 +295,7 @@ def test_generate_and_load_while_a_take_runs_are_refused_and_the_take_goes_on(pd
 
 
 def made_again(path):
-    """The bytes of the WAV that the command line makes of the record of the take at `path`."""
+    """Return the bytes of the WAV that `generate --from` writes for the take at `path`."""
     again = path.with_name("again.wav")
     flags = ["generate", "--from", str(path.with_suffix(".json")), "--output_path", str(again)]
     assert main(flags) == 0
@@ -368,7 +368,7 @@ def test_save_without_polls_and_beside_the_patch(tmp_path):
 
 
 def test_a_seed_steers_the_take_from_an_array_or_a_file(tmp_path):
-    """With the trained model: those with random weights hardly listen to the past."""
+    """With the trained model: models with random weights hardly depend on the past."""
     tone = (np.sin(np.arange(1600) * 0.2) * 0.5).astype(np.float32)
     soundfile.write(tmp_path / "tone.wav", tone, 16000, subtype="FLOAT")
     takes = []

@@ -1,4 +1,4 @@
-"""Lives of the class in a real Pd: detached, stopped, killed, closed, quit."""
+"""The life cycle of the class in a real Pd: detached, stopped, killed, closed, quit."""
 
 import os
 import re
@@ -114,7 +114,7 @@ def wait_for_worker(pd):
 
 
 def worker_statuses(pd):
-    """Return what has been told of the worker and of models so far, a list of str."""
+    """Return the statuses about the worker and models so far, a list of str."""
     pd.sync()
     words = ("worker", "loaded", "error")
     lines = [line.split() for line in pd.console.splitlines() if line.startswith("status: ")]
@@ -203,7 +203,7 @@ def test_a_python_that_has_another_sopilib_runs_the_worker(tmp_path):
 
 
 def test_where_no_python_can_serve_the_worker_is_off_and_the_next_load_works(tmp_path):
-    """A copy of the class whose recorded Python is gone, as that of a deleted environment."""
+    """Return a copy of the class whose recorded Python is gone, like a deleted environment."""
     library = copy_library(tmp_path / "library")
     (library / "samplernn_pd" / "worker_python.txt").write_text("/gone/bin/python\n")
     with ClassInPd(library=library) as pd:

@@ -13,7 +13,7 @@ TEMPERATURE = 0.95
 
 
 def test_two_minutes_are_the_take_made_in_one_piece(tmp_path):
-    """Where the machine was too busy, underruns are told; nothing may be lost in them."""
+    """If the machine is too busy, underruns are reported; they must not lose any sound."""
     with StreamInPd() as pd:
         pd.load_model(PRELUDES)
         pd.message(f"temperature {TEMPERATURE}")

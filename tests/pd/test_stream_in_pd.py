@@ -1,4 +1,4 @@
-"""Streams in a real Pd with its audio on: what is heard, and what becomes of them."""
+"""Streams in a real Pd with its audio on: their sound, their reports, their end."""
 
 import os
 import signal
@@ -367,7 +367,7 @@ def test_a_curve_that_is_no_temperature_is_refused_and_the_old_one_stays(pd):
 
 
 def test_a_seed_in_mid_stream_changes_what_follows(pd, tmp_path):
-    """At temperature 0 nothing but the seed can."""
+    """At temperature 0 only the seed can change the sound."""
     tone = (np.sin(np.arange(1000) * 0.7) * 0.9).astype(np.float32)
     soundfile.write(tmp_path / "tone.wav", tone, 16000, subtype="FLOAT")
     pd.send("pd-host-soundfiler", "read", str(tmp_path / "tone.wav"), "source")

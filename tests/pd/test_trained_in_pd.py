@@ -1,4 +1,4 @@
-"""From recordings to a model that plays: one command, then `load` in a real Pd."""
+"""From recordings to a playing model: one command, then `load` in a real Pd."""
 
 import os
 import re

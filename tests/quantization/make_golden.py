@@ -2,7 +2,7 @@
 
     python tests/quantization/make_golden.py
 
-Nothing of sopilib is used. Each step is computed exactly, in fractions of integers or with 60
+It uses nothing of sopilib. Each step is computed exactly, in fractions of integers or with 60
 decimal digits, and then rounded to float32, to the nearest and halves to even. The formulas:
 
 - Linear levels: add one to the sample, halve it, multiply it by the number of levels less one
@@ -94,7 +94,7 @@ def borders(q_type: str, q_levels: int) -> np.ndarray:
 
 
 def edge_samples(q_type: str, q_levels: int) -> np.ndarray:
-    """Return samples float32 (n,): the ends, the smallest, and each border with neighbours."""
+    """Return samples float32 (n,): the ends, the smallest, and each border with its neighbours."""
     bits = borders(q_type, q_levels).astype(np.float32).view(np.int32)
     near = (bits[:, np.newaxis] + np.arange(-12, 13, dtype=np.int32)).view(np.float32).ravel()
     tiny = np.float32(1e-45)

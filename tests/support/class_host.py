@@ -1,4 +1,4 @@
-"""A host for the class outside Pd: arrays that are there, and the statuses that it sends."""
+"""A host for the class outside Pd, with arrays and a record of the statuses."""
 
 import collections
 
@@ -57,7 +57,7 @@ class Host:
 
 
 class SilentWorker:
-    """A client whose worker says what the test puts into `events`, and no more."""
+    """A client whose worker sends only the events that the test puts into `events`."""
 
     def __init__(self, python="python", library_folder=None):
         self.python = python

@@ -17,7 +17,7 @@ TAKE_LIMIT_S = 60
 
 
 class ClassInPd(PdHost):
-    """A Pd that has the class in it, of the packages in the folder `library`.
+    """A Pd with the class from the packages in the folder `library`.
 
     `loader` is as the fixture of that name.
     """
@@ -30,11 +30,11 @@ class ClassInPd(PdHost):
         )
 
     def message(self, text):
-        """Sends a message, typed as one would in a message box."""
+        """Send a message, typed as one would in a message box."""
         self.send("samplernn", *(_atom(word) for word in text.split()))
 
     def status(self, pattern, timeout_s=TAKE_LIMIT_S):
-        """Waits for a status message that matches to its end."""
+        """Wait for a status message that matches to its end."""
         return self.wait_for(rf"^status: {pattern}$", timeout_s)
 
     def load(self, voices=1):
@@ -42,13 +42,13 @@ class ClassInPd(PdHost):
         self.status(f"loaded gru_mulaw 16000 {voices}", LOAD_LIMIT_S)
 
     def begin_long_take(self):
-        """Begins a take of two minutes into `sound1` and returns once it has begun."""
+        """Begin a take of two minutes into `sound1` and return once it has begun."""
         self.message("length 120")
         self.message("generate sound1")
         self.status("progress .*")
 
     def worker_pids(self):
-        """Process numbers of the children of Pd that run a worker."""
+        """Return the process IDs of the children of Pd that run a worker."""
         return [pid for pid in _children(self.pid) if "sopilib.worker" in _command(pid)]
 
     def samples(self, name):

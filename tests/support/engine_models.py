@@ -1,4 +1,4 @@
-"""Models for the tests of the engine, and the network once more, plainly in numpy."""
+"""Models for the tests of the engine, and an independent network in plain numpy."""
 
 import functools
 from types import SimpleNamespace
@@ -13,18 +13,18 @@ from sopilib.engine.pack import pack
 
 @functools.cache
 def folded_model(name):
-    """The FoldedModel of a fixture checkpoint."""
+    """Return the FoldedModel of a fixture checkpoint."""
     return fold(golden_config(name), golden_variables(name).get)
 
 
 @functools.cache
 def packed_model(name, precision="float32"):
-    """The PackedModel of a fixture checkpoint."""
+    """Return the PackedModel of a fixture checkpoint."""
     return pack(golden_config(name), folded_model(name), precision)
 
 
 def engine_generator(name, num_seqs=2, precision="float32", threads=2, isa="", rng_seed=0):
-    """A fresh EngineGenerator of a fixture checkpoint."""
+    """Return a fresh EngineGenerator of a fixture checkpoint."""
     packed = packed_model(name, precision)
     generator = EngineGenerator(golden_config(name), packed, num_seqs, threads, isa)
     generator.reset(rng_seed)
@@ -32,7 +32,7 @@ def engine_generator(name, num_seqs=2, precision="float32", threads=2, isa="", r
 
 
 def config_of(**values):
-    """What `pack` and EngineGenerator need of a config, with any number of tiers."""
+    """Return the config fields that `pack` and EngineGenerator need, for any number of tiers."""
     defaults = dict(
         frame_sizes=(2, 4),
         dim=12,
@@ -47,7 +47,7 @@ def config_of(**values):
 
 
 def plain_logits(config, folded, levels):
-    """Logits (n, q_levels) of each of `levels` (n,), one voice, from a FoldedModel.
+    """Return logits (n, q_levels) of each of `levels` (n,), one voice, from a FoldedModel.
 
     Written sample by sample from the equations, with none of the engine's code.
     """

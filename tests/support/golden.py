@@ -1,4 +1,4 @@
-"""The fixture checkpoints, written by the PRiSM implementation, with its golden logits.
+"""The fixture checkpoints, written by the PRiSM implementation, and its golden logits.
 
     PYTHONPATH=. python tests/support/golden.py FOLDER
 
@@ -24,25 +24,25 @@ NAMES = ("gru_mulaw", "gru_linear_skip", "lstm_linear_skip", "lstm_mulaw")
 
 
 def copy_checkpoint(name, folder):
-    """Copies a fixture checkpoint, without weights packed by an earlier load; returns `folder`."""
+    """Copy a fixture checkpoint, without weights packed by an earlier load; return `folder`."""
     return shutil.copytree(CHECKPOINTS / name, folder, ignore=shutil.ignore_patterns("*.pack"))
 
 
 def needs_tensorflow():
-    """Skips the test that calls it where TensorFlow is not installed."""
+    """Skip the calling test if TensorFlow is not installed."""
     if importlib.util.find_spec("tensorflow") is None:  # importing it here would not be quiet
         pytest.skip("needs TensorFlow")
 
 
 @functools.cache
 def golden_config(name):
-    """The ModelConfig of a fixture checkpoint."""
+    """Return the ModelConfig of a fixture checkpoint."""
     return find_model(CHECKPOINTS / name).config
 
 
 @functools.cache
 def golden_model(name):
-    """The SampleRNN of a fixture checkpoint; tests share it and do not change it."""
+    """Return the SampleRNN of a fixture checkpoint; tests share it and do not change it."""
     needs_tensorflow()
     from sopilib.model.checkpoint import load_model
 
@@ -51,7 +51,7 @@ def golden_model(name):
 
 @functools.cache
 def golden_variables(name):
-    """dict: the variables of a fixture checkpoint by path, as arrays; not to be changed."""
+    """Return a dict from path to array of a fixture checkpoint's variables; do not change it."""
     folder = os.environ.get("GOLDEN_VARIABLES")
     if folder:
         with np.load(Path(folder) / f"{name}.npz") as arrays:
@@ -64,7 +64,7 @@ def golden_variables(name):
 
 @functools.cache
 def golden_generator(name, num_seqs):
-    """A Generator of a fixture checkpoint; tests share it and reset it themselves."""
+    """Return a Generator of a fixture checkpoint; tests share it and reset it themselves."""
     model = golden_model(name)
     from sopilib.generation.tensorflow_generator import Generator
 
@@ -73,30 +73,30 @@ def golden_generator(name, num_seqs):
 
 @functools.cache
 def golden_arrays(name):
-    """dict: `samples` int32 (2, big + T), `logits` (2, T, q_levels), and `..._next`."""
+    """Return a dict: `samples` int32 (2, big + T), `logits` (2, T, q_levels), and `..._next`."""
     with np.load(CHECKPOINTS / name / "golden.npz") as arrays:
         return dict(arrays)
 
 
 def predicted(name, key="samples"):
-    """The golden samples after the first big frame: levels and audio (2, T)."""
+    """Return the golden samples after the first big frame: levels and audio (2, T)."""
     config = golden_config(name)
     levels = golden_arrays(name)[key][:, config.big_frame_size :]
     return levels, audio_of(levels, config)
 
 
 def audio_of(levels, config):
-    """Audio of levels that is quantized to these levels again, float32 of the same shape."""
+    """Return audio that quantizes to these levels, float32 of the same shape."""
     return amid(dequantize(levels, config.q_type, config.q_levels), config)
 
 
 def amid(audio, config):
-    """Generated audio amid its levels: linear ones are truncated, so half a step is added."""
+    """Return generated audio moved to the middle of its levels: linear levels truncate."""
     return audio + np.float32(1 / config.q_levels) if config.q_type == "linear" else audio
 
 
 def constant(temperature, num_samples, num_seqs=2):
-    """The same temperature for every sample: float32 (num_seqs, num_samples)."""
+    """Return the same temperature for every sample: float32 (num_seqs, num_samples)."""
     return np.full((num_seqs, num_samples), temperature, np.float32)
 
 

@@ -1,4 +1,4 @@
-"""The abstraction `[samplernn~]` in a patch of its own, in a real Pd, recorded."""
+"""Record the abstraction `[samplernn~]` in a patch of its own in a real Pd."""
 
 import os
 import sys
@@ -67,7 +67,7 @@ class LivePatch(PdHost):
         self.send("pd", "dsp", 1)
 
     def recorded(self):
-        """Ends the recording and returns it, float32 (num_samples,)."""
+        """End the recording and return it, float32 (num_samples,)."""
         self.send("to-file", "stop")
         self.send("pd", "dsp", 0)
         self.sync()
@@ -76,12 +76,12 @@ class LivePatch(PdHost):
         return np.frombuffer(wave_samples(self._file), np.float32)
 
     def let_play(self, num_reports):
-        """Waits until the stream has reported `num_reports` times, about 5 a second."""
+        """Wait until the stream has reported `num_reports` times, about 5 a second."""
         for _ in range(num_reports):
             self.status("streaming .*")
 
     def statuses(self):
-        """All statuses so far but those that tell numbers, a list of str."""
+        """Return all statuses so far except those with numbers, a list of str."""
         self.sync()
         lines = [
             line.removeprefix("status: ")
@@ -92,7 +92,7 @@ class LivePatch(PdHost):
 
 
 def is_complete(path):
-    """Whether the WAVE file is as long as its header says."""
+    """Return whether the WAVE file is as long as its header says."""
     content = path.read_bytes()
     start = content.find(b"data") + 8
     return 0 < int.from_bytes(content[start - 4 : start], "little") == len(content) - start

@@ -1,7 +1,7 @@
-"""The patch played in a real Pd, as the abstraction `[samplernn]`, without its window.
+"""Play the patch as the abstraction `[samplernn]` in a real Pd without its window.
 
-A probe, an abstraction written for the test, is put into the open patch: it prints
-what one of the patch's own `$0-` names receives, such as the text of the dark line.
+The test writes a probe, an abstraction, and puts it into the open patch. The probe prints
+the messages to one of the patch's own `$0-` names, such as the text of the dark line.
 """
 
 import os
@@ -15,7 +15,7 @@ TAKE_LIMIT_S = 60
 
 
 class PatchInPd(PdHost):
-    """A Pd with `[samplernn]`; what it gives is printed as `status: ...`.
+    """A Pd with `[samplernn]`; it prints the outlet's messages as `status: ...`.
 
     Args:
         folder: in which the patch is written.
@@ -43,14 +43,14 @@ class PatchInPd(PdHost):
         super().__init__(patch, args=paths, env=env, time_limit_s=240)
 
     def message(self, text):
-        """Sends words, typed as one would in a message box, to the inlet."""
+        """Send words, typed as one would in a message box, to the inlet."""
         self.send("to-samplernn", *(_atom(word) for word in text.split()))
 
     def status(self, pattern, timeout_s=TAKE_LIMIT_S):
         return self.wait_for(rf"^status: {pattern}$", timeout_s)
 
     def probe(self, name):
-        """Prints what `$0-NAME` receives from now on as `NAME: ...`."""
+        """Start printing the messages to `$0-NAME` as `NAME: ...`."""
         self.send("pd-samplernn.pd", "obj", 20, 900, "probe", f"$0-{name}", name)
 
     def load(self):
@@ -58,7 +58,7 @@ class PatchInPd(PdHost):
         self.status("loaded gru_mulaw 16000 1", LOAD_LIMIT_S)
 
     def generate(self, length_s):
-        """Makes a take into the array on the screen."""
+        """Generate a take into the array on the screen."""
         self.message(f"length {length_s}")
         self.message("generate")
         self.status(rf"generated \S+ 16000 {round(length_s * 16000)}")

@@ -1,9 +1,9 @@
-"""A real Pure Data in a test: start it on a patch, send, read, and be rid of it.
+"""A real Pure Data in a test: start it on a patch, send, read, and clean up.
 
 Each `PdHost` is one headless Pd process with a hard time limit. A wrapper
 patch, written beside the run, connects back to a socket on which this side
-already listens (so no port is ever guessed); over it go messages to any
-receiver, and answers that tell when Pd has worked off what was sent before.
+already listens (so no port is ever guessed). It carries messages to any receiver,
+and answers that show when Pd has processed everything sent before.
 The console is read line by line as Pd writes it. An object that cannot be
 created, a Pd that ends early and a missing line all fail the test and show the
 console.
@@ -86,7 +86,7 @@ class PdFailure(AssertionError):
 
 
 def write_patch(folder, *lines, name="test.pd"):
-    """Writes a patch of the given lines and returns its path.
+    """Write a patch of the given lines and return its path.
 
     Args:
         folder: where to write; it must exist.
@@ -101,7 +101,7 @@ def write_patch(folder, *lines, name="test.pd"):
 
 
 def fudi(*atoms):
-    """Returns one FUDI message: floats with nine digits, text escaped."""
+    """Return one FUDI message: floats with nine digits, text escaped."""
     return " ".join(_fudi_atom(atom) for atom in atoms) + ";\n"
 
 
@@ -112,7 +112,7 @@ def _fudi_atom(atom):
 
 
 def wave_samples(path):
-    """Returns the samples of a little-endian float32 WAVE file, `array('f')`."""
+    """Return the samples of a little-endian float32 WAVE file, `array('f')`."""
     content = pathlib.Path(path).read_bytes()
     start = content.index(b"data") + 8
     (size_bytes,) = struct.unpack_from("<I", content, start - 4)
@@ -126,8 +126,8 @@ class PdHost:
 
     Args:
         patch_path: the patch to open.
-        time_limit_s: after that many whole seconds Pd's process group is killed,
-            wherever it stands.
+        time_limit_s: after this many whole seconds Pd's process group is killed
+            in any state.
         args: further arguments for Pd, such as `("-path", folder)`.
         env: environment of Pd, default that of the test.
         may_fail_to_create: whether an object box that Pd cannot create is what
@@ -207,7 +207,7 @@ class PdHost:
             self._take_console()
 
     def _take_console(self):
-        """Reads what Pd has written, in whichever thread, until there is no more for now."""
+        """Read Pd's output until there is no more for now, in any thread."""
         with self._changed:
             try:
                 while not self._console_ended:
@@ -250,7 +250,7 @@ class PdHost:
         return self._text
 
     def send(self, receiver, *atoms):
-        """Sends a message to a `[receive]` or other named receiver in Pd.
+        """Send a message to a `[receive]` or other named receiver in Pd.
 
         Args:
             receiver: its name.
@@ -262,7 +262,7 @@ class PdHost:
             raise self._failure(f"Pd takes no message: {error}") from None
 
     def sync(self):
-        """Returns when Pd has worked off everything sent before, its console read."""
+        """Wait until Pd has processed everything sent before; read its console."""
         self._sync_count += 1
         self.send("pd-host-sync", self._sync_count)
         answer = b""
@@ -281,11 +281,11 @@ class PdHost:
             raise self._failure(f"Pd does not answer: {error}") from None
 
     def _lines(self):
-        """The console without a last line that Pd is still writing."""
+        """Return the console without an unfinished last line."""
         return self._text if self._console_ended else self._text[: self._text.rfind("\n") + 1]
 
     def wait_for(self, pattern, timeout_s=10):
-        """Returns the first match of a regular expression in the console.
+        """Return the first match of a regular expression in the console.
 
         The search starts after the last match, so that successive calls walk
         through the console; it sees complete lines only.
@@ -308,7 +308,7 @@ class PdHost:
                 self._changed.wait(0.05)
 
     def array(self, name):
-        """Returns the content of a Pd array, `array('f')`, bit for bit.
+        """Return the content of a Pd array, `array('f')`, bit for bit.
 
         Raises:
             PdFailure: there is no such array.
@@ -322,12 +322,12 @@ class PdHost:
         return wave_samples(path)
 
     def quit(self, timeout_s=10):
-        """Sends `pd quit`, and returns and raises what `wait` does."""
+        """Send `pd quit`, and return and raise what `wait` does."""
         self.send("pd", "quit")
         return self.wait(timeout_s)
 
     def wait(self, timeout_s=10):
-        """Waits until Pd has ended, kills what it has left, returns its exit status.
+        """Wait until Pd has ended, kill what it has left, return its exit status.
 
         Raises:
             PdFailure: Pd still runs after `timeout_s` seconds.
@@ -340,7 +340,7 @@ class PdHost:
         return status
 
     def kill(self):
-        """Kills whatever is left of Pd and its process group; harmless twice."""
+        """Kill the rest of Pd's process group; calling it twice is harmless."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

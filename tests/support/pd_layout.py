@@ -1,8 +1,8 @@
-"""Where the boxes and cords of a Pd patch lie, read from the patch file.
+"""Compute the positions of a Pd patch's boxes and cords from the patch file.
 
-Pd itself tells no sizes, so they are worked out as its Linux version draws them at
-font size 12: 7 pixels a character, 15 a line. Positions are pixels from the
-upper left corner of the window. Only what a performer's patch holds is known: text boxes,
+Pd does not report sizes, so this module computes them as Pd's Linux version draws them at
+font size 12: 7 pixels per character, 15 per line. Positions are pixels from the upper left
+corner of the window. It knows only the objects of a performer's patch: text boxes,
 number and symbol boxes, the sliders and buttons, graphs, subpatches.
 """
 
@@ -139,7 +139,7 @@ class Canvas:
     graph_size: tuple | None = None
 
     def line(self, cord):
-        """Returns the two ends of a cord, `((x, y), (x, y))`."""
+        """Return the two ends of a cord, `((x, y), (x, y))`."""
         source, sink = self.boxes[cord.source], self.boxes[cord.sink]
         outlets = 1 + max(c.outlet for c in self.cords if c.source == cord.source)
         inlets = 1 + max(c.inlet for c in self.cords if c.sink == cord.sink)
@@ -150,7 +150,7 @@ class Canvas:
 
 
 def read_canvases(path):
-    """Returns all canvases of a patch file, the subpatches before what holds them."""
+    """Return all canvases of a patch file, each subpatch before its parent."""
     finished, open_canvases = [], []
     for record in _RECORD_END.split(path.read_text()):
         words = _words(record)
@@ -169,7 +169,7 @@ def read_canvases(path):
 
 
 def _words(record):
-    """Splits at spaces that are not escaped; a line's end is a space."""
+    """Split at spaces that are not escaped; a line's end is a space."""
     record = record.replace("\n", " ").strip()
     return [re.sub(r"\\(.)", r"\1", word) for word in re.split(r"(?<!\\) +", record)]
 
@@ -196,7 +196,7 @@ def _box(kind, words):
 
 
 def _wrapped(words, characters):
-    """Returns the lines as Pd breaks them: at spaces, and after each `;` of a message."""
+    """Return the lines as Pd breaks them: at spaces, and after each `;` of a message."""
     lines = [""]
     for word in " ".join(words).replace(" ,", ",").replace(" ;", ";").split(" "):
         if lines[-1] and len(lines[-1]) + 1 + len(word) > characters:

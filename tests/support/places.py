@@ -1,4 +1,4 @@
-"""Where the project, its fixtures and its test patches lie."""
+"""The paths of the project, its fixtures and its test patches."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An array that a simulated Pd plays, and sound whose every sample tells its number."""
+"""An array that a simulated Pd plays, and sound whose samples encode their numbers."""
 
 import array
 
@@ -9,7 +9,7 @@ STEP = 0.05  # of the material from one sample to the next, at most
 
 
 class PlayedArray:
-    """An array as `samplernn_pd.arrays.PdArrays` has it, that is played round and round."""
+    """An array as in `samplernn_pd.arrays.PdArrays`, played in a loop."""
 
     def __init__(self, length):
         self.samples = np.full(length, POISON, np.float32)
@@ -44,7 +44,7 @@ class PlayedArray:
 
 
 class Material:
-    """Sound with no zero in it, each sample telling its number: 0.5 to 1, rising and falling."""
+    """Sound without zeros whose samples encode their numbers: 0.5 to 1, rising and falling."""
 
     def __init__(self):
         self.num_given = 0
@@ -58,6 +58,6 @@ class Material:
 
 
 def segments(sound):
-    """The stretches of `sound` between the silences."""
+    """Return the stretches of `sound` between the silences."""
     edges = np.flatnonzero(np.diff(np.r_[0, sound != 0, 0]))
     return [sound[a:b] for a, b in zip(edges[::2], edges[1::2])]

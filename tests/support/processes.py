@@ -1,4 +1,4 @@
-"""Processes that a test waits for."""
+"""Wait for processes in tests."""
 
 import time
 from pathlib import Path

@@ -10,11 +10,11 @@ LOADER = LOADER_FOLDER / ("pyext.pd_darwin" if sys.platform == "darwin" else "py
 
 
 def object_lines(creation, first=0, receiver="in", printer="out", num_outlets=1):
-    """Returns patch lines: [receive] into Python inlet 1 of an object, [print]s below.
+    """Return patch lines: [receive] into Python inlet 1 of an object, [print]s below.
 
     Args:
         creation: text of the object box.
-        first: number of objects that stand before in the patch.
+        first: number of earlier objects in the patch.
         receiver: name that Python inlet 1 listens to.
         printer: name of the [print] of the first outlet; others get their number
             appended.
@@ -35,13 +35,13 @@ def object_lines(creation, first=0, receiver="in", printer="out", num_outlets=1)
 
 
 def open_pyext(folder, *lines, args=(), **options):
-    """Returns a `PdHost` on a patch of these lines that finds loader and classes."""
+    """Return a `PdHost` on a patch of these lines that finds the loader and the classes."""
     assert LOADER.exists(), f"{LOADER} is not built (run: make install)"
     paths = ("-path", str(LOADER_FOLDER), "-path", str(PYEXT_CLASSES))
     return PdHost(write_patch(folder, *lines), args=(*paths, *args), **options)
 
 
 def open_object(folder, creation, *more_lines, num_outlets=1, **options):
-    """Returns a `PdHost` on a patch with one object that listens to `in`."""
+    """Return a `PdHost` on a patch with one object that listens to `in`."""
     lines = object_lines(creation, num_outlets=num_outlets)
     return open_pyext(folder, *lines, *more_lines, **options)

@@ -1,4 +1,4 @@
-"""Pythons for tests of the worker's start: environments made on the spot, and other versions."""
+"""Pythons for tests of the worker's start: new environments and other versions."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def site_packages(environment: Path) -> Path:
 
 
 def packages_but(folder: Path, *left_out: str) -> Path:
-    """Fill a new folder with links to what the tests' Python has installed, but for these."""
+    """Fill a new folder with links to the packages of the tests' Python, except these."""
     folder.mkdir()
     for package in INSTALLED.iterdir():
         if not package.name.startswith((*_EDITABLE, *left_out)):
@@ -50,7 +50,7 @@ def copy_library(folder: Path, *, with_engine: bool = True) -> Path:
 
 
 def python_of(version: str) -> str:
-    """Return a Python of such a version, "3.8" for example; skip the test where there is none."""
+    """Return a Python of this version, such as "3.8"; skip the test if there is none."""
     managed = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
     found = [*map(str, managed), shutil.which(f"python{version}")]
     for python in filter(None, found):
@@ -60,14 +60,14 @@ def python_of(version: str) -> str:
 
 
 def write_script(path: Path, *lines: str) -> str:
-    """Write a shell script that can be run, and return its path."""
+    """Write an executable shell script; return its path."""
     path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
     path.chmod(0o755)
     return str(path)
 
 
 def command_line(pid: int) -> list[str]:
-    """Return the words of the command that runs as process `pid`; skip where that is not told."""
+    """Return the words of process `pid`'s command; skip the test if the system hides them."""
     if not os.path.isdir("/proc/self"):
         pytest.skip("no /proc")
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")

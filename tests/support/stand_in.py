@@ -1,9 +1,9 @@
-"""Our loader built to behave as the original pyext does: a stand-in for it in tests.
+"""Our loader built to behave like the original pyext: a stand-in for it in tests.
 
 It sets `_isthreaded` in every handler, knows neither `declare -path` nor the project's
 environment nor the folders around itself, has no `thread_safe` and no slices of Buffers,
-calls no `_del` when Pd quits, and ends Pd where the original crashes. Pd loads it at its
-start, so that no other [pyext] is looked for.
+calls no `_del` when Pd quits, and ends Pd where the original crashes. Pd loads it on
+startup, so that Pd looks for no other [pyext].
 """
 
 import importlib.util
@@ -20,7 +20,7 @@ def build_stand_in(folder: Path, name: str = "pyext") -> tuple[str, str]:
     """Build it in `folder` and return the arguments with which Pd loads it.
 
     Args:
-        folder: where to build; made if need be.
+        folder: where to build; created if it is missing.
         name: of the library; the original is also installed as `py`.
     """
     flags = f"-DPYEXT_STAND_IN -Dpyext_setup={name}_setup"

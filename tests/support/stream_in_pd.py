@@ -1,8 +1,8 @@
-"""A real Pd that plays a stream and records it, and what a recording must be.
+"""A real Pd that plays and records a stream, and the checks of a recording.
 
 The worker of a busy machine may fall behind: then the sound fades out and in again. A
-recording is therefore compared with the take made in one piece stretch by stretch,
-which must follow each other in it without a sample lost or heard twice.
+recording is therefore compared, stretch by stretch, with a take generated in one piece.
+The stretches must follow each other in it without a sample lost or repeated.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ REPORTS_PER_S = 5
 
 
 class Recorder:
-    """Records what a `[writesf~]` in a Pd gets."""
+    """Records the input of a `[writesf~]` in a Pd."""
 
     def __init__(self, pd, path, receiver="to-file"):
         self._pd, self._path, self._receiver = pd, Path(path), receiver
@@ -30,7 +30,7 @@ class Recorder:
         pd.send(receiver, "start")
 
     def stop(self):
-        """Returns the recording, float32 (num_samples,)."""
+        """Return the recording, float32 (num_samples,)."""
         self._pd.send(self._receiver, "stop")
         self._pd.send("pd", "dsp", 0)
         while not self._is_complete():  # Pd writes it in a thread of its own
@@ -64,25 +64,25 @@ class StreamInPd(ClassInPd):
         self.status("stream off")
 
     def let_play(self, seconds):
-        """Waits for so many reports of the stream."""
+        """Wait for this many reports of the stream."""
         for _ in range(round(REPORTS_PER_S * seconds)):
             self.status("streaming .*")
 
     def count(self, status):
-        """How often a status has been told so far."""
+        """Return how often a status has been sent so far."""
         self.sync()
         return self.console.count(f"status: {status}")
 
 
 def whole_take(folder, dur_s, voices=1, out_rate=RATE, **fields):
-    """The take (n,) that a stream with random seed 5 begins with."""
+    """Return the take (n,) that a stream with random seed 5 begins with."""
     generator = make_generator(find_model(folder), voices, precision="float32")
     request = TakeRequest(dur_s, **{"out_rate": out_rate, "rng_seed": 5, **fields})
     return np.concatenate(list(Take(generator, request)), axis=1).sum(axis=0)
 
 
 def stretches(recording):
-    """The sound in a recording between silences, a list of float32 (n,)."""
+    """Return the sound in a recording between silences, a list of float32 (n,)."""
     is_zero = np.concatenate([[True], recording == 0, [True]])
     edges = np.flatnonzero(np.diff(is_zero))
     begins, ends = edges[::2], edges[1::2]
@@ -93,7 +93,7 @@ def stretches(recording):
 
 
 def assert_is_take(recording, take):
-    """Asserts that a recording is the take from its beginning, up to fades.
+    """Assert that a recording is the take from its beginning, up to fades.
 
     Returns:
         How many stretches it has and how many samples.

@@ -1,4 +1,4 @@
-"""Tiny trainings for the tests: a corpus, a config, and a run of them."""
+"""Tiny trainings for the tests: a corpus, a config, and a run with them."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ EVEN = dataclasses.replace(PLAN, lr_schedule="constant")
 
 
 def write_sounds(folder, durs_s=(1.1, 0.9), sample_rate=1000):
-    """Writes noisy sines as 0.wav, 1.wav, ... into a new folder; returns it."""
+    """Write noisy sines as 0.wav, 1.wav, ... into a new folder; return it."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for k, dur_s in enumerate(durs_s):
@@ -46,17 +46,17 @@ def write_sounds(folder, durs_s=(1.1, 0.9), sample_rate=1000):
 
 
 def prepared(data, logdir, plan=PLAN, config=CONFIG, resume=True, resume_from=None):
-    """A Training and its RunFolder, every step in its history."""
+    """Return a Training and its RunFolder, every step in its history."""
     sources = Sources([data], logdir, "tiny.config.json", resume, resume_from, ["samplernn"])
     return prepare(config, plan, sources, preview=None)
 
 
 def history(run_folder, kind="steps"):
-    """The lines of a kind in a run's history, as a list of dict."""
+    """Return the lines of a kind in a run's history, as a list of dict."""
     text = (run_folder.path / "history.jsonl").read_text()
     return [line for line in map(json.loads, text.splitlines()) if line["kind"] == kind]
 
 
 def losses(run_folder):
-    """dict from step to bits per sample."""
+    """Return a dict from step to bits per sample."""
     return {line["step"]: line["bits_per_sample"] for line in history(run_folder)}

@@ -1,4 +1,4 @@
-"""A worker on a thread of the test, with the codec of the pipes between it and its client."""
+"""A worker on a thread of the test, connected to its client through the codec of the pipes."""
 
 import queue
 import threading
@@ -8,7 +8,7 @@ from sopilib.worker.session import Worker
 
 
 class WorkerInProcess:
-    """A client as `samplernn_pd.client.WorkerClient`, whose worker shares the test's process."""
+    """A client like `samplernn_pd.client.WorkerClient` whose worker runs in the test's process."""
 
     def __init__(self, python, library_folder):
         self.python = python

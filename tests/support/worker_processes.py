@@ -1,4 +1,4 @@
-"""`samplernn train` as several processes on this machine, which TF_CONFIG makes one training."""
+"""Run `samplernn train` as several processes on this machine, joined by TF_CONFIG."""
 
 import contextlib
 import json
@@ -20,10 +20,10 @@ COMMAND = [
 
 
 def free_ports(count):
-    """Ports of localhost on which nothing listens.
+    """Return ports of localhost on which nothing listens.
 
-    They lie below those that the system gives to outgoing connections, so that none is
-    taken before its process listens.
+    They are below the system's range for outgoing connections, so that none is taken
+    before its process listens.
     """
     ports = set()
     while len(ports) < count:
@@ -35,7 +35,7 @@ def free_ports(count):
 
 
 def start_workers(*flags_of_each):
-    """The processes, one for each list of flags, the chief first."""
+    """Return the processes, one for each list of flags, the chief first."""
     hosts = [f"localhost:{port}" for port in free_ports(len(flags_of_each))]
     return [
         start_worker(flags, {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": k}})
@@ -44,7 +44,7 @@ def start_workers(*flags_of_each):
 
 
 def start_worker(flags, tf_config):
-    """One process with such a TF_CONFIG."""
+    """Return one process with this TF_CONFIG."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TF_CONFIG": json.dumps(tf_config)}
     environment.pop(
         "TF_CPP_MIN_LOG_LEVEL", None
@@ -61,7 +61,7 @@ def start_worker(flags, tf_config):
 
 
 def end_of(processes, timeout_s=120):
-    """(exit status, stdout, stderr) of each; those that do not end are killed, and it fails."""
+    """Return (exit status, stdout, stderr) of each; kill processes that do not end, and fail."""
     deadline = time.monotonic() + timeout_s
     while any(p.poll() is None for p in processes) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Requests to a real worker process, and what comes back."""
+"""Send requests to a real worker process and receive its events."""
 
 import time
 
@@ -11,7 +11,7 @@ _FIRST = (protocol.Notice, protocol.Started, protocol.Failure)
 
 
 def receive(client, *wanted):
-    """The next event that is one of the classes `wanted`; any failure else ends the test."""
+    """Return the next event of one of the classes `wanted`; any other failure fails the test."""
     deadline = time.monotonic() + TIME_LIMIT_S
     while True:
         event = client.next_event()
@@ -25,7 +25,7 @@ def receive(client, *wanted):
 
 
 def receive_take(client):
-    """The events of a take to its end, and its samples (num_seqs, num_samples)."""
+    """Return the events of a take up to its end, and its samples (num_seqs, num_samples)."""
     events, chunks = [receive(client, *_FIRST)], []
     while isinstance(events[-1], protocol.Notice):
         events.append(receive(client, *_FIRST))

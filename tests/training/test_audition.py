@@ -15,7 +15,7 @@ from sopilib.evaluation.similarity import LEAST, Similarity
 
 
 def similarity(**measures):
-    """A Similarity of eight octaves, all 0 but what is given."""
+    """Return a Similarity of eight octaves, all 0 except the given values."""
     values = {**dict.fromkeys(LEAST, 0.0), **measures}
     octave_db = np.zeros(8)
     octave_db[3] = values["spectrum"]
@@ -63,7 +63,7 @@ def test_the_table_says_when_no_take_holds():
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Sounds, and a RunFolder of three epochs trained on them."""
+    """Return sounds, and a RunFolder of three epochs trained on them."""
     needs_tensorflow()
     folder = tmp_path_factory.mktemp("audition")
     sounds = write_sounds(folder / "sounds", durs_s=(2.0, 1.0))

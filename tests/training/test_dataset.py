@@ -21,7 +21,7 @@ CONFIG = ModelConfig(frame_sizes=(2, 4), dim=4, q_type="linear", seq_len=8, samp
 
 
 def ramp(num_samples, begin=0.0):
-    """Sound whose linear level with 256 levels tells its place: 128, 129, ..., to 255."""
+    """Return sound whose linear levels (256) encode the position: 128, 129, ..., to 255."""
     return (begin + np.arange(num_samples, dtype=np.float32) % 128 + 0.5) / 128
 
 

@@ -1,4 +1,4 @@
-"""The commands that the documentation prints have flags and values that `samplernn` takes."""
+"""`samplernn` accepts the flags and values of all commands in the documentation."""
 
 import re
 import shlex

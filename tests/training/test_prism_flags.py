@@ -30,7 +30,7 @@ CONFIG_TEXT = """// for the tests
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder in which `samplernn train` has run with PRiSM's flags on stereo sound."""
+    """Return a folder in which `samplernn train` has run with PRiSM's flags on stereo sound."""
     folder = tmp_path_factory.mktemp("prism")
     sounds = write_sounds(folder / "sounds", durs_s=(1.1, 0.9))
     for path in sounds.iterdir():
@@ -108,7 +108,7 @@ def test_a_monitored_value_is_less_where_the_epoch_is_better(monitor):
 
 
 def prism_run(folder):
-    """A run folder as upstream PRiSM leaves it: checkpoints, no config."""
+    """Return a run folder as upstream PRiSM leaves it: checkpoints, no config."""
     run = copy_checkpoint("gru_mulaw", folder / "26.07.2020_20.48.51")
     config = find_model(run).config
     next(run.glob("*.config.json")).unlink()

@@ -20,7 +20,7 @@ BITS = {1: 3.5, 2: 3.25, 3: 3.375}  # held out
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run folder of three epochs, each of two stretches of ten steps, with previews."""
+    """Return a run folder of three epochs, each of two stretches of ten steps, with previews."""
     folder = tmp_path_factory.mktemp("bells") / "23.11.2026_10.00.00"
     (folder / "previews").mkdir(parents=True)
     (folder / "tiny.config.json").write_text(json.dumps(CONFIG.to_dict()))

@@ -1,4 +1,4 @@
-"""At which sample rate a run of PRiSM's, which states none, is resumed."""
+"""The sample rate at which a PRiSM run, which states none, is resumed."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Whole trainings, small: they learn, stop, resume exactly, and survive crashes."""
+"""Small but complete trainings: they learn, stop, resume exactly, and survive crashes."""
 
 import dataclasses
 import json
@@ -36,14 +36,14 @@ def sounds(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def uninterrupted(sounds, tmp_path_factory):
-    """The RunFolder of a whole training."""
+    """Return the RunFolder of a whole training."""
     training, run_folder = prepared(sounds, tmp_path_factory.mktemp("whole"))
     assert training.run() == "epochs"
     return run_folder
 
 
 def stop_after(run_folder, num_lines):
-    """Sends this process Ctrl-C as soon as the history has so many lines."""
+    """Send this process Ctrl-C as soon as the history has this many lines."""
     path = run_folder.path / "history.jsonl"
 
     def wait():
@@ -114,7 +114,7 @@ COMMAND = [
 
 
 def started(sounds, logdir, *flags):
-    """A `samplernn train` process with the tiny config and plan."""
+    """Return a `samplernn train` process with the tiny config and plan."""
     config = sounds.parent / "tiny.config.json"
     if not config.exists():
         config.write_text(json.dumps(CONFIG.to_dict()))
@@ -380,7 +380,7 @@ WORSENING = Plan(
 
 
 def better_than_all_before(run_folder):
-    """The epochs whose held-out bits are the lowest so far."""
+    """Return the epochs whose held-out bits are the lowest so far."""
     bits = [line["val_bits_per_sample"] for line in history(run_folder, "epoch")]
     return [n for n in range(1, len(bits) + 1) if bits[n - 1] < min(bits[: n - 1], default=np.inf)]
 

@@ -1,4 +1,4 @@
-"""What `samplernn train` leaves besides checkpoints: previews, summaries, presets to start from."""
+"""The outputs of `samplernn train` besides checkpoints: previews and summaries; presets."""
 
 import json
 import shlex
@@ -26,7 +26,7 @@ PRESETS = (
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder in which `samplernn train` has run on two stereo files at 44.1 kHz."""
+    """Return a folder in which `samplernn train` has run on two stereo files at 44.1 kHz."""
     folder = tmp_path_factory.mktemp("trained")
     sounds = write_sounds(folder / "sounds", durs_s=(1.5, 1.0))
     for path in sounds.iterdir():

@@ -1,4 +1,4 @@
-"""A training by several replicas is that of one process with the whole batch."""
+"""A training by several replicas equals that of one process with the whole batch."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ def sounds(tmp_path_factory):
 
 
 def worker_flags(sounds, logdir, *more):
-    """Flags of a worker with EVEN, STEADY and half of EVEN's batch."""
+    """Return flags of a worker with EVEN, STEADY and half of EVEN's batch."""
     config = sounds.parent / "tiny.config.json"
     config.write_text(json.dumps(STEADY.to_dict()))
     flags = ["--data_dir", sounds, "--config_file", config, "--logdir_root", logdir, "--id", "x"]
@@ -42,20 +42,20 @@ def worker_flags(sounds, logdir, *more):
 
 
 def workers(sounds, tmp_path, *more):
-    """Two workers with folders of their own."""
+    """Run two workers with their own folders."""
     flags = [worker_flags(sounds, tmp_path / name, *more) for name in ("chief", "other")]
     return start_workers(*flags)
 
 
 def chiefs_run(tmp_path):
-    """The RunFolder, once it is there."""
+    """Return the RunFolder once it exists."""
     while not list(tmp_path.glob("chief/x/*/history.jsonl")):
         time.sleep(0.05)
     return RunFolder(next(tmp_path.glob("chief/x/*")))
 
 
 def wait_for_steps(run_folder, count, processes):
-    """Returns when the history has so many steps."""
+    """Wait until the history has this many steps."""
     path = run_folder.path / "history.jsonl"
     while path.read_text().count('"steps"') < count:
         assert all(process.poll() is None for process in processes)
@@ -63,7 +63,7 @@ def wait_for_steps(run_folder, count, processes):
 
 
 def assert_same_training(found, expected):
-    """The same losses, held-out losses and weights, as far as float32 sums are."""
+    """Assert the same losses, held-out losses and weights, up to the rounding of float32 sums."""
     assert list(losses(found)) == list(losses(expected))
     np.testing.assert_allclose(
         list(losses(found).values()), list(losses(expected).values()), atol=1e-4
@@ -79,7 +79,7 @@ def assert_same_training(found, expected):
 
 @pytest.fixture(scope="module")
 def whole(sounds, tmp_path_factory):
-    """The RunFolder of one process with the whole batch."""
+    """Return the RunFolder of one process with the whole batch."""
     training, run_folder = prepared(sounds, tmp_path_factory.mktemp("whole"), EVEN, STEADY)
     assert training.run() == "epochs"
     return run_folder
@@ -87,7 +87,7 @@ def whole(sounds, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def unstopped(sounds, tmp_path_factory):
-    """The folder, and the (exit status, stdout, stderr) of two workers that nothing stopped."""
+    """Return the folder and the (exit status, stdout, stderr) of two uninterrupted workers."""
     folder = tmp_path_factory.mktemp("unstopped")
     previews = ["--generate", "True", "--output_file_dur", 0.1]
     return folder, end_of(workers(sounds, folder, *previews))
@@ -214,7 +214,7 @@ MIRRORED = """
 
 
 def mirrored(sounds, logdir, mixed_precision=False, max_steps=42):
-    """The RunFolder of a training on two devices of one process."""
+    """Return the RunFolder of a training on two devices of one process."""
     arguments = [str(sounds), str(logdir), "1" if mixed_precision else "", str(max_steps)]
     environment = {**os.environ, "PYTHONPATH": f"{PROJECT}:{SUPPORT}"}
     command = [sys.executable, "-c", textwrap.dedent(MIRRORED), *arguments]

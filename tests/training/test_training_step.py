@@ -21,7 +21,7 @@ CONFIG = TRAIN_STEP / "train-step.config.json"
 
 
 def trained_like_prism(mixed_precision=False):
-    """The model after the three golden steps, and their losses."""
+    """Return the model after the three golden steps, and their losses."""
     golden = np.load(TRAIN_STEP / "golden.npz")
     model = load_model(find_model(TRAIN_STEP / "before", config_path=CONFIG))
     optimizer = Optimizer(named_variables(model))

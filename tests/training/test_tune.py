@@ -42,14 +42,14 @@ def sounds(tmp_path_factory):
 
 
 def words(sounds, logdir, *flags):
-    """The words after `samplernn` of a search of the tiny config, named x."""
+    """Return the words after `samplernn` of a search of the tiny config, named x."""
     found = ["tune", "--data_dir", sounds, "--config_file", sounds.parent / "tiny.config.json"]
     found += ["--logdir_root", logdir, "--id", "x", "--num_epochs", 1, "--batch_size", 4, *flags]
     return list(map(str, found))
 
 
 def started(sounds, logdir, *flags, **variables):
-    """A process of that search, its output to be read."""
+    """Return a process of that search, its output to be read."""
     return subprocess.Popen(
         [*COMMAND, *words(sounds, logdir, *flags)],
         env={**os.environ, "PYTHONPATH": str(PROJECT), **variables},
@@ -62,14 +62,14 @@ def started(sounds, logdir, *flags, **variables):
 
 
 def rows(logdir):
-    """The table of the search, a list of dict from column to text."""
+    """Return the table of the search, a list of dict from column to text."""
     lines = [line for line in (logdir / "x" / "tune.md").read_text().splitlines() if "|" in line]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return [dict(zip(cells[0], line)) for line in cells[2:]]
 
 
 def outcomes(logdir):
-    """dict from a trial's number to its Outcome."""
+    """Return a dict from a trial's number to its Outcome."""
     return {
         path.parent.name.removeprefix("trial_"): Outcome.read(path.parent)
         for path in (logdir / "x").glob("trial_*/outcome.json")
@@ -139,7 +139,7 @@ def test_the_table_has_the_lowest_bits_first_and_what_failed_last():
 
 @pytest.fixture(scope="module")
 def searched(sounds, tmp_path_factory):
-    """The logdir of a search of six trials, three of which must fail."""
+    """Return the logdir of a search of six trials, three of which must fail."""
     logdir = tmp_path_factory.mktemp("logdir")
     flags = ["--frame_sizes", "2/4", "2/6", "--learning_rate", 0.01, 0.001, 1e30]
     assert main(words(sounds, logdir, *flags, "--max_trials", 6, "--clip_norm", 1e30)) == 0

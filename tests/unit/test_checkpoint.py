@@ -1,4 +1,4 @@
-"""Checkpoints read, written, damaged, and not fitting their config."""
+"""Checkpoints: reading, writing, damage, and configs that do not fit."""
 
 import dataclasses
 import os
@@ -21,7 +21,7 @@ KERAS_BOOKKEEPING = ("_kwargs", "_layer_names", "state_spec", "state_size")
 
 @pytest.fixture
 def folder(tmp_path):
-    """A copy of gru_mulaw to damage."""
+    """Return a copy of gru_mulaw to damage."""
     return copy_checkpoint("gru_mulaw", tmp_path / "gru_mulaw")
 
 
@@ -34,7 +34,7 @@ def index_of(folder):
 
 
 def object_graph(prefix):
-    """The path and key of every node of a checkpoint's object graph."""
+    """Return the path and key of every node of a checkpoint's object graph."""
     graph = TrackableObjectGraph()
     graph.ParseFromString(
         tf.train.load_checkpoint(prefix).get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")

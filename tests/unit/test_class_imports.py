@@ -1,4 +1,4 @@
-"""The class runs in the Python inside Pd, which has the standard library and nothing else."""
+"""The class runs in the Python inside Pd, which has only the standard library."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""Which message the class allows in which state: the whole table, cell by cell."""
+"""The messages that the class allows in each state: the whole table, cell by cell."""
 
 import pytest
 from class_host import Host, SilentWorker
@@ -45,7 +45,7 @@ CELLS = [
     for state, cell in zip(STATES.split(), row.split(), strict=True)
 ]
 UNLOADED_TAKE = ["error unload in mid-take: what is finished stays in the array"]
-CHANGED = {  # what `info` tells after a message that only sets something
+CHANGED = {  # rows of `info` after a message that only changes a setting
     "length 2": "info length 2.0",
     "temperature 0.5": "info temperature 0.5",
     "rng 7": "info rng 7",
@@ -56,7 +56,7 @@ CHANGED = {  # what `info` tells after a message that only sets something
 
 
 class Session:
-    """An instrument in a given state, and what it sends and tells from then on."""
+    """An instrument in a given state, with the requests and statuses that it sends afterwards."""
 
     def __init__(self, state):
         self.host = Host()
@@ -229,7 +229,7 @@ def idle(monkeypatch):
 
 
 def take_of(session, *texts):
-    """Say the texts, the last of which generates, and see the take to its end."""
+    """Send the messages, the last of which generates, and finish the take."""
     for text in texts:
         session.say(text)
     request = session.worker.sent[-1]

@@ -1,4 +1,4 @@
-"""The `samplernn` command as it is typed."""
+"""The `samplernn` command as a user types it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The worker process seen from outside: how it begins and every way in which it ends."""
+"""The worker process seen from outside: how it starts and every way in which it ends."""
 
 import os
 import signal
@@ -91,7 +91,7 @@ def test_a_worker_that_cannot_begin_is_reported_with_the_last_line_of_its_log(tm
 
 
 def test_the_worker_has_no_part_in_the_real_time_of_its_parent(tmp_path):
-    """As a Pd in real time starts it; allowed to do that or not, the worker is ordinary."""
+    """A Pd in real time starts the worker: with or without that right, the worker is ordinary."""
     python = script(
         tmp_path / "python", f'exec chrt --rr 5 {sys.executable} "$@" || exec {sys.executable} "$@"'
     )

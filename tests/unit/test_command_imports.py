@@ -1,4 +1,4 @@
-"""The `--help` of each command: no TensorFlow where it is not needed, no notes of libraries."""
+"""The `--help` of each command: no needless TensorFlow, no output of libraries."""
 
 import os
 import subprocess

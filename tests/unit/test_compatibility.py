@@ -13,14 +13,14 @@ UNTESTED = ("--device", "--silence_threshold")
 
 
 def rows():
-    """The cells of the rows of all tables, without their heads."""
+    """Return the cells of the rows of all tables, without their heads."""
     lines = [line for line in TABLES.read_text().splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in re.split(r"(?<!\\\\)\|", line)[1:-1]] for line in lines]
     return [row for row in cells if row[-1] not in ("test", "---")]
 
 
 def existing_tests():
-    """The names of all test functions."""
+    """Return the names of all test functions."""
     files = (PROJECT / "tests").rglob("test_*.py")
     return {
         name for path in files for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)

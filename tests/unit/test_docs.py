@@ -1,4 +1,4 @@
-"""The documentation: links lead somewhere, and the reference pages are complete."""
+"""The documentation: all links work, and the reference pages are complete."""
 
 import re
 

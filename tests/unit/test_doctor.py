@@ -1,4 +1,4 @@
-"""`samplernn doctor`: each failing case is made for real and looked for in the table."""
+"""`samplernn doctor`: each test creates a real failure and looks for it in the table."""
 
 import importlib.metadata
 import re
@@ -17,7 +17,7 @@ from sopilib.installation import paths, worker_python
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A copy of what doctor looks at, the loader and one model included."""
+    """Return a copy of the files that doctor checks, including the loader and one model."""
     checkout = paths.packages_folder()
     shutil.copytree(checkout / "pd", tmp_path / "pd")
     shutil.copytree(checkout / "models" / "preludes", tmp_path / "models" / "preludes")
@@ -28,7 +28,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def no_worker(monkeypatch):
-    """No Python for the worker: its check fails at once, where it is not what is tested."""
+    """Leave the worker without a Python, so that its check fails at once in other tests."""
     monkeypatch.setenv("SAMPLERNN_PYTHON", "/no/such/python")
     monkeypatch.setattr(worker_python, "RECORD", Path("/no/such/record"))
 
@@ -40,7 +40,7 @@ def write_program(path, text):
 
 
 def run_doctor(capsys):
-    """Returns the exit status and the table: name -> (word, text)."""
+    """Return the exit status and the table: name -> (word, text)."""
     status = doctor.run(None)
     lines = re.findall(
         r"^(ok|warning|FAILED) +(.*?)  +(.*)$", capsys.readouterr().out, re.MULTILINE
@@ -176,7 +176,7 @@ def test_a_worker_python_without_tensorflow_passes_and_says_what_it_can_do(
 
 
 def test_a_worker_python_that_is_replaced_is_a_warning(project, tmp_path, monkeypatch, capsys):
-    """As in Pd, where the Python of the installation goes on."""
+    """As in Pd, the Python of the installation takes its place."""
     record = tmp_path / "record.txt"
     record.write_text(sys.executable)
     monkeypatch.setattr(worker_python, "RECORD", record)

@@ -1,4 +1,4 @@
-"""Temperature: what may be written, and what each sample of a take gets."""
+"""Temperature: the texts that are allowed, and the value for each sample of a take."""
 
 import threading
 

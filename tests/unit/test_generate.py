@@ -17,7 +17,7 @@ def generator(num_seqs=1):
 
 
 def make(num_seqs=1, **request):
-    """The whole audio (num_seqs, num_samples) of a take."""
+    """Return the whole audio (num_seqs, num_samples) of a take."""
     return np.concatenate(list(Take(generator(num_seqs), TakeRequest(**request))), axis=1)
 
 
@@ -81,12 +81,12 @@ def test_a_resampled_take_is_soxrs_resampling_of_the_samples():
     samples = make(2, dur_s=0.25, rng_seed=9)
     resampled = make(2, dur_s=0.25, rng_seed=9, out_rate=44100)
     whole = soxr.resample(samples.T, 16000, 44100, quality="HQ").T
-    # towards the end soxr, here, sees silence where the take goes on
+    # near the end soxr gets silence here, where the take continues
     np.testing.assert_allclose(resampled[:, :-300], whole[:, :-300], atol=1e-5)
 
 
 def stopped(out_rate, num_wanted):
-    """What is heard (1, any) of a take that is stopped after `num_wanted` samples or so."""
+    """Return the audio (1, any) of a take stopped after about `num_wanted` samples."""
     heard = np.zeros((1, 0), np.float32)
     for chunk in Take(generator(), TakeRequest(dur_s=9.0, rng_seed=2, out_rate=out_rate)):
         heard = np.concatenate([heard, chunk], axis=1)

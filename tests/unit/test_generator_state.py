@@ -1,4 +1,4 @@
-"""What both generators carry beside the state of their network."""
+"""The state that both generators carry besides that of their network."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from sopilib.model.generator_state import CONTEXT, Handover, VoiceRandom
 
 
 def ramp(begin, end, num_seqs=2):
-    """Samples that count from `begin` to before `end`, 1000 more in each further voice."""
+    """Return samples that count from `begin` to before `end`, 1000 more in each further voice."""
     return np.arange(begin, end, dtype=np.float32) + 1000 * np.arange(num_seqs)[:, np.newaxis]
 
 

@@ -1,4 +1,4 @@
-"""Pd messages, as a performer writes them, and what each is understood as."""
+"""Pd messages as a performer writes them, and their parsed form."""
 
 import math
 
@@ -31,7 +31,7 @@ from sopilib.protocol.messages import (
 
 
 def words(text):
-    """Atoms as Pd makes them: numbers where a word is one, else symbols."""
+    """Return atoms as Pd makes them: numbers where a word is one, else symbols."""
 
     def atom(word):
         try:

@@ -1,6 +1,6 @@
-"""Which package may import which: the picture in docs/architecture.md, kept by a test.
+"""Keep the directions of imports as docs/architecture.md shows them.
 
-A package that is not in the table fails, so that a new one gets its place there.
+A package that is missing in the table fails, so that a new one must be entered there.
 """
 
 import ast
@@ -42,7 +42,7 @@ ONLY_STANDARD_LIBRARY = {"samplernn_pd": {"pyext"}}
 
 
 def unit_of(module):
-    """Return the row of the table for a module: its package, of `sopilib` that below it."""
+    """Return the row of the table for a module: its package or, in `sopilib`, subpackage."""
     parts = module.split(".")
     return ".".join(parts[:2]) if parts[0] == "sopilib" else parts[0]
 
@@ -94,7 +94,7 @@ def module_of(root, path):
 
 
 def why_wrong(module, imported, units, subcommands):
-    """Return what is wrong where `module` imports `imported`, None if nothing is."""
+    """Return what is wrong with `module` importing `imported`, None if nothing is."""
     unit, target = unit_of(module), unit_of(imported)
     if unit not in MAY_IMPORT:
         return f"{unit} is not in the table"

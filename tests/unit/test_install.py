@@ -1,4 +1,4 @@
-"""The set-up as far as it can be run without changing the system."""
+"""The parts of the set-up that run without changing the system."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def run(*command, folder):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Return a folder with nothing but what starts the set-up."""
+    """Return a folder with only the files that start the set-up."""
     for name in ("Makefile", "install.sh"):
         shutil.copy(paths.packages_folder() / name, tmp_path)
     return tmp_path

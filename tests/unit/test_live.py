@@ -1,4 +1,4 @@
-"""Streams from a real worker process, paced as Pd paces it: by what has been heard."""
+"""Streams from a real worker process, paced by the playback position as in Pd."""
 
 import math
 import os
@@ -22,7 +22,7 @@ CHUNK = 320  # 20 ms
 
 @pytest.fixture(scope="module")
 def client():
-    """A worker with the GRU fixture loaded for one voice."""
+    """Yield a worker with the GRU fixture loaded for one voice."""
     client = WorkerClient(sys.executable, PROJECT)
     client.send(protocol.Load(str(GRU), num_seqs=1))
     receive(client, protocol.Loaded)
@@ -31,11 +31,11 @@ def client():
 
 
 class Listener:
-    """Begins a stream at the model's rate and hears it.
+    """Starts a stream at the model's rate and plays it.
 
     Attributes:
         ahead, chunk: samples in the latency and in a chunk.
-        sound: all that has come.
+        sound: all samples received so far.
     """
 
     number = 100
@@ -51,13 +51,13 @@ class Listener:
         self.receive()
 
     def hear(self, num_samples):
-        """Hears so many samples and receives what is made then; returns how much came in all."""
+        """Play this many samples and receive the new ones; return the total received."""
         self._num_heard = num_samples
         self._client.send(protocol.Played(self.number, num_samples))
         return self.receive()
 
     def receive(self):
-        """Receives until no further chunk fits the latency, and sees that none comes."""
+        """Receive until no further chunk fits the latency, and check that none comes."""
         while len(self.sound) + self.chunk <= self._num_heard + self.ahead:
             self._add(receive(self._client, protocol.Chunk))
         for _ in range(10):
@@ -69,14 +69,14 @@ class Listener:
         return len(self.sound)
 
     def play_on(self, num_samples):
-        """Hears all so far and on, and returns the next samples that are made."""
+        """Play everything so far and more; return the next samples that are generated."""
         begin = len(self.sound)
         while len(self.sound) < begin + num_samples:
             self.hear(len(self.sound))
         return self.sound[begin : begin + num_samples]
 
     def stop(self):
-        """Ends the stream if it has not been."""
+        """End the stream if it still runs."""
         if self._is_over:
             return
         self._is_over = True
@@ -95,7 +95,7 @@ class Listener:
 
 @pytest.fixture
 def listen(client):
-    """Begins streams; the last is stopped at the end of the test."""
+    """Begin streams; the last is stopped at the end of the test."""
     begun = []
 
     def begin(**fields):
@@ -231,7 +231,7 @@ def contains(sound, piece):
 
 
 def test_a_seed_in_mid_stream_is_gone_on_from(client, listen, tmp_path):
-    """It is heard while the worker waits: how soon it is done with is left to chance."""
+    """Playback runs while the worker waits; how long it takes is up to chance."""
     tone = (np.sin(np.arange(1600) * 0.3) * 0.5).astype("<f4")
     soundfile.write(tmp_path / "tone.wav", tone, 16000, subtype="FLOAT")
     sounds = []
@@ -381,7 +381,7 @@ def test_a_killed_worker_is_reported_in_mid_stream():
 
 
 def test_a_new_model_forgets_the_states_of_the_old_and_one_too_slow_says_so(tmp_path):
-    """TensorFlow is far from 384000 samples a second."""
+    """TensorFlow is far slower than 384000 samples a second."""
     folder = copy_checkpoint("gru_mulaw", tmp_path / "fast")
     config = folder / "gru-mulaw.config.json"
     config.write_text(config.read_text().replace("{", '{"sample_rate": 384000,', 1))

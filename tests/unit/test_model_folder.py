@@ -1,4 +1,4 @@
-"""Which checkpoint and config a name stands for, in folders as users have them."""
+"""The checkpoint and config that a name stands for, in folders as users have them."""
 
 import json
 
@@ -10,7 +10,7 @@ from sopilib.model.folder import find_model
 
 @pytest.fixture
 def folder(tmp_path):
-    """A model folder with checkpoints of steps 2 and 10, without content."""
+    """Return a model folder with checkpoints of steps 2 and 10, without content."""
     folder = tmp_path / "birds"
     folder.mkdir()
     (folder / "birds.config.json").write_text("{}")

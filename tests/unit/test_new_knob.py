@@ -1,4 +1,4 @@
-"""What it takes to add a message that steers a stream: one dataclass and one method."""
+"""Adding a message that changes a stream takes one dataclass and one method."""
 
 import time
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Player:
         self.instrument.receive(selector, atoms)
 
     def wait_for(self, status):
-        """Poll until `status` has been told, then forget what was told."""
+        """Poll until `status` has been sent, then clear the statuses."""
         deadline = time.monotonic() + TIME_LIMIT_S
         while not any(told.startswith(status) for told in self.host.told):
             assert time.monotonic() < deadline, f"no {status!r} in {self.host.told}"

@@ -1,4 +1,4 @@
-"""Where patches, models and Pd are found, in folders of the test's own."""
+"""The paths of patches, models and Pd, in temporary folders."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The demo's picture: levels that can be checked by hand, and a PNG of the right size."""
+"""The demo's plot: levels that can be checked by hand, and a PNG of the right size."""
 
 import struct
 

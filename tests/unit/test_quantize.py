@@ -1,4 +1,4 @@
-"""Quantization against numbers worked out by hand, and PRiSM's at the edges of the levels."""
+"""Quantization against hand-computed numbers, and against PRiSM's at the levels' edges."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ GOLDEN = Path(__file__).parents[1] / "quantization" / "golden.npz"
 
 
 def golden_cases():
-    """The names of the golden file's cases, as 'linear_256'."""
+    """Return the names of the golden file's cases, as 'linear_256'."""
     with np.load(GOLDEN) as arrays:
         return [name.removesuffix("_levels") for name in arrays if name.endswith("_levels")]
 
@@ -23,7 +23,7 @@ def test_levels_and_samples_at_the_edges_are_prisms(case):
         samples, levels, audio = (
             arrays[f"{case}_{k}"] for k in ("samples", "levels", "dequantized")
         )
-    assert len(np.unique(levels)) >= min(int(q_levels), 200)  # so many borders are looked at
+    assert len(np.unique(levels)) >= min(int(q_levels), 200)  # enough borders are checked
     np.testing.assert_array_equal(quantize(samples, q_type, int(q_levels)), levels)
     np.testing.assert_array_equal(dequantize(np.arange(len(audio)), q_type, int(q_levels)), audio)
 

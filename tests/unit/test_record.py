@@ -1,4 +1,4 @@
-"""Records: a take made again from its file is the same, sample for sample."""
+"""Records: a take generated again from its record is identical, sample for sample."""
 
 import json
 import shutil
@@ -57,7 +57,7 @@ def save(folder, generator, take, audio, name="take"):
 
 
 def simple_take(**request):
-    """Return a generator, and a take of 100 samples made with it, and its audio."""
+    """Return a generator, a take of 100 samples from it, and the take's audio."""
     generator = engine(1)
     take = Take(generator, TakeRequest(**{"dur_s": 0.00625, "rng_seed": 5, **request}))
     return generator, take, make(take)

@@ -13,7 +13,7 @@ FADE = 220  # 5 ms
 
 
 def begin(length=8192, place=0):
-    """Returns array, ring and material; the ring is silent and played at `place`."""
+    """Return array, ring and material; the ring is silent and played at `place`."""
     played = PlayedArray(length)
     played.place = place
     ring = Ring(played, "ring", RATE)
@@ -29,7 +29,7 @@ def clear(ring):
 
 
 def poll(played, ring, num_samples):
-    """Plays on and has the ring follow."""
+    """Advance the playback and let the ring follow."""
     played.play(num_samples)
     ring.play_at(played.position)
     if ring.is_running_out():
@@ -39,7 +39,7 @@ def poll(played, ring, num_samples):
 
 
 def assert_is_material(sound, num_written):
-    """Asserts that what is heard is the material, each sample once, up to the fades."""
+    """Assert that playback is the material, each sample once, up to the fades."""
     material = Material().next(num_written)
     total = 0
     for part in segments(sound):
@@ -58,7 +58,7 @@ def largest_step(sound):
 
 
 def end_is_heard(played, ring):
-    """Ends the stream and plays on until the ring has nothing left."""
+    """End the stream and keep playing until the ring has nothing left."""
     ring.fade_out(at_once=True)
     while ring.played < ring.end:
         assert ring.silence()
@@ -68,7 +68,7 @@ def end_is_heard(played, ring):
 
 
 def random_schedule(seed, played, ring, material, num_polls):
-    """Polls at all sorts of distances, sound in all sorts of pieces, now and then none."""
+    """Polls at many distances, sound in pieces of many lengths, now and then none."""
     rng = random.Random(seed)
     longest = rng.choice([1, 2, 4, 8])  # blocks between two polls
     is_dry = False
@@ -174,7 +174,7 @@ def test_cut_silences_the_whole_ring_with_the_sound_in_it():
 
 
 def test_a_pause_of_play_loses_nothing():
-    """As when DSP is off: the position stands still, polls go on."""
+    """As when DSP is off: the position stands still, polls continue."""
     played, ring, material = begin(4096)
     ring.write(material.next(2000))
     for num_samples in [BLOCK] * 5 + [0] * 300 + [4 * BLOCK] * 3:
@@ -220,7 +220,7 @@ def test_where_play_begins_anew_it_is_silent_from_the_next_poll_on_and_then_goes
 
 
 def test_a_stall_of_play_messages_repeats_nothing_within_the_silence_behind_the_end():
-    """No poll for longer than there is sound: it breaks off, and silence follows."""
+    """No poll for longer than the sound lasts: it breaks off, and silence follows."""
     played, ring, material = begin(8192)
     ring.write(material.next(1500))
     for _ in range(4):

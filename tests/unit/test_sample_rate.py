@@ -1,4 +1,4 @@
-"""Where a model's sample rate comes from, and that it is never a guess unawares."""
+"""The source of a model's sample rate: it is never guessed without notice."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ from sopilib.model.sample_rate import RateSource
 
 @pytest.fixture
 def model(tmp_path):
-    """A folder as PRiSM's training leaves it: nothing in it says a sample rate."""
+    """Return a folder as PRiSM's training leaves it: nothing in it says a sample rate."""
     return copy_checkpoint("gru_mulaw", tmp_path / "model")
 
 

@@ -1,4 +1,4 @@
-"""Streams against takes and against generators that go the same way by themselves."""
+"""Streams against takes and against generators driven directly in the same way."""
 
 import dataclasses
 import math
@@ -38,7 +38,7 @@ def begun(generator, latency_s=0.1, **fields):
 
 
 def sound(stream, num_samples):
-    """At least so many samples."""
+    """Receive at least this many samples."""
     chunks = [np.zeros(0, np.float32)]
     while sum(map(len, chunks)) < num_samples:
         chunks.append(stream.next_chunk())
@@ -52,7 +52,7 @@ def take_of(generator, dur_s, **fields):
 
 
 def free_run(generator, num_samples, temperature=1.0):
-    """Return what the generator makes by itself, its voices summed."""
+    """Return the samples of the generator itself, its voices summed."""
     shape = (generator.num_seqs, num_samples)
     return generator.generate(np.full(shape, temperature, np.float32)).sum(axis=0)
 
@@ -64,7 +64,7 @@ def mixed(old, new):
 
 
 def state_at(generator):
-    """Return where the generator stands, for a twin of it."""
+    """Return the state of the generator, for a twin of it."""
     twin = engine_generator("gru_mulaw", generator.num_seqs, threads=1)
     twin.restore_state(generator.save_state())
     return twin
@@ -225,7 +225,7 @@ def test_a_resampled_stream_needs_the_time_of_the_filter_besides():
         begun(generator, 0.036, out_rate=8000)
 
 
-# Going on from elsewhere
+# Continuing from another place
 
 
 @pytest.mark.parametrize("kind", ["native", "tensorflow"])
@@ -498,7 +498,7 @@ def config_at_rate(sample_rate):
 
 
 def at_rate(sample_rate, num_seqs=1, precision="float32"):
-    """Return a generator of a model that says it is made for another rate, however high."""
+    """Return a generator whose model claims another rate, however high."""
     config = config_at_rate(sample_rate)
     packed = packed_model("gru_mulaw", precision)
     return EngineGenerator(config, packed, num_seqs, threads=2)

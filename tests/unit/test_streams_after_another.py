@@ -1,4 +1,4 @@
-"""Streams on their way into a ring that a simulated Pd plays."""
+"""Successive streams into a ring that a simulated Pd plays."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ LATENCY = 4800
 
 
 class Host:
-    """Pd with one array, and a worker that is always in time."""
+    """A Pd with one array, and a worker that is always in time."""
 
     def __init__(self):
         self.arrays = PlayedArray(32768)

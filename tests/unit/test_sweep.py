@@ -1,4 +1,4 @@
-"""`samplernn sweep`: which temperatures a text stands for, and what is written."""
+"""`samplernn sweep`: the temperatures in a text, and the files that are written."""
 
 import struct
 

@@ -15,7 +15,7 @@ ON_VM = PROJECT / "docs" / "train_on_vm.sh"
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with commands that run what they are given and note it in `calls`."""
+    """Return a folder with commands that run their arguments and log them in `calls`."""
     commands = {
         "srun": 'echo "srun $*" >>calls; exec "$@"',
         "scontrol": 'echo "scontrol $*" >>calls',

@@ -1,4 +1,4 @@
-"""What makes a training stop or save between two steps: signals, the deadline, the interval."""
+"""The events that stop or save a training between steps: signals, deadline, interval."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from sopilib.training.stops import Stops
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Seconds on a clock that stands still unless a test moves it, in a list of one."""
+    """Return the seconds of a clock that only the test moves, in a list of one."""
     now = [1000.0]
     monkeypatch.setattr(stops.time, "monotonic", lambda: now[0])
     return now
@@ -20,7 +20,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def handlers():
-    """Signal handlers that note what arrives outside a training; restored at the end."""
+    """Install handlers that record signals outside a training; restore the old ones at the end."""
     arrived = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {n: signal.signal(n, lambda number, _: arrived.append(number)) for n in numbers}

@@ -18,7 +18,7 @@ from sopilib.protocol import messages as protocol
 
 @pytest.fixture(scope="module")
 def client():
-    """A worker with the GRU fixture loaded for two voices."""
+    """Yield a worker with the GRU fixture loaded for two voices."""
     client = WorkerClient(sys.executable, PROJECT)
     client.send(protocol.Load(str(GRU), num_seqs=2))
     loaded = receive(client, protocol.Loaded)
@@ -45,7 +45,7 @@ def test_continue_goes_on_where_the_last_take_ended(client):
 
 
 def test_a_stream_that_is_refused_leaves_the_rate_of_the_take_to_what_continues_it(client):
-    """The fixture's rate is unknown, so `out_rate` is its rate for one take."""
+    """The fixture's rate is unknown, so `out_rate` is taken as its rate for one take."""
     events, first = generate(client, out_rate=44100)
     assert isinstance(events[0], protocol.Notice)
     assert events[1] == protocol.Started(1, 1469, 44100, 5)
@@ -172,7 +172,7 @@ def receive_saved(client):
 
 
 def saved_again(path):
-    """What `samplernn generate --from` makes of the record beside `path`: the bytes of the WAV."""
+    """Return the bytes of the WAV that `generate --from` writes for the record beside `path`."""
     again = path.with_name("again.wav")
     flags = ["generate", "--from", str(path.with_suffix(".json")), "--output_path", str(again)]
     assert main(flags) == 0

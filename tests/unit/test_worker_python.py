@@ -1,4 +1,4 @@
-"""In which Python the worker runs: isolated from what is there, or in another that can serve."""
+"""The Python that runs the worker: isolated from its packages, or replaced by the fallback."""
 
 import os
 import signal
@@ -59,7 +59,7 @@ def bare(tmp_path_factory):
 
 
 def load(client, path=GRU, **fields):
-    """Return the events up to the answer to a load of a model."""
+    """Return the events up to the answer to the load of a model."""
     client.send(messages.Load(str(path), **fields))
     events = [receive(client, *ANY)]
     while isinstance(events[-1], (messages.Notice, messages.Hello)):
@@ -187,7 +187,7 @@ def test_a_python_of_another_version_says_so_and_the_installations_goes_on(start
 
 @pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
 def test_a_python_without_packages_says_which_it_lacks(start, version):
-    """Of a version that can serve; an environment of it, so that no package is there."""
+    """A Python of a supported version, in an environment without packages."""
     python = python_of(version)
     if subprocess.run([python, "-c", "import numpy"], capture_output=True).returncode == 0:
         pytest.skip(f"{python} has numpy")
@@ -248,7 +248,7 @@ def test_a_python_without_tensorflow_plays_a_packed_model_itself(start, no_tenso
 def test_a_model_to_be_packed_first_goes_to_the_installations_python(
     tmp_path, start, no_tensorflow
 ):
-    """With all that was sent after the load; the first hello is the only one."""
+    """The fallback gets everything sent after the load; the first hello is the only one."""
     needs_tensorflow()
     client = start(no_tensorflow)
     copy_checkpoint("gru_mulaw", tmp_path / "unpacked")
@@ -274,7 +274,7 @@ def test_a_model_to_be_packed_after_another_goes_there_too(tmp_path, start, no_t
 def test_where_the_second_python_cannot_load_it_either_nothing_stays_loaded(
     tmp_path, start, no_tensorflow
 ):
-    """Rather than a model that the class still has and the new worker has not."""
+    """Otherwise the class would still have a model that the new worker lacks."""
     needs_tensorflow()
     load(start(sys.executable))
     client = start(no_tensorflow)
@@ -299,7 +299,7 @@ def test_a_python_with_neither_engine_nor_tensorflow_is_replaced(tmp_path, start
 
 
 def test_a_load_that_needs_the_engine_goes_to_a_python_that_has_it(tmp_path, start):
-    """And fails in one line where that has none either."""
+    """It fails in one line if the fallback has none either."""
     needs_tensorflow()
     python = make_environment(tmp_path / "env", INSTALLED)
     library = copy_library(tmp_path / "library", with_engine=False)
@@ -330,7 +330,7 @@ def test_a_python_whose_tensorflow_crashes_is_replaced(tmp_path, start):
     assert notice == "the worker was killed by signal 6 (load again)"
 
 
-# Where that fails too, and where it is not tried
+# Cases where the fallback fails too, and where it is not tried
 
 
 def test_where_the_other_python_cannot_serve_either_the_worker_is_gone(start, bare):

@@ -1,4 +1,4 @@
-"""Classes whose handlers take their time, in threads or not."""
+"""Classes with slow handlers, in threads or not."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ main_thread = threading.get_ident()
 
 
 class Recorder(pyext._class):
-    """Reports for each handler its number, where it runs and what runs beside it."""
+    """Reports for each handler its number, its thread and the handlers that run with it."""
 
     _inlets = 1
     _outlets = 1

@@ -1,4 +1,4 @@
-"""Classes that print which of their methods was called, with what."""
+"""Classes that print which of their methods was called, with its arguments."""
 
 import sys
 
@@ -6,7 +6,7 @@ import pyext
 
 
 class Methods(pyext._class):
-    """Has just the methods that its creation arguments name."""
+    """Has only the methods that its creation arguments name."""
 
     _inlets = 2
 

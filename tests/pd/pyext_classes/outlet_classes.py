@@ -1,4 +1,4 @@
-"""Classes that send, from handlers and from threads of their own."""
+"""Classes that send messages, from handlers and from their own threads."""
 
 import threading
 
@@ -141,7 +141,7 @@ class Collector(pyext._class):
 
 
 class HandlerAfterThread(pyext._class):
-    """A handler that waits for its thread does not overtake what that has sent."""
+    """A handler that waits for its thread does not overtake the thread's messages."""
 
     _inlets = 1
     _outlets = 1

@@ -1,4 +1,4 @@
-"""Classes that start processes, as one with a worker does."""
+"""Classes that start processes, like a class with a worker."""
 
 import atexit
 import os
