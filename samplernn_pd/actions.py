@@ -55,7 +55,7 @@ def _load(control: "Control", message: Load) -> None:
 
 def _unload(control: "Control", message: Unload) -> None:
     if control.output.running and not control.output.stream:
-        control.outbox.error("unload in mid-take: what is finished stays in the array")
+        control.outbox.error("unload during a take: the finished part stays in the array")
     control.drop_worker()
 
 

@@ -137,7 +137,7 @@ class WorkerClient:
         if failure is None:
             self._has_model, self._has_lost_model = True, False
         elif self._has_lost_model:
-            process.kill("the model that was loaded before is gone too (load it again)")
+            process.kill("the previously loaded model is gone too (load it again)")
 
     def _emit(self, event: object) -> None:
         with self._lock:

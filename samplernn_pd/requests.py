@@ -157,7 +157,7 @@ def _check_size(seconds: float, rate: int, voices: int) -> None:
     if needed > free:
         raise RequestError(
             f"{seconds:g} s need {needed / 1e9:.3g} GB of memory, {free / 1e9:.3g} GB are free "
-            "(a shorter length, fewer voices)"
+            "(give a shorter length or fewer voices)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Recordings: sound files of any kind, as mono at one rate and one level.
+"""Recordings: sound files in any format, converted to mono at one rate and one level.
 
 Every file is mixed to mono, or its channels follow one another, and resampled; then one gain,
 the same for all, brings the loudest sample of the set to -1 dBFS, so that loud recordings stay
@@ -57,13 +57,13 @@ def find_sound_files(paths: Sequence[str | Path]) -> list[Path]:
     """Return the sound files among `paths`, folders searched to any depth, sorted by name.
 
     Args:
-      paths: files, which count whatever their names, and folders.
+      paths: folders, and files with any name.
 
     Raises:
       AudioError: a path does not exist, or there is no sound file.
     """
     suffixes = {"." + name.lower() for name in soundfile.available_formats()} | _MORE_SUFFIXES
-    suffixes -= {".raw"}  # has no header that tells rate and channels
+    suffixes -= {".raw"}  # has no header with rate and channels
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():

@@ -3,8 +3,8 @@
 Audio is float32, -1 <= x <= 1; voices are (num_seqs, num_samples). A take is resampled
 chunk by chunk: soxr computes every output sample from a window that holds all the input
 that its filter reaches. So the result equals that of resampling the whole at once, to
-float32 accuracy, and joints between chunks are inaudible. Where the result must be the
-same to the last bit whatever the chunks, the windows are fixed ones.
+float32 accuracy, and joints between chunks are inaudible. Fixed windows make the result
+the same to the last bit for any chunks where that is required.
 """
 
 import math
@@ -45,7 +45,7 @@ class StreamResampler:
         that a sound that continues does not start with a click; (num_seqs, 0) where
         there was silence.
       block: output samples that are always computed together, so that the output is
-        the same to the last bit whatever the chunks; default: what a push completes.
+        the same to the last bit for any chunks; default: the samples that a push completes.
     """
 
     def __init__(

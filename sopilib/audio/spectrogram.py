@@ -1,7 +1,7 @@
 """Plot a take, its waveform over its spectrogram, or several takes side by side.
 
-The spectrogram uses Hann windows; a sine at full scale has a peak of 0 dBFS in it, whatever
-the window's length.
+The spectrogram uses Hann windows; a sine at full scale has a peak of 0 dBFS in it with any
+window length.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Records of takes: all that is needed to make a take again, sample for sample.
+"""Records of takes: everything needed to generate a take again, sample for sample.
 
 `ModelRecord` says which model makes it and how, `TakeRecord` says the rest.
 `sopilib.generation.record_file` writes them to a file and reads them back.
@@ -118,11 +118,11 @@ def find_recorded_model(model: ModelRecord, search: Sequence[str | Path]) -> Mod
     """Return the ModelFiles of a recorded model, which may have moved.
 
     Args:
-      model: ModelRecord; its sample rate holds, whatever the folder says by now.
+      model: ModelRecord; its sample rate overrides the folder's present one.
       search: folders to look for it by its name if it is not where it was.
 
     Raises:
-      RecordError: it is not there, or only with another digest.
+      RecordError: it is missing, or only exists with another digest.
     """
     config_path = model.config_path if Path(model.config_path).is_file() else None
     others = []
@@ -131,7 +131,7 @@ def find_recorded_model(model: ModelRecord, search: Sequence[str | Path]) -> Mod
             files = find_model(place, config_path, search, model.sample_rate)
             difference = _difference(model, files)
         except SampleRNNError:
-            continue  # whatever lies there, it is not the model of the take
+            continue  # not the model of the take
         if difference is None:
             return files
         others.append(difference)

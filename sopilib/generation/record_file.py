@@ -1,9 +1,9 @@
 """A take in files: its sound, its record as JSON, and the seed audio as it was primed.
 
 The JSON is for people too: values that belong together are on one line, numbers as they were
-given. It holds a list of takes, the last one its own, before it those that it continues.
-Numbers of a curve are float32, written with as many digits as tell them apart. What the
-values mean is in `sopilib.generation.record_values`.
+given. It holds a list of takes: the takes that it continues, then its own. Numbers of a
+curve are float32, written with enough digits to restore them. See
+`sopilib.generation.record_values` for the meaning of the values.
 """
 
 import json

@@ -34,7 +34,7 @@ _FIRST_CHUNK = 16
 
 @dataclass(frozen=True)
 class TakeRequest:
-    """What a take or a stream shall be.
+    """The settings of a take or a stream.
 
     Attributes:
       dur_s: seconds of sound, finite, > 0; None in a stream, which has no end.
@@ -70,8 +70,8 @@ class Take:
 
     Iterating yields float32 (num_seqs, m) at `sample_rate`, exactly
     round(dur_s * sample_rate) samples in all; -1 <= x <= 1 at the model's rate,
-    while resampling may overshoot a little. A chunk is about 40 ms of work, whatever
-    the speed, the first ones less; while a seed is primed and a resampler fills,
+    while resampling may overshoot a little. A chunk is about 40 ms of work at
+    any speed, the first ones less; while a seed is primed and a resampler fills,
     chunks are empty. You may stop at any chunk, and a take that resumes continues from
     there.
 

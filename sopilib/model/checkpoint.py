@@ -2,7 +2,7 @@
 
 Variables are read one by one by their key in the file and compared with the network that the
 config describes, so that an error names the variables that do not fit, with their shapes.
-Whatever else is in the file, such as an optimizer's state, is ignored.
+Other content of the file, such as an optimizer's state, is ignored.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 # optimizers of older TensorFlow keep their moments below the variable's own name
 _SLOT = "/.OPTIMIZER_SLOT/"
 _TIERS = ("big_frame_rnn/", "frame_rnn/", "sample_mlp/")
-# what TensorFlow's reader raises on damaged files, as far as we have seen
+# the exceptions of TensorFlow's reader on damaged files that we have seen
 _READ_ERRORS = (tf.errors.OpError, RuntimeError, ValueError, IndexError)
 # nobody reads a line that names more variables than this
 _MAX_NAMED = 3

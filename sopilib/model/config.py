@@ -49,8 +49,8 @@ class ModelConfig:
       rnn_type: 'gru' or 'lstm'.
       num_rnn_layers: recurrent layers in each frame tier.
       q_type: 'mu-law' or 'linear'.
-      q_levels: quantization levels; PRiSM's mu-law always has 256, whatever this says.
-      emb_size: kept for PRiSM; its embedding is (q_levels, q_levels) whatever this says.
+      q_levels: quantization levels; PRiSM's mu-law always has 256 and ignores this.
+      emb_size: kept for PRiSM; its embedding is always (q_levels, q_levels).
       skip_conn: skip connections in the frame tiers.
       rnn_dropout: dropout between recurrent layers in training, 0 <= x < 1.
       seq_len: samples in a training segment.

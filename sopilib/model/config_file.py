@@ -1,4 +1,4 @@
-"""Change one value in a config's file and leave all else of it as it is.
+"""Change one value in a config's file and leave the rest of the file unchanged.
 
 The file is someone's own: comments, the order of the keys, keys that are not ours and the
 indentation stay. So the text is edited where the value stands, after a look at its tokens
@@ -45,7 +45,7 @@ def with_number(text: str, key: str, number: int) -> str:
     Args:
         text: of a JSON object, comments allowed.
         key: of that object itself, not of one within it.
-        number: in place of whatever value the key has.
+        number: replaces any value of the key.
     """
     tokens = [token for token in _TOKEN.finditer(text) if not _is_blank(token[0])]
     span = _value_span(tokens, key)

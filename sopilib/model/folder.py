@@ -84,7 +84,7 @@ def find_model(
       config_path: a config to use in place of the folder's own; relative paths are
         tried likewise, then in the model folder.
       search: folders, tried in this order; default the current folder.
-      sample_rate: of the model in Hz, whatever its folder says; default what that says.
+      sample_rate: of the model in Hz, overriding its folder; default: the folder's.
 
     Raises:
       CheckpointError: nothing there, no checkpoint in it, or a part of it missing.

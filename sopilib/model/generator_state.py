@@ -1,4 +1,4 @@
-"""What every generator carries from one sample to the next, beside the state of its network.
+"""The state that every generator carries between samples, besides that of its network.
 
 Each engine's generator owns one `VoiceRandom` and one `Handover`, and saves both with its
 network's state as one `SavedState`. So a take has the same random numbers in either engine,

@@ -1,8 +1,8 @@
 """Quantization of audio to integer levels and back, mu-law and linear.
 
 Audio is float32, -1 <= x <= 1, clipped outside; levels are int32, 0 <= level < q_levels,
-and silence is level q_levels // 2. Nothing is normalized: a sound has the same levels
-whatever surrounds it.
+and silence is level q_levels // 2. Nothing is normalized: the levels of a sound do
+not depend on its surroundings.
 
 Levels and samples are those of PRiSM SampleRNN. Its formulas are computed here as they are
 there, step by step in float32, since the borders between levels depend on each rounding.

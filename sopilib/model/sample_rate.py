@@ -1,11 +1,11 @@
-"""Where a model's sample rate comes from: its folder says it, or it is assumed.
+"""Find a model's sample rate in its folder, or assume one.
 
 Checkpoints of PRiSM SampleRNN and its forks hold no rate, and neither do their configs.
 The sources, in this order: `sample_rate` in the config, `--sample_rate` in the `args.txt`
 of the training, the sound files in the model folder if they all have one rate. Sounds that
 were saved with a record are takes of this program: they have the rate that the model had
 been given, so they prove nothing and do not count. Without a source the rate is
-`DEFAULT_SAMPLE_RATE`, marked as assumed, so that nobody resamples on a guess unawares.
+`DEFAULT_SAMPLE_RATE`, marked as assumed, so that nobody unknowingly resamples by a guess.
 """
 
 import contextlib
@@ -71,7 +71,7 @@ def _rate_of_arguments(path: Path) -> int | None:
 
 
 def _rate_of_recordings(folder: Path) -> int | None:
-    """Return the one rate of all sound files in `folder` that are no takes, else None."""
+    """Return the common rate of all sound files in `folder` that are not takes, else None."""
     sounds = [path for path in folder.glob("*") if path.suffix.lower() in _SOUND_SUFFIXES]
     if not sounds:
         return None
@@ -87,7 +87,7 @@ def _header_rate(path: Path) -> int | None:
     try:
         return int(soundfile.info(path).samplerate)
     except (OSError, RuntimeError):
-        return None  # no sound, whatever its name
+        return None  # not a sound file, despite its name
 
 
 def _sounds_of_takes(folder: Path) -> set[str]:

@@ -1,7 +1,7 @@
 """The frames in which messages travel between Pd and the worker: to bytes and back.
 
-This module does no I/O: `encode` turns a message into one frame, `Decoder.feed` turns
-whatever bytes arrived into the messages that are complete. docs/protocol.md has the layout.
+This module does no I/O: `encode` turns a message into one frame, `Decoder.feed` turns any
+bytes into the messages that they complete. docs/protocol.md has the layout.
 """
 
 import dataclasses

@@ -208,7 +208,7 @@ class Freeze(Message, type_name="freeze", pd="freeze S"):
 
 @dataclass(frozen=True)
 class SaveState(Message, type_name="save_state", pd="save_state N"):
-    """Keep the network's present state under a number."""
+    """Save the network's present state under a number."""
 
     slot: int
 
@@ -219,7 +219,7 @@ class SaveState(Message, type_name="save_state", pd="save_state N"):
 
 @dataclass(frozen=True)
 class RecallState(Message, type_name="recall_state", pd="recall_state N"):
-    """Resume from the state kept under a number, in the running stream or the next one."""
+    """Resume from the state saved under a number, in the running stream or the next one."""
 
     slot: int
 

@@ -5,7 +5,7 @@ recording would have leads to a next one that is further off, until only noise i
 the input of some sequences is noisy while the samples to predict are clean, the network
 learns the way back (as in J.-M. Valin and J. Skoglund, LPCNet, ICASSP 2019, section 3.3).
 The noise here covers all loudnesses: it is Gaussian in levels, with a standard deviation from
-half a level to a quarter of all levels, uniform in octaves, drawn anew for each sequence of
+half a level to a quarter of all levels, uniform in octaves, drawn separately for each sequence of
 each segment.
 """
 

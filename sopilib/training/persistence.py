@@ -100,7 +100,7 @@ class Persistence:
         state.rnn_state = RNNState(*(part[:, :, rows] for part in state.rnn_state))
 
     def save_first_state(self) -> None:
-        """Save the state unless one exists, so that the run can be resumed whatever happens."""
+        """Save the state unless one exists, so that the run can always be resumed."""
         if not self._on_chief(CheckpointWriter.has_state):
             self.save_state()
 

@@ -42,7 +42,7 @@ class Position:
         """Count the running epoch as finished.
 
         Args:
-          monitor: the name of the monitored value; under another name, `best` begins anew.
+          monitor: the name of the monitored value; under another name, `best` is reset.
           value: of this epoch; less is better.
         """
         if (self.monitor or "val_loss") != monitor:

@@ -11,7 +11,7 @@ from sopilib.training.run_folder import RunFolder
 
 
 def resumed_run(logdir: Path, resume: bool, resume_from: Path | None) -> Path | None:
-    """Return the run or checkpoint that a training goes on from, None where it begins anew."""
+    """Return the run or checkpoint that a training resumes, None for a new run."""
     if resume_from is not None or not resume:
         return resume_from
     latest = RunFolder.latest(logdir)
@@ -23,7 +23,7 @@ def at_rate_of_run(config: ModelConfig, run: Path, config_path: Path | None) -> 
 
     Args:
         config: its own sample rate holds where that of the run is only assumed.
-        run: a run folder or a checkpoint in it. What is wrong with it is not told here.
+        run: a run folder or a checkpoint in it. Errors in it are not reported.
         config_path: in place of the run's own config, or None.
     """
     try:
@@ -32,7 +32,7 @@ def at_rate_of_run(config: ModelConfig, run: Path, config_path: Path | None) -> 
         return config
     if files.rate_is_assumed:
         print(
-            f"the sample rate of {run} is unknown: training goes on at {config.sample_rate} Hz "
+            f"the sample rate of {run} is unknown: training continues at {config.sample_rate} Hz "
             "(--sample_rate HZ states another)",
             file=sys.stderr,
             flush=True,

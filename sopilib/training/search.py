@@ -171,7 +171,7 @@ class Search(BaseTuner):
             self._outcome(folder, reason).write(folder)
             raise FailedTrialError(reason) from error
         except Exception as error:
-            raise FatalError from error  # a defect, whatever the values
+            raise FatalError from error  # a defect, independent of the values
         self._outcome(folder).write(folder)
         gc.collect()  # the model and its compiled steps
         return bits

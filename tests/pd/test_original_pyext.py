@@ -65,7 +65,7 @@ def test_the_patches_find_the_class_from_their_own_folder_alone(stand_in, patch)
 
 def test_without_detach_and_polls_nothing_is_waited_for_and_one_line_says_why(tmp_path, loader):
     with Unpolled(tmp_path, loader) as pd:
-        time.sleep(5)  # a metro would have begun by now
+        time.sleep(5)  # a metro would have started by now
         times_s = [pd.message(f"load {GRU}")]
         pd.wait_for(r"^samplernn: nothing is delivered without polls \(.*metro.*\)$")
         pd.status("error nothing is delivered without polls .*")

@@ -161,7 +161,7 @@ def test_temperature_in_mid_take_changes_what_follows_and_nothing_before(pd):
     length = min(plain.size, turned.size)
     assert np.array_equal(plain[:turned_at], turned[:turned_at])
     assert not np.array_equal(plain[:length], turned[:length])
-    assert np.unique(turned[-500:]).size < 16  # no chance is left in it
+    assert np.unique(turned[-500:]).size < 16  # temperature 0 is not random
     pd.message("temperature 1")
 
 
@@ -385,7 +385,7 @@ def test_a_seed_steers_the_take_from_an_array_or_a_file(tmp_path):
             takes.append(pd.samples("sound1"))
     assert not np.array_equal(takes[0], takes[1])
     assert np.array_equal(takes[1], takes[2])
-    assert not np.array_equal(takes[1], takes[3])  # at Pd's rate it is another sound
+    assert not np.array_equal(takes[1], takes[3])  # at Pd's rate it is a different sound
 
 
 def test_pd_needs_the_folder_of_the_patches_alone_on_its_search_path(tmp_path):

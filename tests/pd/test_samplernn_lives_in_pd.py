@@ -128,7 +128,7 @@ def test_the_worker_is_on_while_a_model_is_ready_and_goes_off_and_on_at_a_second
         assert "worker on" not in worker_statuses(pd)
         for voices in (1, 2):
             pd.load(voices)
-        pd.message("load no-such-folder")  # the model that was there stays
+        pd.message("load no-such-folder")  # the old model stays
         pd.status("error no model 'no-such-folder'.*", LOAD_LIMIT_S)
         for _ in range(2):
             pd.message("unload")
@@ -163,7 +163,7 @@ def test_unload_in_mid_take_keeps_what_is_finished_and_ends_the_worker():
         (worker,) = pd.worker_pids()
         pd.begin_long_take()
         pd.message("unload")
-        pd.status("error unload in mid-take.*")
+        pd.status("error unload during a take.*")
         pd.status(r"stopped sound1 16000 \d+")
         pd.status("worker off")
         wait_until_ended(worker, 2)

@@ -79,7 +79,7 @@ def test_a_worker_that_is_stopped_for_two_seconds_loses_nothing(pd, take, tmp_pa
     pd.status(f"underrun {before + 1}")
     time.sleep(2)
     os.kill(worker, signal.SIGCONT)
-    pd.let_play(12)  # reports went on in the silence
+    pd.let_play(12)  # reports continued during the silence
     pd.end()
     num_underruns = pd.count("underrun")
     recording = recorder.stop()

@@ -55,7 +55,7 @@ def plain_logits(config, folded, levels):
     stream = np.concatenate([np.full(big, config.q_levels // 2), levels])
     outputs = [np.zeros((config.num_rnn_layers, config.dim)) for _ in folded.tiers]
     memories = [np.zeros((config.num_rnn_layers, config.dim)) for _ in folded.tiers]
-    said = [None] * len(folded.tiers)  # what each tier says to the one below
+    said = [None] * len(folded.tiers)  # each tier's conditioning for the one below
     logits = []
     for t in range(len(levels)):
         for i in reversed(range(len(folded.tiers))):

@@ -30,7 +30,7 @@ def copy_checkpoint(name, folder):
 
 def needs_tensorflow():
     """Skip the calling test if TensorFlow is not installed."""
-    if importlib.util.find_spec("tensorflow") is None:  # importing it here would not be quiet
+    if importlib.util.find_spec("tensorflow") is None:  # importing it here would print its notes
         pytest.skip("needs TensorFlow")
 
 

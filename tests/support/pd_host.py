@@ -219,7 +219,7 @@ class PdHost:
             self._changed.notify_all()
 
     def _failure(self, what):
-        if self._console_ended:  # a moment before its exit status is there
+        if self._console_ended:  # a moment before its exit status is known
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(2)
         state = "running" if self.returncode is None else f"ended: {self.returncode}"

@@ -28,7 +28,7 @@ def test_what_the_run_says_holds_where_the_user_says_nothing(run, capsys):
 def test_a_run_that_says_nothing_is_told(run, capsys):
     assert at_rate_of_run(ModelConfig(), run, None).sample_rate == 16000
     told = capsys.readouterr().err
-    assert "goes on at 16000 Hz (--sample_rate HZ states another)" in told
+    assert "continues at 16000 Hz (--sample_rate HZ states another)" in told
     assert told.count("\n") == 1
 
 

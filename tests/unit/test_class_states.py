@@ -44,7 +44,7 @@ CELLS = [
     for text, row in ROWS.items()
     for state, cell in zip(STATES.split(), row.split(), strict=True)
 ]
-UNLOADED_TAKE = ["error unload in mid-take: what is finished stays in the array"]
+UNLOADED_TAKE = ["error unload during a take: the finished part stays in the array"]
 CHANGED = {  # rows of `info` after a message that only changes a setting
     "length 2": "info length 2.0",
     "temperature 0.5": "info temperature 0.5",

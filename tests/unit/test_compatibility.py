@@ -8,7 +8,7 @@ from places import PROJECT
 from sopilib.commands.main import main
 
 TABLES = PROJECT / "docs" / "compatibility.md"
-# rows that only say what is elsewhere
+# rows that only refer to other places
 UNTESTED = ("--device", "--silence_threshold")
 
 

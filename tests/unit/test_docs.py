@@ -15,7 +15,7 @@ FOLDERS = ("docs", "models", "pd", "tests", "bench", "sopilib", "samplernn_pd")
 PAGES = sorted(
     [*PROJECT.glob("*.md"), *(page for name in FOLDERS for page in (PROJECT / name).rglob("*.md"))]
 )
-# pages that name files of the repository by their path
+# pages that refer to files of the repository by path
 MAPS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", DOCS / "architecture.md"]
 TOPS = ("sopilib", "samplernn_pd", "pd", "models", "tests", "bench", "docs", ".ci")
 

@@ -132,7 +132,7 @@ def test_what_another_take_or_more_than_there_is_has_been_heard_makes_no_differe
     client.send(protocol.Played(stream.number - 1, 100000))
     assert stream.receive() == AHEAD
     client.send(protocol.Played(stream.number, 10**15))
-    stream.ahead = 2 * AHEAD  # all that there was counts as heard
+    stream.ahead = 2 * AHEAD  # everything so far counts as played
     assert stream.receive() == 2 * AHEAD
 
 
@@ -182,7 +182,7 @@ def test_temperature_ramp_and_curve_act_on_what_is_made_next(client, listen):
         client.send(protocol.SetTemperature((1.0,)))
         assert np.unique(stream.play_on(1600)).size > 50
         client.send(request)
-        assert np.unique(stream.play_on(6400)[-800:]).size < 16  # no chance is left in it
+        assert np.unique(stream.play_on(6400)[-800:]).size < 16  # temperature 0 is not random
 
 
 def test_a_state_is_recalled_in_the_stream_and_in_a_later_one_whatever_the_seed(client, listen):

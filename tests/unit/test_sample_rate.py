@@ -118,7 +118,7 @@ def test_weights_that_an_earlier_version_packed_under_the_rate_itself_are_used(m
     load_generator(find_model(model), 1, "int8", threads=1)
     (pack,) = model.glob("*.pack")
     main(["set-rate", str(model), "22050"])
-    # its name had a digest of all of the config, the rate included
+    # the digest in its name included the rate
     config = json.dumps(find_model(model).config.to_dict(), sort_keys=True).encode()
     what = b"%d %s %s" % (VERSION, config, (model / "model.ckpt-1.index").read_bytes())
     digest = hashlib.sha256(what).hexdigest()[:12]

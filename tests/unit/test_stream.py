@@ -488,7 +488,7 @@ def test_a_seed_that_cannot_be_heard_is_refused_and_the_stream_goes_on():
     np.testing.assert_array_equal(streamed, take_of(generator, 0.2)[: len(streamed)])
 
 
-# The speed that it takes
+# Speed
 
 
 def config_at_rate(sample_rate):

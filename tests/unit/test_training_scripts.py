@@ -51,7 +51,7 @@ def calls(folder):
 
 
 def test_the_slurm_script_trains_with_the_words_that_follow_it(folder):
-    # the command of this very installation, whether it is on the path or not
+    # the command of this installation, even if it is not on the path
     code = "import sys; from sopilib.commands.main import main; sys.exit(main())"
     write_command(folder, "samplernn", f'exec {shlex.quote(sys.executable)} -c "{code}" "$@"')
     result = run(

@@ -83,7 +83,7 @@ def test_temperature_zero_in_mid_take_leaves_no_chance_in_what_follows(client):
     client.send(protocol.Stop())
     receive(client, protocol.Stopped)
     values = np.unique(np.frombuffer(tail.payload, "<f4"))
-    assert values.size < 16  # a random network without chance falls into a short loop
+    assert values.size < 16  # a random network at temperature 0 falls into a short loop
 
 
 def test_a_second_take_or_load_while_one_runs_is_refused_and_the_first_goes_on(client):
@@ -207,7 +207,7 @@ def test_a_stopped_take_that_was_turned_and_continued_can_be_made_again(client, 
         receive(client, protocol.Chunk)
         for request in (protocol.SetTemperature((0.9, 0.6)), protocol.Ramp(0.4, 0.05)):
             client.send(request)
-            client.send(protocol.Save("refused.wav"))  # when that is answered, it was turned
+            client.send(protocol.Save("refused.wav"))  # answered after the change
             assert "running" in receive(client, protocol.Failure).text
             receive(client, protocol.Chunk)
         client.send(protocol.Stop())

@@ -284,7 +284,7 @@ def test_where_the_second_python_cannot_load_it_either_nothing_stays_loaded(
     *_, failure = load(client, damaged)
     assert "damaged" in failure.text
     gone = receive(client, *ANY)
-    assert gone.reason == "the model that was loaded before is gone too (load it again)"
+    assert gone.reason == "the previously loaded model is gone too (load it again)"
 
 
 def test_a_python_with_neither_engine_nor_tensorflow_is_replaced(tmp_path, start, no_tensorflow):

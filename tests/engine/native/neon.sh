@@ -2,8 +2,8 @@
 # The engine on 64-bit ARM under qemu-user: its self-test and its pytest files, on a processor
 # with the dot product instructions (NEON kernels) and on one without (plain kernels).
 #   tests/engine/native/neon.sh        (10 minutes; the project's Python in $PYTHON, default .venv's)
-# Needs Debian with g++-aarch64-linux-gnu and qemu-user, and the network: the ARM Python comes
-# from Debian's packages and its modules from wheels. Nothing is installed on the machine.
+# It needs Debian with g++-aarch64-linux-gnu and qemu-user, and the network: the ARM Python comes
+# from Debian's packages and its modules from wheels. It installs nothing on the machine.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 python=${PYTHON:-.venv/bin/python}
@@ -65,7 +65,7 @@ compile -O3 -shared -fPIC -fvisibility=hidden -I "$folder/site/pybind11/include"
     -o "$folder/project/sopilib/engine/native.so" "$kernels"/*.cpp
 PYTHONPATH=. "$python" tests/support/golden.py "$folder/golden"
 
-# on an emulated processor no model plays live, so that `auto` takes another precision
+# on an emulated processor no model plays live, so `auto` chooses another precision
 too_slow=test_auto_takes_the_most_exact_precision_for_a_model_that_any_machine_plays
 has_children=test_auto_does_not_keep_what_it_measured_while_the_machine_was_busy
 run_tests max "neon plain" 150 tests/engine/test_engine_*.py \

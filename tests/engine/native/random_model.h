@@ -25,7 +25,7 @@ inline std::vector<float> random_floats(size_t size, float magnitude) {
   return values;
 }
 
-// Memory of random weights; a deque, so that what was given out stays where it is.
+// Storage for random weights; a deque, so that pointers into it stay valid.
 class Weights {
  public:
   const float* floats(size_t size, float magnitude) {

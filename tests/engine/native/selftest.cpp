@@ -1,9 +1,8 @@
 // The engine's kernels and sample loop without Python, on random weights.
 //
-// Every instruction set that the processor has must give the bits of the plain one, kernel
-// by kernel and through the whole loop, whatever the number of threads and voices and
-// wherever the chunks end. Run under sanitizers by `sanitize.sh`, on an emulated ARM
-// processor by `neon.sh`.
+// Every instruction set of the processor must give the same bits as the plain kernels: each
+// kernel and the whole loop, for any number of threads and voices and any chunks.
+// `sanitize.sh` runs this under sanitizers, `neon.sh` on an emulated ARM processor.
 
 #include <cstdio>
 #include <cstdlib>
@@ -27,7 +26,7 @@ bool same(const std::vector<float>& a, const std::vector<float>& b) {
   return !std::memcmp(a.data(), b.data(), a.size() * sizeof(float));
 }
 
-// Codes, sums and scales of `values`, as the loop makes them.
+// Codes, sums and scales of `values`, as the loop computes them.
 struct Quantized {
   std::vector<int8_t> codes;
   std::vector<int32_t> sums, totals;
@@ -90,15 +89,21 @@ void check_cells(const Kernels& plain, const Kernels& kernels) {
   const std::vector<float> x = random_floats(4 * width * voices, 20.0f);
   const std::vector<float> h = random_floats(4 * width * voices, 100.0f);
   const std::vector<float> before = random_floats(width * voices, 1.0f);
-  std::vector<float> after[2], memory[2];
+  std::vector<float> after[2], cell_states[2];
   for (auto cell : {&Kernels::gru, &Kernels::lstm}) {
     for (int i = 0; i < 2; ++i) {
-      after[i].assign(width * voices, 0.0f), memory[i] = before;
-      const CellStep step = {voices,        width,           x.data(),         h.data(),
-                             before.data(), after[i].data(), memory[i].data(), size_t(width)};
+      after[i].assign(width * voices, 0.0f), cell_states[i] = before;
+      const CellStep step = {voices,
+                             width,
+                             x.data(),
+                             h.data(),
+                             before.data(),
+                             after[i].data(),
+                             cell_states[i].data(),
+                             size_t(width)};
       ((i ? kernels : plain).*cell)(step, {0, width / kBlockRows});
     }
-    check(same(after[0], after[1]) && same(memory[0], memory[1]), "cell", kernels.name);
+    check(same(after[0], after[1]) && same(cell_states[0], cell_states[1]), "cell", kernels.name);
   }
 }
 
@@ -117,7 +122,7 @@ void check_draws(const Kernels& plain, const Kernels& kernels) {
   }
 }
 
-// What `Voices` plays after some given levels, in chunks of `chunk` samples.
+// The levels that `Voices` generates after some given levels, in chunks of `chunk` samples.
 std::vector<int32_t> take(const Model& model, const Kernels& kernels, int voices, int threads,
                           int chunk) {
   constexpr int kGiven = 7, kSamples = 90;
