@@ -17,7 +17,7 @@ Fail = Callable[[messages.Message, str], None]
 
 
 class RunningTake(Steered):
-    """Makes one take of a worker.
+    """Generates one take of a worker.
 
     Attributes:
         take: what makes the samples.
