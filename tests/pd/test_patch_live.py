@@ -28,6 +28,7 @@ def test_1_before_the_load_starts_the_stream_as_soon_as_the_model_is_there(pd):
     assert pd.statuses() == [
         "stream waiting",
         "worker on",
+        "rate 16000 assumed",
         "loaded gru_mulaw 16000 1",
         "stream on",
         "stream off",
@@ -153,7 +154,7 @@ def test_the_stream_is_the_take_sample_by_sample_round_the_ring(tmp_path, block)
     with LivePatch(
         tmp_path, extra=[f"#X obj 400 20 block~ {block}"], sample_rate=sample_rate
     ) as pd:
-        pd.load()
+        pd.load("rate", 16000)  # stated, so that --out_sr resamples
         pd.message("rng", 7)
         pd.start_recording()
         pd.message(1)

@@ -187,7 +187,7 @@ BAD_RINGS = [
     ("stream ring 19", "40 to 2000"),
     ("stream ring 2001", "40 to 2000"),
     ("stream ring 40 8000", "give 42 to 2000"),
-    ("stream ring 100 10", "sample rate 10"),
+    ("stream ring 100 10", "sample rate: 10 Hz"),
     ("stream ring fast", "fast"),
 ]
 

@@ -56,9 +56,10 @@ class LivePatch(PdHost):
     def status(self, pattern, timeout_s=LOAD_LIMIT_S):
         return self.wait_for(rf"^status: {pattern}$", timeout_s)
 
-    def load(self):
+    def load(self, *words):
+        """Load the fixture, with further words of `load`."""
         self.message("latency", LATENCY_MS)
-        self.message("load", GRU)
+        self.message("load", GRU, *words)
         self.status("loaded gru_mulaw 16000 1")
 
     def start_recording(self):

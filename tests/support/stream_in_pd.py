@@ -50,8 +50,8 @@ class StreamInPd(ClassInPd):
         super().__init__(patch, loader)
         self.send("pd", "dsp", 1)
 
-    def load_model(self, folder, voices=1):
-        self.message(f"load {folder} voices {voices} precision float32")
+    def load_model(self, folder, voices=1, precision="float32"):
+        self.message(f"load {folder} voices {voices} precision {precision}")
         self.status(f"loaded {Path(folder).name} 16000 {voices}", LOAD_LIMIT_S)
 
     def begin(self, message="stream ring 400"):
@@ -74,9 +74,9 @@ class StreamInPd(ClassInPd):
         return self.console.count(f"status: {status}")
 
 
-def whole_take(folder, dur_s, voices=1, out_rate=RATE, **fields):
+def whole_take(folder, dur_s, voices=1, out_rate=RATE, precision="float32", **fields):
     """Return the take (n,) that a stream with random seed 5 begins with."""
-    generator = make_generator(find_model(folder), voices, precision="float32")
+    generator = make_generator(find_model(folder), voices, precision=precision)
     request = TakeRequest(dur_s, **{"out_rate": out_rate, "rng_seed": 5, **fields})
     return np.concatenate(list(Take(generator, request)), axis=1).sum(axis=0)
 
