@@ -20,9 +20,9 @@ demo: install ## 4 seconds from the bundled model, in a real Pd: demo.wav and de
 play: install ## open the patch
 	@$(SAMPLERNN) play
 
-test: ## run all tests, those in a real Pd included, two at a time
+test: ## run all tests, those in a real Pd included; those that play live run alone, at the end
 	@sh install.sh test
-	@.venv/bin/python -m pytest -n 2 --dist loadfile $(TESTS)
+	@sh tests/run.sh $(TESTS)
 
 test-fast: ## run the tests that need neither Pd nor TensorFlow
 	@sh install.sh test

@@ -31,6 +31,11 @@ _MARKERS = {
         "unit/test_worker_python.py",
     ),
     "slow": ("unit/test_live.py",),
+    "realtime": (
+        "pd/test_patch_live.py",
+        "pd/test_stream_endurance.py",
+        "pd/test_stream_in_pd.py",
+    ),
 }
 
 

@@ -134,7 +134,10 @@ def test_noise_over_the_index_is_told(folder):
         ({"dim": 32}, "inputs/kernel is (16, 24), expected (16, 32)"),
         ({"frame_sizes": (4, 32)}, "inputs/kernel is (16, 24), expected (32, 24)"),
         ({"rnn_type": "lstm"}, "layer_0/cell/kernel is (24, 72), expected (24, 96)"),
-        ({"q_levels": 128}, "embeddings is (256, 256), expected (128, 128)"),
+        (
+            {"q_levels": 128, "q_type": "linear"},
+            "embeddings is (256, 256), expected (128, 128)",
+        ),
         ({"num_rnn_layers": 3}, "layer_2/cell/kernel is missing, expected (24, 72)"),
         ({"num_rnn_layers": 1}, "is (24, 72), expected nothing"),
         ({"skip_conn": True}, "layer_0/cell/kernel is (24, 72), expected (48, 72)"),
