@@ -15,7 +15,10 @@ from sopilib.training.plan import check_seq_len
 PRECISIONS = ("float32", "int8", "int4")
 
 
-def add_model_arguments(parser, alternatives=None):
+def add_model_arguments(
+    parser: argparse.ArgumentParser,
+    alternatives: argparse._MutuallyExclusiveGroup | None = None,
+) -> None:
     """Add the model argument: required, or one of the group `alternatives`."""
     (alternatives or parser).add_argument(
         "--ckpt_dir",
@@ -44,7 +47,7 @@ def add_rate_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_engine_arguments(parser):
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--engine", choices=ENGINES, default="auto", help="(default: native where it is built)")
     add(
@@ -56,7 +59,7 @@ def add_engine_arguments(parser):
     add("--threads", type=int, metavar="N", help="(default: the cores, but one of several)")
 
 
-def add_source_arguments(parser):
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags that choose the model to train and the recordings."""
     add = parser.add_argument
     add(
@@ -71,7 +74,7 @@ def add_source_arguments(parser):
     add("--preset", metavar="NAME", help="a shipped configuration, see models/presets")
 
 
-def boolean(text):
+def boolean(text: str) -> bool:
     """Return the bool for the word True or False or an abbreviation of it."""
     for value in (True, False):
         if text and str(value).upper().startswith(text.upper()):
@@ -99,7 +102,7 @@ def tell_assumed_rate(files: folder.ModelFiles) -> None:
         )
 
 
-def search_folders():
+def search_folders() -> list[Path]:
     """Return the folders to search for a model by name."""
     try:
         return [Path(), paths.models_folder()]
@@ -107,7 +110,7 @@ def search_folders():
         return [Path()]  # a path to a model works without the bundled ones
 
 
-def chosen_config(args):
+def chosen_config(args: argparse.Namespace) -> tuple[ModelConfig, str]:
     """Return the ModelConfig of --config_file, --preset and --sample_rate, and its file's name.
 
     Raises:
@@ -131,7 +134,7 @@ def chosen_config(args):
     return config, name if name.endswith(".config.json") else f"{Path(name).stem}.config.json"
 
 
-def _preset_path(name):
+def _preset_path(name: str) -> Path:
     folder = paths.presets_folder()
     path = folder / f"{name}.config.json"
     if not path.is_file():

@@ -5,12 +5,14 @@ mmap. The same run measures the read floor: the speed of only reading those weig
 same order.
 """
 
+import argparse
 import json
 import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from sopilib.commands.arguments import add_rate_argument, search_folders
 from sopilib.engine.engine import EngineGenerator
@@ -21,14 +23,14 @@ from sopilib.engine.packed_file import read_packed, write_packed
 from sopilib.engine.random_model import random_folded
 from sopilib.errors import RequestError
 from sopilib.model.config import DEFAULT_SAMPLE_RATE, ModelConfig
-from sopilib.model.folder import find_model
+from sopilib.model.folder import ModelFiles, find_model
 
 # dim and layers of the models in the table, from small to PRiSM's default, and the voices
 _TABLE_MODELS = ((128, 1), (256, 1), (256, 2), (512, 2), (1024, 2), (1024, 4))
 _TABLE_VOICES = (1, 2, 4, 8, 16)
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `samplernn bench` to an `argparse` parser."""
     add = parser.add_argument
     add(
@@ -49,7 +51,7 @@ def add_arguments(parser):
     add("--table", action="store_true", help="print which models play live on this machine")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Measure as the arguments say, print the results and return the exit status."""
     if args.dur is not None and not args.dur > 0:
         raise RequestError(f"--dur {args.dur} (give seconds, more than 0)")
@@ -65,7 +67,7 @@ def run(args):
     return 0
 
 
-def measure_model(args):
+def measure_model(args: argparse.Namespace) -> dict[str, Any]:
     """Return the measurements as a dict with the keys of the JSON output."""
     config, files = _model(args)
     precision = args.precision
@@ -93,7 +95,7 @@ def measure_model(args):
     }
 
 
-def resident_mb():
+def resident_mb() -> float:
     """Return the resident memory of this process in MB, or its peak where only that is known."""
     try:
         with open("/proc/self/status") as file:
@@ -104,7 +106,7 @@ def resident_mb():
         return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def print_table(args):
+def print_table(args: argparse.Namespace) -> None:
     """Print the precision in which each model plays live, from small to large models."""
     print("times real time of each voice, in the most exact precision that plays live;")
     print(f"{args.rnn_type.upper()}, 16 kHz; below 1 the model is too slow to play live\n")
@@ -116,13 +118,13 @@ def print_table(args):
         print()
 
 
-def _table_cell(args, dim, layers, num_seqs):
+def _table_cell(args: argparse.Namespace, dim: int, layers: int, num_seqs: int) -> str:
     config = ModelConfig(dim=dim, num_rnn_layers=layers, rnn_type=args.rnn_type)
     chosen = measured_precision(config, num_seqs, args.threads)
     return f"{chosen.precision} {chosen.times_real_time:.1f}"
 
 
-def _model(args):
+def _model(args: argparse.Namespace) -> tuple[ModelConfig, ModelFiles | None]:
     """Return the ModelConfig, and the ModelFiles or None for random weights."""
     if args.ckpt_dir is None:
         config = ModelConfig(
@@ -137,7 +139,9 @@ def _model(args):
     return files.config, files
 
 
-def _write_packed(path, config, files, precision):
+def _write_packed(
+    path: Path, config: ModelConfig, files: ModelFiles | None, precision: str
+) -> None:
     if files is None:
         packed = pack(config, random_folded(config), precision)
     else:

@@ -6,12 +6,14 @@ for files. A failed check counts as a failure if a take in Pd needs it; otherwis
 warning.
 """
 
+import argparse
 import importlib.metadata
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -52,11 +54,11 @@ class ReplacedError(CheckError):
     """Something does not work, but a replacement does; Pd can generate a take."""
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add no flags: `samplernn doctor` has none."""
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Print a line for each check as it finishes.
 
     Returns:
@@ -77,7 +79,7 @@ def run(args):
     return 0 if all(passed) else 1
 
 
-def _report(name, check, needed):
+def _report(name: str, check: Callable[[], str], needed: bool) -> bool:
     """Print the line of a check and return whether it passed."""
     try:
         text = check()
@@ -91,7 +93,7 @@ def _report(name, check, needed):
     return word == "ok" or (needed and word == "warning")
 
 
-def check_python():
+def check_python() -> str:
     """Return the version and path of this Python."""
     version = sys.version.split()[0]
     if not isolated.OLDEST <= sys.version_info[:2] <= isolated.NEWEST:
@@ -102,17 +104,17 @@ def check_python():
     return f"{version}, {sys.executable}"
 
 
-def check_tensorflow():
+def check_tensorflow() -> str:
     """Return the version of TensorFlow, which is not imported here."""
     return _versions(["tensorflow"])
 
 
-def check_packages():
+def check_packages() -> str:
     """Return the versions of the other packages that the project needs."""
     return _versions(PACKAGES)
 
 
-def _versions(packages):
+def _versions(packages: Iterable[str]) -> str:
     found = []
     for package in packages:
         try:
@@ -122,7 +124,7 @@ def _versions(packages):
     return ", ".join(found)
 
 
-def check_worker():
+def check_worker() -> str:
     """Return the packages of the worker's Python, after it has actually imported them.
 
     Raises:
@@ -164,12 +166,12 @@ def _probe_worker(python: str) -> str:
     return f"{output.stdout.strip()}, {python}"
 
 
-def _last_line(text):
+def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "no reason given"
 
 
-def check_pd():
+def check_pd() -> str:
     """Return the version and path of Pure Data."""
     program = paths.pd_program()
     version = _last_line(_run_pd("-version"))
@@ -204,7 +206,7 @@ def _run_pd(*arguments: str, must_end: bool = True) -> str:
         raise CheckError(f"{program}: {error.strerror} ({paths.pd_fix()})") from None
 
 
-def check_loader():
+def check_loader() -> str:
     """Return the path of the loader, after the class has answered through it in a real Pd."""
     console = _probe_class("-path", str(paths.packages_folder()))
     loader = loader_path()
@@ -247,13 +249,13 @@ def _complaint(console: str) -> str:
     return (own or telling or lines or ["Pd printed nothing"])[0]
 
 
-def loader_path():
+def loader_path() -> Path:
     """Return where the loader of `[pyext]` belongs on this system."""
     suffix = "pd_darwin" if sys.platform == "darwin" else "pd_linux"
     return paths.patches_folder() / "pyext" / f"pyext.{suffix}"
 
 
-def check_engine():
+def check_engine() -> str:
     """Return the instruction sets whose kernels run here."""
     if not engine.is_built():
         raise CheckError(
@@ -265,7 +267,7 @@ def check_engine():
     return "built, for " + ", ".join(native.instruction_sets())
 
 
-def check_compiler():
+def check_compiler() -> str:
     """Return the path of the C compiler that builds the loader."""
     name = os.environ.get("CC", "cc").split()[0]
     compiler = shutil.which(name)
@@ -274,26 +276,26 @@ def check_compiler():
     return compiler
 
 
-def check_header():
+def check_header() -> str:
     """Return the path of Pd's header, which the loader needs."""
     headers = [Path(os.environ.get("PD_INCLUDE", "/usr/include"), HEADER)]
     for folder in (Path("/usr/include"), Path("/usr/local/include"), Path("/opt/homebrew/include")):
         headers += folder / HEADER, folder / "pd" / HEADER
-    for folder in paths.MACOS_APPLICATIONS:
-        headers += Path(folder).expanduser().glob(f"Pd-*.app/Contents/Resources/src/{HEADER}")
+    for applications in paths.MACOS_APPLICATIONS:
+        headers += Path(applications).expanduser().glob(f"Pd-*.app/Contents/Resources/src/{HEADER}")
     for header in headers:
         if header.exists():
             return str(header)
     raise CheckError(f"no {HEADER}; only building the loader needs it ({_fix('puredata-dev')})")
 
 
-def _fix(debian_package):
+def _fix(debian_package: str) -> str:
     if shutil.which("apt-get"):
         return f"run: sudo apt-get install {debian_package}"
     return "install it with your system's package manager"
 
 
-def check_audio():
+def check_audio() -> str:
     """Return the first audio output that Pd lists."""
     lines = _run_pd("-listdev", "-send", "pd quit").splitlines()
     if "audio output devices:" not in lines:
@@ -304,7 +306,7 @@ def check_audio():
     return lines[lines.index("audio output devices:") + 1].strip()
 
 
-def check_display():
+def check_display() -> str:
     """Return the display on which the patch would open."""
     if sys.platform == "darwin":
         return "of macOS"
@@ -316,7 +318,7 @@ def check_display():
     return os.environ["DISPLAY"]
 
 
-def model_folders():
+def model_folders() -> list[Path]:
     """Return the folders in `models/`, sorted by name; [] where the project is not installed."""
     try:
         return sorted(
@@ -328,16 +330,16 @@ def model_folders():
         return []
 
 
-def check_model(folder):
+def check_model(folder: Path) -> str:
     """Return the checkpoint in a model folder and the kind of network."""
     files = find_model(folder)
     return (
-        f"{Path(files.prefix).name}, {files.config.rnn_type}, dim {files.config.dim}, "
-        f"{files.rate_text}"
+        f"{Path(files.prefix or files.folder).name}, {files.config.rnn_type}, "
+        f"dim {files.config.dim}, {files.rate_text}"
     )
 
 
-def check_models(names):
+def check_models(names: list[str]) -> str:
     """Return the names of the models that can be loaded, given as a list of str."""
     if not names:
         raise CheckError(

@@ -1,5 +1,6 @@
 """`samplernn export`: a folder that plays without TensorFlow."""
 
+import argparse
 from pathlib import Path
 
 from sopilib.commands.arguments import (
@@ -11,7 +12,7 @@ from sopilib.commands.arguments import (
 from sopilib.engine.export import export_model
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn export`."""
     add_model_arguments(parser)
     add_rate_argument(parser)
@@ -25,7 +26,7 @@ def add_arguments(parser):
     parser.add_argument("--output_dir", type=Path, required=True, metavar="DIR")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Run `samplernn export`; return its exit status."""
     files = find_model(args, args.sample_rate)
     for path in export_model(files, args.precision, args.output_dir):

@@ -1,5 +1,6 @@
 """`samplernn generate`: write takes to sound files, from flags or from a record."""
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from sopilib.commands.arguments import (
 )
 from sopilib.errors import AudioError, RecordError
 from sopilib.generation.generator import make_generator
-from sopilib.generation.record import find_recorded_model, model_record
+from sopilib.generation.record import ModelRecord, find_recorded_model, model_record
 from sopilib.generation.record_file import read_take, save_take
 from sopilib.generation.take import Take, TakeRequest, take_again
 from sopilib.generation.temperature_text import parse_temperature
@@ -30,7 +31,7 @@ _RATE_HELP = (
 )
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn generate`."""
     parser.set_defaults(parser=parser)
     models = parser.add_mutually_exclusive_group(required=True)
@@ -73,7 +74,7 @@ def add_arguments(parser):
     add("--rng_seed", type=int, metavar="N", help="the same N gives the same take")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Run `samplernn generate`; return its exit status."""
 
     if args.record:
@@ -101,9 +102,8 @@ def run(args):
     return status
 
 
-def _generate_again(args):
-    """Generate the take of a record again; print an error if its samples differ."""
-
+def _generate_again(args: argparse.Namespace) -> int:
+    """Generate the take of a record again; raise a RecordError if its samples differ."""
     for name, value in vars(args).items():
         if name not in _WITH_FROM and value != args.parser.get_default(name):
             args.parser.error(f"argument --from: not allowed with argument --{name}")
@@ -124,9 +124,8 @@ def _generate_again(args):
     return status
 
 
-def _output_paths(path, num_files):
+def _output_paths(path: Path, num_files: int) -> list[Path]:
     """Return a path for each voice's sound file, in an existing folder."""
-
     if not path.suffix:
         path = path.with_name(path.name + ".wav")
     check_writable_suffix(path)
@@ -137,7 +136,7 @@ def _output_paths(path, num_files):
     return [path.with_name(f"{path.stem}_{v}{path.suffix}") for v in range(num_files)]
 
 
-def _write_take(take, model, output_path, output_paths):
+def _write_take(take: Take, model: ModelRecord, output_path: Path, output_paths: list[Path]) -> int:
     """Generate the take under a progress bar, write it and its record; return the exit status.
 
     Ctrl-C ends the take; the finished part is written.

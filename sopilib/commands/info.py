@@ -1,16 +1,17 @@
 """`samplernn info`: describe a model."""
 
+import argparse
 from pathlib import Path
 
 from sopilib.commands.arguments import add_model_arguments, find_model
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn info`."""
     add_model_arguments(parser)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Run `samplernn info`; return its exit status."""
     files = find_model(args)
     facts = {

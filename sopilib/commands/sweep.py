@@ -4,6 +4,7 @@ Every take starts from the same state and random seed, so that only the temperat
 Each take has a record, from which `samplernn generate --from` generates it again.
 """
 
+import argparse
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -21,15 +22,17 @@ from sopilib.generation.generator import make_generator
 from sopilib.generation.record import model_record
 from sopilib.generation.record_file import save_take
 from sopilib.generation.request_checks import checked_rng_seed
+from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.temperature import check_temperature
 from sopilib.installation.paths import make_folder
+from sopilib.model.folder import ModelFiles
 
 MAX_TAKES = 48
 PICTURE_NAME = "sweep.png"
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn sweep`."""
     add_model_arguments(parser)
     add_rate_argument(parser)
@@ -51,7 +54,7 @@ def add_arguments(parser):
     )
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Run `samplernn sweep`; return its exit status.
 
     Raises:
@@ -76,7 +79,7 @@ def run(args):
     return 0
 
 
-def parse_temperatures(text):
+def parse_temperatures(text: str) -> list[float]:
     """Return the temperatures in `A:B:STEP`, both ends included, or `T,T,...`.
 
     Returns:
@@ -105,7 +108,7 @@ def parse_temperatures(text):
     return [check_temperature(temperature) for temperature in temperatures]
 
 
-def _steps(text, first, last, step):
+def _steps(text: str, first: Decimal, last: Decimal, step: Decimal) -> list[Decimal]:
     if step <= 0 or last < first:
         raise RequestError(
             f"--temperature {text!r} (give a last value that is not below the first, and a step "
@@ -116,12 +119,19 @@ def _steps(text, first, last, step):
     return [first + k * step for k in range(num_steps + 1)]
 
 
-def _check_number(text, number):
+def _check_number(text: str, number: int) -> None:
     if number > MAX_TAKES:
         raise RequestError(f"--temperature {text!r} are {number} takes (give at most {MAX_TAKES})")
 
 
-def _write_take(files, generator, temperature, dur_s, rng_seed, path):
+def _write_take(
+    files: ModelFiles,
+    generator: SampleGenerator,
+    temperature: float,
+    dur_s: float,
+    rng_seed: int,
+    path: Path,
+) -> np.ndarray:
     """Generate a take and write it with its record; return float32 (num_samples,)."""
     request = TakeRequest(dur_s=dur_s, temperature=(temperature,), rng_seed=rng_seed)
     take = Take(generator, request)

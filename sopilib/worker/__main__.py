@@ -6,16 +6,19 @@ after the other. See docs/protocol.md.
 """
 
 import contextlib
+import io
 import logging
 import os
 import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 from sopilib.errors import ProtocolError
 from sopilib.installation.isolated import refuse
 from sopilib.protocol import codec as frames
+from sopilib.protocol.messages import Message
 from sopilib.worker.missing_package import missing_package_text, no_generator_text
 
 log = logging.getLogger("samplernn.worker")
@@ -23,7 +26,7 @@ READ_BYTES = 1 << 16
 NICENESS = 5
 
 
-def main():
+def main() -> None:
     """Run the worker on the process's own pipes until the parent hangs up."""
     _give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Pd; its end is ours
@@ -31,7 +34,7 @@ def main():
     stdin = os.fdopen(os.dup(0), "rb", buffering=0)
     send = _sender(_private_stdout())
     worker_class = _import_worker()
-    inbox = queue.Queue()
+    inbox: queue.Queue[Message] = queue.Queue()
     threading.Thread(target=read_requests, args=(stdin, inbox), daemon=True).start()
     try:
         worker_class(inbox, send).run()
@@ -50,7 +53,7 @@ def _import_worker():
     return Worker
 
 
-def read_requests(stream, inbox):
+def read_requests(stream: io.FileIO, inbox: queue.Queue[Message]) -> None:
     """Put the messages on the raw `stream` into `inbox`; end the process at its end."""
     decoder = frames.Decoder()
     try:
@@ -63,7 +66,7 @@ def read_requests(stream, inbox):
         os._exit(0)
 
 
-def _give_way():
+def _give_way() -> None:
     """Put Pd's audio first: leave the inherited real-time class and lower this priority."""
     os.nice(NICENESS)
     if hasattr(os, "sched_setscheduler"):
@@ -71,15 +74,15 @@ def _give_way():
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
-def _private_stdout():
+def _private_stdout() -> io.FileIO:
     """Keep standard output for the protocol: send all other output to standard error."""
     stream = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     return stream
 
 
-def _sender(stream):
-    def send(message):
+def _sender(stream: io.FileIO) -> Callable[[Message], None]:
+    def send(message: Message) -> None:
         view = memoryview(frames.encode(message))
         while view:
             view = view[stream.write(view) :]
