@@ -133,6 +133,35 @@ def test_a_take_stopped_while_it_is_primed_is_resumed_from_there(tmp_path):
     np.testing.assert_array_equal(make(take_again(engine(), saved.take)), audio)
 
 
+def test_every_take_of_a_chain_keeps_a_seed_of_its_own(tmp_path):
+    generator = engine(1)
+    first = Take(generator, TakeRequest(0.005, seed_audio=noise(40), seed_name="bell", rng_seed=5))
+    make(first)
+    resumed = TakeRequest(0.005, resume=True, continues=first.record)
+    second = Take(generator, resumed)
+    make(second)
+    resumed = TakeRequest(
+        0.005, seed_audio=-noise(60), seed_name="gong", resume=True, continues=second.record
+    )
+    third = Take(generator, resumed)
+    audio = make(third)
+    path = save(tmp_path, generator, third, audio)
+    seeds = [taken["seed"] for taken in json.loads(path.read_text())["takes"]]
+    assert seeds.pop(1) is None
+    assert [(seed["from"], seed["file"]) for seed in seeds] == [
+        ("bell", "take.seed.wav"),
+        ("gong", "take.seed3.wav"),
+    ]
+    saved = read_take(path).take
+    assert [part.seed_name for part in saved.chain()] == ["bell", None, "gong"]
+    assert [part.rng_seed for part in saved.chain()] == [5, 5, 5]
+    np.testing.assert_array_equal(saved.chain()[0].seed_audio, noise(40)[:, 0])
+    np.testing.assert_array_equal(saved.seed_audio, -noise(60)[:, 0])
+    again = take_again(engine(1), saved)
+    np.testing.assert_array_equal(make(again), audio)
+    np.testing.assert_array_equal(again.record.seed_audio, saved.seed_audio)
+
+
 def test_turns_take_effect_at_the_samples_that_the_record_names(tmp_path):
     generator = engine()
     take = Take(generator, TakeRequest(dur_s=0.1, rng_seed=2))
