@@ -1,5 +1,6 @@
 """The messages that the class allows in each state: the whole table, cell by cell."""
 
+import numpy as np
 import pytest
 from class_host import Host, SilentWorker
 from places import PROJECT
@@ -286,3 +287,56 @@ def test_a_stream_follows_a_curve_as_it_is_drawn_until_the_temperature_is_set(mo
     session.host.arrays.samples["curve"][:] = 0.7
     session.say("poll 64")
     assert session.sent() == []
+
+
+def test_a_seed_that_is_removed_in_a_stream_is_only_a_setting(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("STREAMING")
+    session.say("seed a")
+    session.clear()
+    session.say("seed")
+    assert session.sent() == session.errors() == []
+    session.say("info")
+    assert "info seed none" in session.host.told
+
+
+@pytest.mark.parametrize("message", CHANGED)
+def test_a_stream_that_ends_is_not_changed_any_more(monkeypatch, message):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("STREAMING")
+    session.say("stop")
+    session.clear()
+    session.say(message)
+    session.event(messages.Stopped(1, 100))
+    assert session.sent() == session.errors() == []
+    session.say("info")
+    assert CHANGED[message] in session.host.told
+
+
+@pytest.mark.parametrize("state", ["EMPTY", "IDLE", "LOADING", "TAKING"])
+def test_an_end_of_a_stream_where_none_runs_changes_nothing(monkeypatch, state):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session(state)
+    session.say("stream")
+    assert session.sent() == session.host.told == []
+    if state == "TAKING":
+        session.event(messages.Chunk(1, 0, 1, 2.0, np.ones(64, np.float32).tobytes()))
+        session.event(messages.Finished(1, 64))
+        assert session.host.told[-1] == "generated a 16000 64"
+
+
+def stream_of(session, *texts):
+    """Send the messages, the last of which begins a stream, and stop it."""
+    for text in texts:
+        session.say(text)
+    request = session.worker.sent[-1]
+    session.say("stop")
+    session.event(messages.Stopped(request.take, 0))
+    return request
+
+
+def test_a_stream_has_the_latency_of_its_message_or_of_the_setting(idle):
+    for texts, latency_s in [(["stream ring"], 0.1), (["latency 200", "stream ring"], 0.2)]:
+        assert stream_of(idle, *texts).latency_s == latency_s
+    assert stream_of(idle, "stream ring 400").latency_s == 0.4
+    assert stream_of(idle, "stream ring").latency_s == 0.4
