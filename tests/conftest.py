@@ -32,6 +32,9 @@ _MARKERS = {
     ),
     "slow": ("unit/test_live.py",),
     "realtime": (
+        "engine/test_engine_commands.py",
+        "engine/test_engine_weights.py",
+        "pd/test_original_pyext.py",
         "pd/test_patch_live.py",
         "pd/test_stream_endurance.py",
         "pd/test_stream_in_pd.py",

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run the tests in two parts: first two files at a time, then those that play live, alone.
+# Run the tests in two parts: first two files at a time, then those that play live
+# or measure speed, alone.
 #   sh tests/run.sh TESTS...
 # Both parts run whatever becomes of the first. The exit status is that of the first part that
 # fails; a part without tests is none, unless both have none.
