@@ -86,7 +86,7 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many to train on (default: all of this machine)",
     )
-    add("--optimizer", default="adam", help="adam, sgd or rmsprop (default adam)")
+    add("--optimizer", default="adam", help="adam, muon, sgd or rmsprop (default adam)")
     add("--learning_rate", type=float, default=0.001, help="(default 0.001)")
     add("--lr_schedule", default="constant", help="constant or cosine (default constant)")
     add("--warmup_steps", type=int, default=0, help="(default 0)")
@@ -99,6 +99,12 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     add("--epsilon", type=float, help="of the optimizer (default: PRiSM's, 1e-4 for adam)")
     add("--momentum", type=float, default=0.9, help="of sgd and rmsprop (default 0.9)")
     add("--clip_norm", type=float, default=5.0, help="of the gradients (default 5)")
+    add(
+        "--ema_momentum",
+        type=float,
+        metavar="X",
+        help="checkpoints hold an average of the weights, 0.999 one over about 1000 steps",
+    )
     add(
         "--input_noise",
         type=float,

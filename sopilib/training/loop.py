@@ -71,7 +71,7 @@ class Training:
         self._plan, self._replicas, self._stops = plan, replicas, Stops(plan.max_minutes)
         batch_size = plan.batch_size * replicas.num_replicas
         self.steps_per_epoch = data.train.steps_per_epoch(batch_size)
-        optimizer = _optimizer(model, plan, replicas)
+        self._optimizer = optimizer = _optimizer(model, plan, replicas)
         self._state = TrainingState(model, optimizer, batch_size)
         self._persistence = Persistence(
             self._state,
@@ -98,7 +98,8 @@ class Training:
 
     def validate(self) -> tuple[float, float]:
         """Return nats per sample and accuracy on held-out sound."""
-        return self._epoch.validate()
+        with self._optimizer.averaged_weights():
+            return self._epoch.validate()
 
     def run(self) -> StopReason:
         """Train until the plan's end or a stop; return why it ended.
@@ -147,7 +148,8 @@ class Training:
             return reason  # stopped before the first step, so all is saved
         if reason == "interrupted":
             self._persistence.save_state()
-            self._persistence.save_checkpoint(self.position.epoch + 1)
+            with self._optimizer.averaged_weights():
+                self._persistence.save_checkpoint(self.position.epoch + 1)
             return reason
         self._end_epoch()
         return reason or self._agreed(self._stops.signalled())
@@ -156,14 +158,15 @@ class Training:
         """Validate and save an epoch, whole or, at a stop, a part of it."""
         number = self.position.epoch + 1
         is_whole = self.position.step_in_epoch >= self.steps_per_epoch
-        line = self._epoch.validated()
-        if is_whole:
-            self.position.count_epoch(self._plan.monitor, self._plan.monitored(line))
-        if not is_whole or self._has_checkpoint(number):
-            self._persistence.save_checkpoint(number)
-            self._call_checkpoint_hooks(number)
-        else:  # a stop within the epoch may have left one
-            self._persistence.remove_checkpoint(number)
+        with self._optimizer.averaged_weights():
+            line = self._epoch.validated()
+            if is_whole:
+                self.position.count_epoch(self._plan.monitor, self._plan.monitored(line))
+            if not is_whole or self._has_checkpoint(number):
+                self._persistence.save_checkpoint(number)
+                self._call_checkpoint_hooks(number)
+            else:  # a stop within the epoch may have left one
+                self._persistence.remove_checkpoint(number)
         self._persistence.save_state()
 
     def _has_checkpoint(self, number: int) -> bool:
@@ -182,7 +185,14 @@ class Training:
 def _optimizer(model: SampleRNN, plan: Plan, replicas: OneReplica) -> Optimizer:
     variables = named_variables(model)
     with replicas.scope():
-        return Optimizer(variables, plan.optimizer, plan.epsilon, plan.momentum, plan.clip_norm)
+        return Optimizer(
+            variables,
+            plan.optimizer,
+            plan.epsilon,
+            plan.momentum,
+            plan.clip_norm,
+            plan.ema_momentum,
+        )
 
 
 def _chief_writer(model: SampleRNN, plan: Plan, output: Output) -> CheckpointWriter | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sopilib.errors import ConfigError, RequestError
 from sopilib.model.config import ModelConfig
 
-OPTIMIZERS = ("adam", "sgd", "rmsprop")
+OPTIMIZERS = ("adam", "sgd", "rmsprop", "muon")
 SCHEDULES = ("constant", "cosine")
 POLICIES = ("Always", "Best")
 # what a training can monitor, by PRiSM's names: a value in the line of an epoch, and whether
@@ -28,6 +28,8 @@ VAL_FRAC = 0.1
 _EPOCH_DECAY = math.exp(-0.1)
 # settings that a resumed training must share
 _FIXED = ("batch_size", "optimizer", "rng_seed", "val_frac", "cut_below", "fade_in", "input_noise")
+# settings that older states lack: left out where they have their defaults
+_FIXED_IF_SET = ("ema_momentum",)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Plan:
       epsilon: of the optimizer, or None for PRiSM's.
       momentum: of sgd and rmsprop, 0 <= x < 1.
       clip_norm: global norm to which gradients are clipped.
+      ema_momentum: of an average of the weights, 0 < x < 1, which takes the place of the weights
+        in validation, previews and checkpoints; None for no average.
       mixed_precision: whether to compute products in bfloat16.
       checkpoint_every: epochs from one checkpoint to the next.
       checkpoint_policy: 'Always', or 'Best' for epochs alone that improve on all before.
@@ -77,6 +81,7 @@ class Plan:
     epsilon: float | None = None
     momentum: float = 0.9
     clip_norm: float = 5.0
+    ema_momentum: float | None = None
     mixed_precision: bool = False
     checkpoint_every: int = 1
     checkpoint_policy: str = "Always"
@@ -107,6 +112,8 @@ class Plan:
         self._check("epsilon", self.epsilon is None or self.epsilon > 0, "a number above 0")
         self._check("momentum", 0 <= self.momentum < 1, "0 to below 1")
         self._check("clip_norm", self.clip_norm > 0, "a number above 0")
+        ema = self.ema_momentum
+        self._check("ema_momentum", ema is None or 0 < ema < 1, "a number between 0 and 1")
         self._check("warmup_steps", self.warmup_steps >= 0, "0 or more")
         self._check("rng_seed", self.rng_seed >= 0, "0 or more")
         self._check("val_frac", 0 < self.val_frac < 1, "a part between 0 and 1")
@@ -132,7 +139,8 @@ class Plan:
     def fixed(self) -> dict[str, Any]:
         """Return the settings that a resumed training must share, ready for JSON."""
         values = dataclasses.asdict(self)
-        return {name: values[name] for name in _FIXED}
+        set_only = {name: values[name] for name in _FIXED_IF_SET if values[name] is not None}
+        return {name: values[name] for name in _FIXED} | set_only
 
     def monitored(self, line: Mapping[str, Any]) -> float:
         """Return the monitored value in an epoch's `line`, its sign such that less is better."""
