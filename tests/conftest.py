@@ -15,6 +15,7 @@ _MARKERS = {
         "engine/test_engine_weights.py",
         "engine/test_model.py",
         "engine/test_models.py",
+        "engine/test_pre_emphasis.py",
         "engine/test_score.py",
         "engine/test_tensorflow_generator.py",
         "engine/test_without_kernels.py",

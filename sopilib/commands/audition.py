@@ -35,7 +35,7 @@ from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.temperature import check_temperature
 from sopilib.model.config import ModelConfig
 from sopilib.model.folder import ModelFiles, checkpoint_number, find_model
-from sopilib.model.quantize import dequantize, quantize
+from sopilib.model.sample_codec import SampleCodec
 from sopilib.training.history import HISTORY_NAME, find_run, read_history
 from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC
 from sopilib.training.split import split_recordings
@@ -168,9 +168,10 @@ def _name(files: ModelFiles) -> str:
 def _rounded(audio: np.ndarray, config: ModelConfig) -> np.ndarray:
     """Return `audio` (num_samples,) rounded to the model's levels, piece by piece."""
     rounded, piece = np.empty(len(audio), np.float32), 1 << 20
+    encoder, decoder = SampleCodec(config), SampleCodec(config)
     for k in range(0, len(audio), piece):
-        levels = quantize(audio[k : k + piece], config.q_type, config.q_levels)
-        rounded[k : k + piece] = dequantize(levels, config.q_type, config.q_levels)
+        levels = encoder.encode(audio[k : k + piece])
+        rounded[k : k + piece] = decoder.decode(levels)[0]
     return rounded
 
 

@@ -14,7 +14,7 @@ from sopilib.engine.thread_team import ThreadTeam
 from sopilib.errors import RequestError
 from sopilib.model.config import ModelConfig
 from sopilib.model.generator_state import Handover, SavedState, VoiceRandom
-from sopilib.model.quantize import dequantize, quantize
+from sopilib.model.sample_codec import SampleCodec
 
 if is_built():  # without the kernels the import works, creating an EngineGenerator does not
     from sopilib.engine import native
@@ -63,9 +63,7 @@ class EngineGenerator:
         self._engine = native.Engine(packed.settings, packed.arrays, num_seqs, self.threads, isa)
         self.isa = self._engine.isa
         self._team = ThreadTeam(self._engine.use_threads, self.threads, config.frame_sizes[-1])
-        self._audio_of_level = dequantize(
-            np.arange(config.q_levels), config.q_type, config.q_levels
-        )
+        self._codec = SampleCodec(config, num_seqs)
         self._random = VoiceRandom(num_seqs)
         self.handover = Handover(num_seqs)
         self._engine.reset()
@@ -89,6 +87,7 @@ class EngineGenerator:
         """
         self._random.reseed(rng_seed)
         self._engine.reset()
+        self._codec.reset()
         self.handover.clear()
 
     def reseed(self, rng_seed: int) -> None:
@@ -101,9 +100,7 @@ class EngineGenerator:
         Args:
           audio: float32 (n,) for all voices or (num_seqs, n), any n, at the model's rate.
         """
-        levels = quantize(audio, self.config.q_type, self.config.q_levels)
-        shape = (self.num_seqs, levels.shape[-1])
-        self._engine.prime(np.broadcast_to(levels, shape))
+        self._engine.prime(self._codec.encode(audio))
 
     def generate(self, temperature: np.ndarray) -> np.ndarray:
         """Generate the next samples, as audio.
@@ -123,8 +120,7 @@ class EngineGenerator:
             pieces.append(self._engine.generate(temperature[:, begin:end], uniform[:, begin:end]))
 
         self._team.work(num_samples, generate_piece)
-        audio: np.ndarray = self._audio_of_level[np.concatenate(pieces, axis=1)]
-        return audio
+        return self._codec.decode(np.concatenate(pieces, axis=1))
 
     def limit_threads(self, threads: int) -> None:
         """Use at most this many threads from now on, 1 to `self.threads`.
@@ -169,7 +165,8 @@ class EngineGenerator:
 
     def save_state(self) -> SavedState:
         """Return the state of the generator, for `restore_state`."""
-        return SavedState(self._random.save(), self._engine.save_state(), self.handover.save())
+        network = self._engine.save_state()
+        return SavedState(self._random.save(), network, self.handover.save(), self._codec.save())
 
     def restore_state(self, state: SavedState, random: bool = True) -> None:
         """Continue from where `save_state` was called.
@@ -186,5 +183,6 @@ class EngineGenerator:
         except ValueError as error:
             raise RequestError(f"{error} (restore it where it was saved)") from error
         self.handover.restore(state.handover)
+        self._codec.restore(state.newest)
         if random:
             self._random.restore(state.random)

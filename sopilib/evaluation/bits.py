@@ -10,7 +10,7 @@ from sopilib.audio.files import read_audio
 from sopilib.audio.resample import mix_to_mono, resample
 from sopilib.errors import AudioError
 from sopilib.model.config import ModelConfig
-from sopilib.model.quantize import quantize
+from sopilib.model.sample_codec import SampleCodec
 
 
 class Score(NamedTuple):
@@ -37,7 +37,7 @@ def mean_bits(
     for path in paths:
         audio, rate = read_audio(path)
         audio = resample(mix_to_mono(audio), rate, config.sample_rate)
-        levels = quantize(audio, config.q_type, config.q_levels)
+        levels = SampleCodec(config).encode(audio)[0]
         bits += total_bits(levels)
         num_samples += len(levels)
     if not num_samples:

@@ -7,7 +7,7 @@ from sopilib.generation.tensorflow_loop import BLOCK, SampleLoop, initial_state
 from sopilib.generation.tensorflow_primer import Primer
 from sopilib.model.generator_state import Handover, SavedState, VoiceRandom
 from sopilib.model.network import SampleRNN
-from sopilib.model.quantize import dequantize, quantize
+from sopilib.model.sample_codec import SampleCodec
 
 
 class Generator:
@@ -36,8 +36,7 @@ class Generator:
             raise RequestError(f"{num_seqs} voices (give 1 or more)")
         self.config, self.num_seqs = model.config, num_seqs
         self._model = model
-        q_levels = self.config.q_levels
-        self._audio_of_level = dequantize(np.arange(q_levels), self.config.q_type, q_levels)
+        self._codec = SampleCodec(self.config, num_seqs)
         self._random = VoiceRandom(num_seqs)
         self.handover = Handover(num_seqs)
         self._loop = SampleLoop(model, num_seqs)
@@ -61,6 +60,7 @@ class Generator:
         """
         self._random.reseed(rng_seed)
         self._state = initial_state(self._model, self.num_seqs)
+        self._codec.reset()
         self.handover.clear()
 
     def reseed(self, rng_seed: int) -> None:
@@ -69,7 +69,8 @@ class Generator:
 
     def save_state(self) -> SavedState:
         """Return where the generator stands, for `restore_state`."""
-        return SavedState(self._random.save(), self._state, self.handover.save())
+        handover, newest = self.handover.save(), self._codec.save()
+        return SavedState(self._random.save(), self._state, handover, newest)
 
     def restore_state(self, state: SavedState, random: bool = True) -> None:
         """Continue from where `save_state` was called.
@@ -80,6 +81,7 @@ class Generator:
         """
         self._state = state.network
         self.handover.restore(state.handover)
+        self._codec.restore(state.newest)
         if random:
             self._random.restore(state.random)
 
@@ -103,7 +105,7 @@ class Generator:
         for begin in range(0, num_samples, BLOCK):
             block = slice(begin, begin + BLOCK)
             blocks.append(self._generate_levels(temperature[:, block], uniform[:, block]))
-        return self._audio_of_level[np.concatenate(blocks, axis=1)]
+        return self._codec.decode(np.concatenate(blocks, axis=1))
 
     def _generate_levels(self, temperature: np.ndarray, uniform: np.ndarray) -> np.ndarray:
         """Return levels int32 (num_seqs, n), n <= BLOCK; the state advances."""
@@ -118,7 +120,4 @@ class Generator:
             model's rate. Afterwards the next sample has the distribution that
             teacher forcing gives after it.
         """
-        levels = quantize(audio, self.config.q_type, self.config.q_levels)
-        if levels.ndim == 1:
-            levels = np.tile(levels, (self.num_seqs, 1))
-        self._state = self._primer.prime(self._state, levels)
+        self._state = self._primer.prime(self._state, self._codec.encode(audio))

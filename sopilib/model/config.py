@@ -54,6 +54,7 @@ class ModelConfig:
       skip_conn: skip connections in the frame tiers.
       rnn_dropout: dropout between recurrent layers in training, 0 <= x < 1.
       seq_len: samples in a training segment.
+      pre_emphasis: 0 <= k < 1, see `sopilib.model.sample_codec`; not of PRiSM.
       sample_rate: in Hz; whether it is known or assumed: `sopilib.model.sample_rate`.
 
     Raises:
@@ -71,6 +72,7 @@ class ModelConfig:
     rnn_dropout: float = 0.0
     seq_len: int = 1024
     sample_rate: int = DEFAULT_SAMPLE_RATE
+    pre_emphasis: float = 0.0
 
     def __post_init__(self) -> None:
         _check_frame_sizes(self.frame_sizes)
@@ -84,10 +86,11 @@ class ModelConfig:
                 _fail(key, getattr(self, key), " or ".join(map(repr, allowed)))
         if not isinstance(self.skip_conn, bool):
             _fail("skip_conn", self.skip_conn, "true or false")
-        dropout = self.rnn_dropout
-        is_number = _is_integer(dropout) or isinstance(dropout, float)
-        if not is_number or not 0 <= dropout < 1:
-            _fail("rnn_dropout", dropout, "a number from 0 to below 1")
+        for key in ("rnn_dropout", "pre_emphasis"):
+            value = getattr(self, key)
+            is_number = _is_integer(value) or isinstance(value, float)
+            if not is_number or not 0 <= value < 1:
+                _fail(key, value, "a number from 0 to below 1")
 
     @property
     def big_frame_size(self) -> int:
@@ -101,8 +104,11 @@ class ModelConfig:
         return cls(**{key: value for key, value in values.items() if key in names})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every value, ready for JSON."""
-        return {**dataclasses.asdict(self), "frame_sizes": list(self.frame_sizes)}
+        """Return every value, ready for JSON; no pre-emphasis is left out, as PRiSM's have none."""
+        values = {**dataclasses.asdict(self), "frame_sizes": list(self.frame_sizes)}
+        if not self.pre_emphasis:
+            del values["pre_emphasis"]
+        return values
 
 
 def checked_sample_rate(name: str, rate: object) -> int:

@@ -126,8 +126,12 @@ class Handover:
 
 
 class SavedState(NamedTuple):
-    """Where a generator stands; only a generator of the same kind and model can restore it."""
+    """Where a generator stands; only a generator of the same kind and model can restore it.
+
+    `newest` is what `sopilib.model.sample_codec.SampleCodec.save` returned.
+    """
 
     random: RandomState
     network: Any
     handover: HandoverState
+    newest: np.ndarray

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sopilib.model.config import ModelConfig
-from sopilib.model.quantize import quantize
+from sopilib.model.sample_codec import SampleCodec
 from sopilib.model.quiet_tensorflow import tf
 
 _PIECE = 1 << 20  # samples that are quantized at a time
@@ -161,7 +161,6 @@ def step_seed(rng_seed: int, step: int) -> np.ndarray:
 
 
 def _quantized(audio: np.ndarray, config: ModelConfig, dtype: type) -> np.ndarray:
+    codec = SampleCodec(config)
     pieces = (audio[begin : begin + _PIECE] for begin in range(0, len(audio), _PIECE))
-    return np.concatenate(
-        [quantize(piece, config.q_type, config.q_levels).astype(dtype) for piece in pieces]
-    )
+    return np.concatenate([codec.encode(piece)[0].astype(dtype) for piece in pieces])

@@ -42,6 +42,7 @@ def config_of(**values):
         q_levels=20,
         skip_conn=False,
         sample_rate=16000,
+        pre_emphasis=0.0,
     )
     return SimpleNamespace(**{**defaults, **values})
 
