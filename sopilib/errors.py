@@ -4,9 +4,33 @@ Every message is one line, `what is wrong (how to fix it)`, ready to show as it 
 terminal or in Pd. Any other exception is a defect of the program.
 """
 
+import re
+
+# line breaks and other control characters, and the bytes of a name that are not UTF-8
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(text: object) -> str:
+    """Return the text of an object on one line that any terminal and file takes.
+
+    A file's name may hold line breaks, or bytes that are no text: they become escapes such
+    as `\\n` and `\\x85`.
+    """
+    return _UNPRINTABLE.sub(_escape, str(text))
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name, as Python hands it over
+        return f"\\x{code - 0xDC00:02x}"
+    return match[0].encode("unicode_escape").decode()
+
 
 class SampleRNNError(Exception):
-    """Base class of all errors whose text is meant for the user."""
+    """Base class of all errors whose text is meant for the user; it prints on one line."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ConfigError(SampleRNNError):

@@ -3,11 +3,13 @@
 Audio is float32, -1 <= x <= 1, and (num_samples, num_channels) as soundfile has it.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from sopilib.audio.sound_reader import SoundReader, reason_of
 from sopilib.errors import AudioError
 
 
@@ -24,18 +26,17 @@ def read_audio(path: str | Path, last_s: float | None = None) -> tuple[np.ndarra
     Raises:
       AudioError: no such file, not a sound file, no samples in it, or not finite.
     """
-    if not Path(path).is_file():
-        raise AudioError(f"no sound file {path} (check the name and the folder)")
+    with SoundReader(path) as reader:
+        rate = reader.sample_rate
+        if last_s is not None:
+            reader.seek_end(round(last_s * rate))
+        blocks = [np.zeros((0, reader.num_channels), np.float32), *reader.blocks()]
     try:
-        with soundfile.SoundFile(path) as file:
-            rate = int(file.samplerate)
-            if last_s is not None:
-                file.seek(max(0, file.frames - round(last_s * rate)))
-            audio = file.read(dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        raise AudioError(
-            f"cannot read {path} as sound: {_reason(error)} (convert it to WAV)"
-        ) from error
+        audio = np.concatenate(blocks)
+    except MemoryError as error:
+        raise AudioError(f"not enough memory for {path} (cut it into shorter files)") from error
+    if last_s is not None:
+        audio = audio[max(0, len(audio) - round(last_s * rate)) :]
     if not len(audio):
         raise AudioError(f"the sound file {path} is empty (give one with samples in it)")
     if not np.isfinite(audio).all():
@@ -78,10 +79,11 @@ def write_audio(
       AudioError: the folder is missing or not writable, or the suffix unknown.
     """
     try:
-        soundfile.write(path, audio, sample_rate, subtype)
-    except (soundfile.SoundFileError, TypeError, OSError) as error:
+        # soundfile does not take names that are not UTF-8 unless they are bytes
+        soundfile.write(os.fsencode(path), audio, sample_rate, subtype)
+    except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
         raise AudioError(
-            f"cannot write {path}: {_reason(error)} (choose a folder that exists and "
+            f"cannot write {path}: {reason_of(error)} (choose a folder that exists and "
             "a name ending in .wav)"
         ) from error
 
@@ -98,7 +100,3 @@ def check_writable_suffix(path: str | Path) -> None:
             f"cannot write {path}: {suffix!r} is not a sound file format (choose a name ending "
             "in .wav)"
         )
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "error_string", error)).strip().rstrip(".")

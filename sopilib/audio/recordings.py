@@ -1,34 +1,46 @@
-"""Recordings: sound files in any format, converted to mono at one rate and one level.
+"""Recordings: sound files in any format, as mono sound at one rate and one level.
 
 Every file is mixed to mono, or its channels follow one another, and resampled; then one gain,
 the same for all, brings the loudest sample of the set to -1 dBFS, so that loud recordings stay
-loud and soft ones soft. Files that cannot be used are left out and named with the reason.
+loud and soft ones soft. What is odd about a file is treated in that file alone, see
+`sopilib.audio.treatment`, and told. Files that cannot be used are left out and named with the
+reason. Sound is read twice, block by block: once here for its levels, and when it is used.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from sopilib.audio.files import read_audio
-from sopilib.audio.resample import mix_to_mono, resample
-from sopilib.errors import AudioError
+from sopilib.audio.file_sound import FileSound, OpenFile
+from sopilib.audio.reading_progress import ReadingProgress
+from sopilib.audio.search import find_sound_files
+from sopilib.audio.survey import Survey, survey
+from sopilib.errors import AudioError, printable
 
 PEAK_DBFS = -1.0
 # a sound that never rises above this, after the gain, is silence
 SILENCE_DBFS = -60.0
-# suffixes of formats that libsndfile calls by another name
-_MORE_SUFFIXES = {".aif", ".aifc", ".opus", ".oga", ".snd", ".mp2", ".wave"}
+SILENCE = 10 ** (SILENCE_DBFS / 20)
+# from this gain on the set may be the noise of an input where nothing was plugged in
+_MUCH_GAIN_DB = 30.0
+# files that are left out, or odd, and named one by one
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound file's audio: float32 (num_samples,), mono at the set's rate."""
+    """A sound file's audio, mono at the set's rate.
+
+    Attributes:
+      path: of the file.
+      audio: float32 (num_samples,), an array or one that is read from the file when needed.
+    """
 
     path: Path
-    audio: np.ndarray
+    audio: np.ndarray | FileSound
 
 
 @dataclass(frozen=True)
@@ -40,43 +52,35 @@ class RecordingSet:
       sample_rate: in Hz.
       gain: factor that was applied to all.
       left_out: (path, reason) of each file that cannot be used.
+      odd: a line for each file that is used although something is odd about it.
+      others: a line for each reason why other files in the folders are not used.
     """
 
     recordings: list[Recording]
     sample_rate: int
     gain: float
     left_out: list[tuple[Path, str]]
+    odd: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
 
     @property
     def dur_s(self) -> float:
         """Seconds of sound in all."""
         return sum(len(r.audio) for r in self.recordings) / self.sample_rate
 
+    @property
+    def gain_db(self) -> float:
+        """The gain in dB."""
+        return 20 * math.log10(self.gain)
 
-def find_sound_files(paths: Sequence[str | Path]) -> list[Path]:
-    """Return the sound files among `paths`, folders searched to any depth, sorted by name.
+    def left_out_lines(self) -> list[str]:
+        """Return the lines that tell which files are not used, and why."""
+        reasons = [f"left out: {printable(reason)}" for _, reason in self.left_out]
+        return _shortened(reasons, "left out: {} more files") + self.others
 
-    Args:
-      paths: folders, and files with any name.
-
-    Raises:
-      AudioError: a path does not exist, or there is no sound file.
-    """
-    suffixes = {"." + name.lower() for name in soundfile.available_formats()} | _MORE_SUFFIXES
-    suffixes -= {".raw"}  # has no header with rate and channels
-    files: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = path.rglob("*")
-            files += sorted(p for p in inside if p.suffix.lower() in suffixes and p.is_file())
-        elif path.is_file():
-            files.append(path)
-        else:
-            raise AudioError(f"no file or folder {path} (check the name)")
-    if not files:
-        shown = ", ".join(str(path) for path in paths)
-        raise AudioError(f"no sound files in {shown} (put WAV, FLAC, AIFF, ... files there)")
-    return list(dict.fromkeys(files))
+    def odd_lines(self) -> list[str]:
+        """Return the lines about files that are used although something is odd about them."""
+        return _shortened(self.odd, "{} more files are odd")
 
 
 def read_recordings(
@@ -92,28 +96,46 @@ def read_recordings(
     Raises:
       AudioError: no file can be used; the text names a reason.
     """
-    recordings: list[Recording] = []
-    left_out: list[tuple[Path, str]] = []
-    for path in find_sound_files(paths):
-        try:
-            audio, rate = read_audio(path)
-        except AudioError as error:
-            left_out.append((path, str(error)))
-            continue
-        channels = [mix_to_mono(audio)] if mono else audio.T
-        resampled = [resample(channel, rate, sample_rate) for channel in channels]
-        recordings.append(Recording(path, np.concatenate(resampled)))
-    peak = max((float(np.abs(r.audio).max(initial=0.0)) for r in recordings), default=0.0)
-    if not recordings:
-        raise AudioError(left_out[0][1])
-    if peak == 0.0:
-        raise AudioError(f"only silence in {len(recordings)} sound files (give other recordings)")
+    found = find_sound_files(paths)
+    left_out = list(found.left_out)
+    surveys: list[tuple[Path, Survey]] = []
+    open_file = OpenFile()
+    with ReadingProgress(len(found.files)) as progress:
+        for path in found.files:
+            progress.begin_file()
+            try:
+                surveys.append((path, survey(path, sample_rate, mono, open_file, progress.read)))
+            except AudioError as error:
+                left_out.append((path, str(error)))
+    if not surveys:
+        raise AudioError(_no_recording(left_out, found.lines()))
+    loudest, peak = max(((path, one.peak) for path, one in surveys), key=lambda of: of[1])
     gain = 10 ** (PEAK_DBFS / 20) / peak
-    for recording in recordings:
-        np.multiply(recording.audio, np.float32(gain), out=recording.audio)
-    return RecordingSet(recordings, sample_rate, gain, left_out)
+    recordings = [Recording(path, one.sound.with_gain(gain)) for path, one in surveys]
+    odd = [note for _, one in surveys for note in one.notes]
+    result = RecordingSet(recordings, sample_rate, gain, left_out, odd, found.lines())
+    if result.gain_db > _MUCH_GAIN_DB:
+        result.odd.insert(
+            0,
+            f"{printable(loudest)} is the loudest, at {-result.gain_db + PEAK_DBFS:.0f} dBFS: is "
+            f"it noise alone? (all is amplified by {result.gain_db:.0f} dB)",
+        )
+    return result
+
+
+def _shortened(lines: list[str], more: str) -> list[str]:
+    """Return the first lines, and one that counts the others."""
+    surplus = len(lines) - _MOST_NAMED
+    return lines if surplus <= 1 else [*lines[:_MOST_NAMED], more.format(surplus)]
+
+
+def _no_recording(left_out: Sequence[tuple[Path, str]], lines: Sequence[str]) -> str:
+    """Return why there is no recording: the first reason, and how many files more there are."""
+    more = len(left_out) - 1
+    others = [f"{more} more file{'s' * (more > 1)} cannot be used"] if more else []
+    return "; ".join([left_out[0][1], *others, *lines])
 
 
 def is_silent(audio: np.ndarray) -> bool:
     """Return True where `audio` (num_samples,) never rises above `SILENCE_DBFS`."""
-    return bool(np.abs(audio).max(initial=0.0) < 10 ** (SILENCE_DBFS / 20))
+    return bool(np.abs(audio).max(initial=0.0) < SILENCE)

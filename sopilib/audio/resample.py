@@ -16,12 +16,53 @@ _QUALITY = "HQ"
 # Half the length of soxr's HQ filter, in samples of the slower of the two rates:
 # measured, windows with this margin differ from the whole by less than 1e-6.
 _FILTER_MARGIN = 96
+# numpy adds so many numbers in another order than one after another
+_FAST_MEAN = 8
+# channels cancel where their mean has less than this part of the power of unrelated channels
+_CANCELLED = 0.1
 
 
 def mix_to_mono(audio: np.ndarray) -> np.ndarray:
-    """Return the mean over the channels: (num_samples,) from that or (num_samples, channels)."""
+    """Return the mean over the channels: (num_samples,) from that or (num_samples, channels).
+
+    Where channels cancel each other, as with one inverted, the loudest is returned instead.
+    """
     audio = np.asarray(audio, dtype=np.float32)
-    return audio if audio.ndim == 1 else audio.mean(axis=1)
+    if audio.ndim == 1:
+        return audio
+    mixed = channel_mean(audio)
+    if audio.shape[1] > 1 and len(audio):
+        powers = audio.var(axis=0, dtype=np.float64)
+        if channels_cancel(powers, float(mixed.var(dtype=np.float64))):
+            return audio[:, int(powers.argmax())]
+    return mixed
+
+
+def channel_mean(audio: np.ndarray) -> np.ndarray:
+    """Return the mean over the channels, float32 (num_samples,), of (num_samples, num_channels).
+
+    It is numpy's to the last bit, several times as fast for few channels.
+    """
+    num_channels = audio.shape[1]
+    mean: np.ndarray
+    if num_channels >= _FAST_MEAN:
+        mean = audio.mean(axis=1)
+        return mean
+    mean = audio[:, 0].copy()
+    for k in range(1, num_channels):
+        mean += audio[:, k]
+    return mean / np.float32(num_channels)
+
+
+def channels_cancel(powers: np.ndarray, mixed_power: float) -> bool:
+    """Return whether the mean of channels is far softer than that of unrelated ones would be.
+
+    Args:
+      powers: of the channels, float (num_channels,), without a constant offset.
+      mixed_power: of their mean.
+    """
+    unrelated = powers.mean() / len(powers)
+    return bool(mixed_power < _CANCELLED * unrelated)
 
 
 def resample(audio: np.ndarray, in_rate: int, out_rate: int) -> np.ndarray:
@@ -32,6 +73,77 @@ def resample(audio: np.ndarray, in_rate: int, out_rate: int) -> np.ndarray:
     mono = np.asarray(audio, dtype=np.float32)[np.newaxis]
     resampled: np.ndarray = np.concatenate([resampler.push(mono), resampler.finish()], axis=1)[0]
     return resampled
+
+
+class BlockResampler:
+    """Resamples a sound block by block in little memory; the result is that of `resample`.
+
+    It is the same to the last bit. As in `resample`, one stream of soxr's gives all but the
+    samples that its filter computes from what follows the sound; a window at the end gives those.
+
+    Args:
+      in_rate, out_rate: in Hz, integers.
+    """
+
+    def __init__(self, in_rate: int, out_rate: int) -> None:
+        self._rates = in_rate, out_rate
+        self._margin = math.ceil(StreamResampler.margin_s(in_rate, out_rate) * in_rate)
+        self._period = in_rate // math.gcd(in_rate, out_rate)
+        step = math.ceil(in_rate / out_rate) + 1
+        self._num_held = self._margin + step  # input not yet given to soxr
+        self._num_kept = 2 * self._margin + self._period + 2 * step  # for the window at the end
+        self._recent = np.zeros(0, np.float32)
+        self._num_in = self._num_fed = self._num_out = 0
+        self._stream = soxr.ResampleStream(*self._rates, 1, dtype="float32", quality=_QUALITY)
+
+    def push(self, audio: np.ndarray) -> np.ndarray:
+        """Return the output (any,) that `audio`, float32 (num_samples,), completes."""
+        if self._rates[0] == self._rates[1]:
+            return audio
+        self._recent = np.concatenate([self._recent, audio])
+        self._num_in += len(audio)
+        out = self._feed(max(self._num_fed, self._num_in - self._num_held), is_last=False)
+        surplus = min(len(self._recent) - self._num_kept, self._num_fed - self._first)
+        self._recent = self._recent[max(0, surplus) :]
+        return out
+
+    def finish(self) -> np.ndarray:
+        """Return the rest, as if silence followed: in all round(num_in * out/in) samples."""
+        in_rate, out_rate = self._rates
+        if in_rate == out_rate:
+            return np.zeros(0, np.float32)
+        body_end = max(0, (self._num_in - self._margin) * out_rate // in_rate)
+        body = np.zeros(0, np.float32)
+        if body_end:
+            num_before, num_in = self._num_out, -(-body_end * in_rate // out_rate) + self._margin
+            body = self._feed(num_in, is_last=True)[: body_end - num_before]
+        return np.concatenate([body, self._ending(body_end)])
+
+    @property
+    def _first(self) -> int:
+        """The place in the input of the first sample that is still kept."""
+        return self._num_in - len(self._recent)
+
+    def _feed(self, end: int, is_last: bool) -> np.ndarray:
+        """Give soxr the input before sample `end`; return what it completes."""
+        part = self._recent[self._num_fed - self._first : end - self._first]
+        self._num_fed = end
+        out: np.ndarray = self._stream.resample_chunk(part, last=is_last)
+        self._num_out += len(out)
+        return out
+
+    def _ending(self, begin: int) -> np.ndarray:
+        """Return the output from sample `begin` on, from a window that silence follows."""
+        in_rate, out_rate = self._rates
+        needed = begin * in_rate // out_rate - self._margin
+        start = max(0, needed // self._period * self._period)
+        end = round(self._num_in * out_rate / in_rate)
+        sound = np.pad(self._recent[start - self._first :], (0, self._margin))
+        num_in = -(-end * in_rate // out_rate) + self._margin - start
+        window = soxr.resample(sound[:num_in], in_rate, out_rate, quality=_QUALITY)
+        first = start * out_rate // in_rate
+        ending: np.ndarray = window[begin - first : end - first]
+        return ending
 
 
 class StreamResampler:

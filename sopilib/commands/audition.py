@@ -10,6 +10,7 @@ ranks: the rank by held-out bits per sample and the rank by the misfit of the be
 """
 
 import argparse
+import os
 import re
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from sopilib import engine
+from sopilib.audio.file_sound import FileSound
 from sopilib.audio.files import write_audio
 from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.spectrogram import draw_take
@@ -118,8 +120,8 @@ def run(args: argparse.Namespace) -> int:
     checkpoints = find_checkpoints(args.model, search_folders(), args.sample_rate)
     config = checkpoints[0].config
     corpus = read_recordings(args.data_dir, config.sample_rate)
-    for _, reason in corpus.left_out:
-        print(f"left out: {reason}", file=sys.stderr)
+    for line in [*corpus.left_out_lines(), *corpus.odd_lines()]:
+        print(line, file=sys.stderr)
     sounds = [_rounded(recording.audio, config) for recording in corpus.recordings]
     reference = ReferenceStatistics(sounds, config.sample_rate, args.dur)
     bits = recorded_bits(checkpoints) or scored_bits(checkpoints, corpus)
@@ -146,8 +148,8 @@ def find_checkpoints(
     Raises:
       CheckpointError, ConfigError: see `find_model`.
     """
-    path = Path(path).expanduser()
-    if any(path.glob(f"*/{HISTORY_NAME}")):
+    path = Path(os.path.expanduser(path))
+    if os.path.isdir(path) and any(path.glob(f"*/{HISTORY_NAME}")):
         path = find_run(path)
     newest = find_model(path, search=search, sample_rate=sample_rate)
     prefixes = [index.with_suffix("") for index in newest.folder.glob("*.index")]
@@ -165,12 +167,12 @@ def _name(files: ModelFiles) -> str:
     return Path(files.prefix or files.folder).name
 
 
-def _rounded(audio: np.ndarray, config: ModelConfig) -> np.ndarray:
+def _rounded(audio: np.ndarray | FileSound, config: ModelConfig) -> np.ndarray:
     """Return `audio` (num_samples,) rounded to the model's levels, piece by piece."""
     rounded, piece = np.empty(len(audio), np.float32), 1 << 20
     encoder, decoder = SampleCodec(config), SampleCodec(config)
     for k in range(0, len(audio), piece):
-        levels = encoder.encode(audio[k : k + piece])
+        levels = encoder.encode(np.asarray(audio[k : k + piece]))
         rounded[k : k + piece] = decoder.decode(levels)[0]
     return rounded
 
@@ -193,7 +195,7 @@ def scored_bits(checkpoints: Sequence[ModelFiles], corpus: RecordingSet) -> list
     """
     split = split_recordings(corpus, _val_frac(checkpoints[0].folder))
     length = int(SCORED_S * corpus.sample_rate)
-    sound = np.concatenate(split.validation)[:length]
+    sound = np.concatenate([np.asarray(part[:length]) for part in split.validation])[:length]
     print(
         f"no history of held-out bits; scored on {len(sound) / corpus.sample_rate:.1f} s "
         f"({split.held_out}), which it may have been trained on",

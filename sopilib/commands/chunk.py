@@ -6,6 +6,7 @@ with the file, so that no sound is lost; its overlap may be longer than that of 
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,14 @@ import numpy as np
 from sopilib.audio.files import write_audio
 from sopilib.audio.prism_chunks import write_prism_chunks
 from sopilib.audio.recordings import SILENCE_DBFS, RecordingSet, is_silent, read_recordings
-from sopilib.errors import AudioError
+from sopilib.errors import AudioError, printable
 from sopilib.installation.paths import make_folder
 from sopilib.model.config import DEFAULT_SAMPLE_RATE, checked_sample_rate
 
 REPORT_NAME = "chunks.txt"
 PLOT_NAME = "levels.png"
 _OVERLAP_MS = 1000
+_LONGEST_STEM = 200  # bytes
 _NO_CHUNK = "no chunk was written (see above; a shorter --chunk_length may help)"
 
 
@@ -92,7 +94,9 @@ def run(args: argparse.Namespace) -> int:
     report = _report(recording_set, chunks, left_out, length)
     print(report)
     try:
-        (args.output_dir / REPORT_NAME).write_text(report + "\n", encoding="utf-8")
+        (args.output_dir / REPORT_NAME).write_text(
+            report + "\n", encoding="utf-8", errors="backslashreplace"
+        )
         _plot_levels(chunks, args.output_dir / PLOT_NAME)
     except OSError as error:
         raise AudioError(
@@ -183,13 +187,20 @@ def write_chunks(
             dur_s = len(recording.audio) / rate
             left_out.append((recording.path, f"{dur_s:.2f} s is shorter than a chunk"))
         for k, start in enumerate(starts):
-            audio = recording.audio[start : start + length]
+            audio = np.asarray(recording.audio[start : start + length])
             written = None
             if not is_silent(audio):
-                written = output_dir / f"{number:04}_{recording.path.stem}_{k:05}.wav"
+                written = output_dir / f"{number:04}_{_stem(recording.path)}_{k:05}.wav"
                 write_audio(written, audio, rate)
             chunks.append(Chunk(recording.path, start / rate, float(np.abs(audio).max()), written))
     return chunks, left_out
+
+
+def _stem(path: Path) -> str:
+    """Return the name of a recording without its suffix, cut so that a chunk's name can hold it."""
+    if len(os.fsencode(path.stem)) <= _LONGEST_STEM:
+        return path.stem
+    return printable(path.stem).encode()[:_LONGEST_STEM].decode(errors="ignore")
 
 
 def _report(
@@ -202,14 +213,14 @@ def _report(
     rate = recording_set.sample_rate
     lines = [
         f"{len(recording_set.recordings)} files, {recording_set.dur_s:.1f} s at {rate} Hz, "
-        f"gain {20 * np.log10(recording_set.gain):+.1f} dB on all",
+        f"gain {recording_set.gain_db:+.1f} dB on all",
         f"{num_kept} chunks of {length / rate:.3f} s kept, "
         f"{len(chunks) - num_kept} silent ones left out (below {SILENCE_DBFS:.0f} dBFS)",
     ]
     silent = [c for c in chunks if c.written is None]
     lines += [f"silent: {c.path} at {c.start_s:.3f} s" for c in silent]
     lines += [f"left out: {path}: {reason}" for path, reason in left_out]
-    return "\n".join(lines)
+    return "\n".join(map(printable, [*lines, *recording_set.odd, *recording_set.others]))
 
 
 def _plot_levels(chunks: Sequence[Chunk], path: Path) -> None:

@@ -6,8 +6,10 @@ and exit status 1; wrong usage is argparse's status 2; Ctrl-C is 130.
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from sopilib import __version__
 from sopilib.commands import INTERRUPTED
@@ -36,6 +38,8 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv`, by default that of the process; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        _accept_all_names(stream)
     args = _parser(_command_in(argv)).parse_args(argv)
     try:
         return args.run(args)
@@ -44,6 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _accept_all_names(stream: TextIO) -> None:
+    """Let `stream` print names of files that are not in its encoding, with escapes."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _command_in(argv: Sequence[str]) -> str | None:

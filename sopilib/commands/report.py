@@ -31,7 +31,10 @@ def run(args: argparse.Namespace) -> int:
     path = args.output or run.folder / "report.html"
     if path.suffix not in (".html", ".htm", ".png"):
         raise RequestError(f"--output {path} (give a name that ends in .html or .png)")
-    content = png_report(run) if path.suffix == ".png" else html_report(run).encode()
+    if path.suffix == ".png":
+        content = png_report(run)
+    else:
+        content = html_report(run).encode(errors="backslashreplace")
     try:
         path.write_bytes(content)
     except OSError as error:

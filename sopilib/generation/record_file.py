@@ -58,7 +58,10 @@ def save_take(
         **record_values(record_path.stem, model, take),
     }
     try:
-        record_path.write_text(_json_text(values) + "\n", encoding="utf-8")
+        # names that are not UTF-8 become escapes that JSON reads
+        record_path.write_text(
+            _json_text(values) + "\n", encoding="utf-8", errors="backslashreplace"
+        )
     except OSError as error:
         raise RecordError(
             f"cannot write {record_path}: {error.strerror} (choose a folder that is writable)"

@@ -141,10 +141,10 @@ def find_checkpoint(path: str | Path, search: Sequence[str | Path] = ()) -> tupl
 
 def _first_existing(path: str | Path, search: Sequence[Path]) -> Path | None:
     """Return the absolute path of the folder or checkpoint that `path` names, or None."""
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))  # a name of any length, or of nobody, is none
     for folder in search:
         place = Path(os.path.abspath(folder / path))
-        if place.is_dir() or _index_of(prefix_of(place)).is_file():
+        if os.path.isdir(place) or os.path.isfile(_index_of(prefix_of(place))):
             return place
     return None
 
@@ -221,9 +221,9 @@ def find_config(
       ConfigError: there is none, or more than one.
     """
     if config_path is not None:
-        path = Path(config_path).expanduser()
+        path = Path(os.path.expanduser(config_path))
         places = [Path(base) / path for base in (*search, folder)]
-        found = next((place for place in places if place.is_file()), None)
+        found = next((place for place in places if os.path.isfile(place)), None)
         if found is None:
             raise ConfigError(
                 f"no config file {str(config_path)!r} (give the path of a *.config.json)"

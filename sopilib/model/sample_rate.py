@@ -63,8 +63,8 @@ def rate_text(rate: int, source: RateSource) -> str:
 def _rate_of_arguments(path: Path) -> int | None:
     """Return the last `--sample_rate` of a command line, which is the one that counted."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return None
     rates = [int(digits) for digits in _FLAG.findall(text)]
     return rates[-1] if rates and is_sample_rate(rates[-1]) else None
@@ -72,7 +72,11 @@ def _rate_of_arguments(path: Path) -> int | None:
 
 def _rate_of_recordings(folder: Path) -> int | None:
     """Return the common rate of all sound files in `folder` that are not takes, else None."""
-    sounds = [path for path in folder.glob("*") if path.suffix.lower() in _SOUND_SUFFIXES]
+    sounds = [
+        path
+        for path in folder.glob("*")
+        if path.suffix.lower() in _SOUND_SUFFIXES and path.is_file()
+    ]
     if not sounds:
         return None
     takes = _sounds_of_takes(folder)
@@ -85,8 +89,9 @@ def _header_rate(path: Path) -> int | None:
     import soundfile  # only a folder with sounds in it needs that
 
     try:
-        return int(soundfile.info(path).samplerate)
-    except (OSError, RuntimeError):
+        with open(path, "rb") as file:  # soundfile does not take every name
+            return int(soundfile.info(file).samplerate)
+    except (OSError, RuntimeError, ValueError, TypeError):
         return None  # not a sound file, despite its name
 
 

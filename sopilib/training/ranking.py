@@ -143,7 +143,9 @@ class Ranking:
         path = self._folder / TABLE_NAME
         with replacing(path) as file:
             advice = "".join(f"\n    {line}\n" for line in lines[1:])
-            file.write(f"# {self._name}\n\n{table(rows)}\n{advice}".encode())
+            file.write(
+                f"# {self._name}\n\n{table(rows)}\n{advice}".encode(errors="surrogateescape")
+            )
         return [f"table: {path}", *lines]
 
     def train_line(self, values: Mapping[str, Any]) -> str:

@@ -60,7 +60,8 @@ class RunFolder:
             text = json.dumps(config.to_dict(), indent=2)
             (path / config_name).write_text(text + "\n", encoding="utf-8")
             line = shlex.join([*arguments, "--sample_rate", str(config.sample_rate)])
-            (path / "args.txt").write_text(line + "\n", encoding="utf-8")
+            # names of files in it may be bytes that are not UTF-8
+            (path / "args.txt").write_text(line + "\n", encoding="utf-8", errors="surrogateescape")
         except OSError as error:
             raise CheckpointError(
                 f"cannot make the run folder {path}: {error.strerror} (choose another "

@@ -1,5 +1,7 @@
 """`samplernn chunk`: any recordings in, equal chunks at one level out."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -80,6 +82,17 @@ def test_silent_chunks_are_left_out_and_all_is_reported(tmp_path, capsys):
     assert (out / "chunks.txt").read_text() == report
     assert (out / "levels.png").read_bytes().startswith(b"\x89PNG")
     assert len(chunks_in(out)) == 2
+
+
+@pytest.mark.parametrize("name", [b"mod\x85.wav", b"x" * 251 + b".wav", b"new\nline.wav"])
+def test_recordings_of_any_name_are_cut(name, tmp_path, capsys):
+    (tmp_path / "set").mkdir()
+    with open(os.fsencode(tmp_path / "set") + b"/" + name, "wb") as file:
+        soundfile.write(file, sine(16000, 16000), 16000, format="WAV")
+    out = tmp_path / "chunks"
+    assert run(out, "--input", tmp_path / "set", "--chunk_length", 500, "--overlap", 0) == 0
+    assert "2 chunks of 0.500 s kept" in capsys.readouterr().out
+    assert len(list(out.glob("*.wav"))) == 2 and (out / "chunks.txt").is_file()
 
 
 def test_the_old_form_with_one_input_file_works(tmp_path):
