@@ -204,6 +204,8 @@ def run(args: argparse.Namespace) -> int:
         training, run_folder = prepare(config, plan, sources, preview, replicas)
         reason = training.run()
     if run_folder is not None:
+        for line in training.left_out:
+            print(line, flush=True)
         print(f"{_ENDINGS[reason]}\n{run_folder.path}", flush=True)
     return INTERRUPTED if reason == "interrupted" else 0
 

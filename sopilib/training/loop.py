@@ -55,6 +55,7 @@ class Training:
 
     Attributes:
       steps_per_epoch: of all replicas together.
+      left_out: lines about recordings that cannot be used.
 
     Raises:
       CheckpointError: the run folder's state is damaged or of another training.
@@ -69,6 +70,7 @@ class Training:
         replicas: OneReplica = OneReplica(),
     ) -> None:
         self._plan, self._replicas, self._stops = plan, replicas, Stops(plan.max_minutes)
+        self.left_out = data.left_out
         batch_size = plan.batch_size * replicas.num_replicas
         self.steps_per_epoch = data.train.steps_per_epoch(batch_size)
         self._optimizer = optimizer = _optimizer(model, plan, replicas)
@@ -220,4 +222,5 @@ def _fixed(model: SampleRNN, data: Data, plan: Plan, replicas: OneReplica) -> di
         "config": model.config.to_dict(),
         "chunk_length": data.train.chunk_length,
         "corpus": data.train.checksum,
+        "recordings": data.recordings,
     }

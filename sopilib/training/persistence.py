@@ -13,6 +13,8 @@ from sopilib.training.optimizer import Optimizer
 from sopilib.training.position import Position
 from sopilib.training.replicas import OneReplica
 
+_MOST_NAMED = 3  # recordings in a line
+
 
 class TrainingState:
     """All that changes in a training.
@@ -153,9 +155,40 @@ def _load(writer: CheckpointWriter, state: TrainingState, fixed: dict[str, Any])
 def _check_fixed(writer: CheckpointWriter, saved: dict[str, Any], fixed: dict[str, Any]) -> None:
     """Raise CheckpointError where the saved training has another of the fixed settings."""
     saved = {"num_replicas": 1, **saved}  # older states have no number of replicas
+    changed = changed_recordings(saved.get("recordings"), fixed["recordings"])
     for name, value in fixed.items():
-        if saved.get(name) != value:
+        if name == "recordings" or saved.get(name) == value:
+            continue
+        if name == "corpus" or (name == "chunk_length" and changed):
             raise CheckpointError(
-                f"{writer.path} was trained with another {name}, {saved.get(name)}, not "
-                f"{value} (give the same, or begin a new run with --resume False)"
+                f"{writer.path} was trained on other recordings: "
+                f"{changed or 'the sound of some, or how it is cut, is another'} (give the same, "
+                "or begin a new run from its last checkpoint with --resume_from)"
             )
+        raise CheckpointError(
+            f"{writer.path} was trained with another {name}, {saved.get(name)}, not "
+            f"{value} (give the same, or begin a new run with --resume False)"
+        )
+
+
+def changed_recordings(before: dict[str, int] | None, now: dict[str, int] | None) -> str:
+    """Return which recordings are new, missing or of another length; empty if it is not known.
+
+    Args:
+      before, now: samples of each recording by its name; None or empty if not known.
+    """
+    if not before or not now:
+        return ""
+    both = before.keys() & now.keys()
+    changes = {
+        "added": sorted(now.keys() - both),
+        "missing": sorted(before.keys() - both),
+        "changed": sorted(name for name in both if before[name] != now[name]),
+    }
+    return "; ".join(f"{what} {_named(names)}" for what, names in changes.items() if names)
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    text = ", ".join(names[:_MOST_NAMED])
+    return f"{text} and {more} more" if more > 0 else text

@@ -3,12 +3,13 @@
 import dataclasses
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sopilib.audio.recordings import RecordingSet, read_recordings
-from sopilib.errors import CheckpointError, RequestError
+from sopilib.errors import CheckpointError, RequestError, printable
 from sopilib.model.checkpoint import CheckpointFitError, load_model
 from sopilib.model.config import ModelConfig
 from sopilib.model.folder import ModelFiles, checkpoint_number, find_checkpoint
@@ -20,12 +21,16 @@ from sopilib.training.preview import PreviewRequest
 from sopilib.training.replicas import OneReplica
 from sopilib.training.run_folder import RunFolder
 from sopilib.training.split import (
+    Split,
     first_chunks,
     fitting_chunk_length,
     fitting_validation_length,
     split_recordings,
 )
 from sopilib.training.state import STATE_NAME
+
+# recordings whose names a training's state keeps, to say which were added since
+_MOST_LISTED = 10_000
 
 
 @dataclass(frozen=True)
@@ -114,24 +119,39 @@ def read_data(
     """
     recording_set = read_recordings(paths, config.sample_rate, plan.mono)
     batch_size = plan.batch_size * replicas.num_replicas
-    if replicas.is_chief:
-        for _, reason in recording_set.left_out:
-            _note(f"left out: {reason}")
     split = split_recordings(recording_set, plan.val_frac, plan.cut_below)
     length = fitting_chunk_length(split.train, config, batch_size, plan.chunk_dur)
     validation_length = fitting_validation_length(split.validation, config, length, batch_size)
-    held_out = split.validation
+    held_out, max_chunks = split.validation, None
     if plan.num_val_batches is not None:
         max_chunks = plan.num_val_batches * plan.batch_size
         held_out = first_chunks(held_out, validation_length, max_chunks)
     fade_in = round((plan.fade_in or 0) * config.sample_rate)
     data = Data(
         Corpus(split.train, config, length, fade_in),
-        Corpus(held_out, config, validation_length, fade_in),
+        Corpus(held_out, config, validation_length, fade_in, max_chunks),
+        _lengths(recording_set),
+        tuple(recording_set.left_out_lines()),
     )
     if replicas.is_chief:
         _note(_data_text(recording_set, split.held_out, data, batch_size, replicas.num_replicas))
+        _note(_use_text(split, data, batch_size, config.sample_rate, plan.cut_below))
+        for line in [*data.left_out, *recording_set.odd_lines()]:
+            _note(line)
     return data
+
+
+def _lengths(recording_set: RecordingSet) -> dict[str, int]:
+    """Return the samples of each recording by its name, or path if several have that name.
+
+    Empty for very many recordings.
+    """
+    recordings = recording_set.recordings
+    if len(recordings) > _MOST_LISTED:
+        return {}
+    numbers = Counter(recording.path.name for recording in recordings)
+    names = (r.path.name if numbers[r.path.name] == 1 else r.path for r in recordings)
+    return {printable(name): len(r.audio) for name, r in zip(names, recordings)}
 
 
 def _data_text(
@@ -140,10 +160,31 @@ def _data_text(
     rate, corpus = recording_set.sample_rate, data.train
     several = f" by {num_replicas} replicas" if num_replicas > 1 else ""
     return (
-        f"{len(recording_set.recordings)} files, {recording_set.dur_s:.1f} s at {rate} Hz; "
+        f"{len(recording_set.recordings)} files, {recording_set.dur_s:.1f} s at {rate} Hz, gain "
+        f"{recording_set.gain_db:+.1f} dB on all; "
         f"held out: {held_out}; {corpus.num_chunks} chunks of {corpus.chunk_length / rate:.2f} "
         f"s, {corpus.steps_per_epoch(batch_size)} steps an epoch{several}"
     )
+
+
+def _use_text(
+    split: Split, data: Data, batch_size: int, sample_rate: int, cut_below: float | None
+) -> str:
+    """Return the line that tells how much sound is used in an epoch, and what is not and why."""
+    corpus = data.train
+    num_used = corpus.num_chunks // batch_size * batch_size * corpus.chunk_length
+    total_s = (corpus.num_samples + split.num_cut) / sample_rate
+    text = f"an epoch trains on {num_used / sample_rate:.1f} of {total_s:.1f} s"
+    if corpus.num_short:
+        text += f", {corpus.num_short} stretches shorter than a chunk are joined"
+    soft = "" if cut_below is None else f" and passages below {cut_below:g} dBFS"
+    reasons = {
+        f"of silence{soft}": split.num_cut,
+        "that fill no batch, another part in each epoch": corpus.num_samples - num_used,
+    }
+    least = 0.05 * sample_rate  # that shows
+    left_out = [f"{n / sample_rate:.1f} s {why}" for why, n in reasons.items() if n >= least]
+    return f"{text}; left out: {', '.join(left_out)}" if left_out else text
 
 
 def _begin_run(sources: Sources, config: ModelConfig, model: SampleRNN) -> tuple[str, int]:

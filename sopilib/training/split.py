@@ -1,18 +1,20 @@
 """Split recordings into sound to train on and held-out sound, without TensorFlow.
 
 A stretch is uninterrupted sound of one recording. Long silences divide a recording into
-several stretches, and so do soft passages where `cut_below` is given. Each stretch holds a
-whole number of equal chunks; the functions below find their length.
+several stretches, and so do soft passages where `cut_below` is given. Stretches are cut and
+joined into equal chunks; the functions below find their length.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from sopilib.audio.recordings import Recording, RecordingSet, is_silent
-from sopilib.errors import AudioError
+from sopilib.audio.file_sound import FileSound
+from sopilib.audio.recordings import SILENCE, Recording, RecordingSet, is_silent
+from sopilib.errors import AudioError, printable
 from sopilib.model.config import ModelConfig
 
 # silences of at least this many whole seconds are cut out, except for their first second
@@ -25,6 +27,10 @@ _MAX_EXCESS = 2.0
 _MAX_VALIDATION_CHUNKS = 8
 
 
+# float32 (num_samples,), in memory or read when needed
+Sound: TypeAlias = np.ndarray | FileSound
+
+
 @dataclass(frozen=True)
 class Split:
     """Stretches of sound, each float32 (num_samples,).
@@ -33,11 +39,13 @@ class Split:
       train: the stretches to train on.
       validation: the held-out stretches.
       held_out: one line that says what is held out.
+      num_cut: samples cut out of the recordings to train on: silence, and soft passages.
     """
 
-    train: list[np.ndarray]
-    validation: list[np.ndarray]
+    train: list[Sound]
+    validation: list[Sound]
     held_out: str
+    num_cut: int
 
 
 def split_recordings(
@@ -57,11 +65,17 @@ def split_recordings(
     if not num_files:
         return _split_longest(recording_set, wanted, cut_below)
     dur_s = num_samples / recording_set.sample_rate
+    train = _stretches(recordings[:-num_files], recording_set, cut_below)
     return Split(
-        _stretches(recordings[:-num_files], recording_set, cut_below),
+        train,
         _stretches(recordings[-num_files:], recording_set),
         f"{num_files} of {len(recordings)} files, {dur_s:.1f} s",
+        _num_samples(r.audio for r in recordings[:-num_files]) - _num_samples(train),
     )
+
+
+def _num_samples(sounds: Iterable[Sound]) -> int:
+    return sum(map(len, sounds))
 
 
 def _whole_files(recordings: Sequence[Recording], wanted: float) -> tuple[int, int]:
@@ -84,16 +98,21 @@ def _split_longest(recording_set: RecordingSet, wanted: float, cut_below: float 
         Recording(recording.path, recording.audio[:num_kept]) if recording is longest else recording
         for recording in recording_set.recordings
     ]
-    return Split(
+    train, dur_s = (
         _stretches(shortened, recording_set, cut_below),
+        num_held_out / recording_set.sample_rate,
+    )
+    return Split(
+        train,
         [longest.audio[num_kept:]],
-        f"the last {num_held_out / recording_set.sample_rate:.1f} s of {longest.path.name}",
+        f"the last {dur_s:.1f} s of {printable(longest.path.name)}",
+        _num_samples(r.audio for r in shortened) - _num_samples(train),
     )
 
 
 def _stretches(
     recordings: Sequence[Recording], recording_set: RecordingSet, cut_below: float | None = None
-) -> list[np.ndarray]:
+) -> list[Sound]:
     rate = recording_set.sample_rate
     parts = [part for r in recordings for part in without_long_silences(r.audio, rate)]
     if cut_below is None:
@@ -101,9 +120,7 @@ def _stretches(
     return [loud for part in parts for loud in without_soft_passages(part, rate, cut_below)]
 
 
-def without_soft_passages(
-    audio: np.ndarray, sample_rate: int, cut_below: float
-) -> list[np.ndarray]:
+def without_soft_passages(audio: Sound, sample_rate: int, cut_below: float) -> list[Sound]:
     """Return the parts between quarters of a second that are softer than `cut_below`.
 
     Args:
@@ -113,16 +130,16 @@ def without_soft_passages(
     """
     step = int(_SOFT_STEP_S * sample_rate)
     threshold = 10 ** (cut_below / 20)
-    blocks = [audio[begin : begin + step] for begin in range(0, len(audio), step)]
+    blocks = (np.asarray(audio[begin : begin + step]) for begin in range(0, len(audio), step))
     is_loud = np.array([np.sqrt(np.mean(np.square(block))) >= threshold for block in blocks])
     edges = np.flatnonzero(np.diff(is_loud.astype(np.int8), prepend=0, append=0))
     return [audio[begin * step : end * step] for begin, end in edges.reshape(-1, 2)]
 
 
-def without_long_silences(audio: np.ndarray, sample_rate: int) -> list[np.ndarray]:
+def without_long_silences(audio: Sound, sample_rate: int) -> list[Sound]:
     """Return the parts of `audio` (num_samples,) between silences of several seconds."""
     num_seconds = math.ceil(len(audio) / sample_rate)
-    silent = [is_silent(audio[k * sample_rate : (k + 1) * sample_rate]) for k in range(num_seconds)]
+    silent = _silent_seconds(audio, sample_rate)
     parts, begin, k = [], 0, 0
     while k < num_seconds:
         end = k
@@ -137,8 +154,17 @@ def without_long_silences(audio: np.ndarray, sample_rate: int) -> list[np.ndarra
     return [part for part in parts if len(part)]
 
 
+def _silent_seconds(audio: Sound, sample_rate: int) -> list[bool]:
+    """Return whether each second of `audio`, the last a part of one, is silent."""
+    peaks = audio.second_peaks() if isinstance(audio, FileSound) else None
+    if peaks is not None:  # known before the file is read again
+        return [bool(peak < SILENCE) for peak in peaks]
+    starts = range(0, len(audio), sample_rate)
+    return [is_silent(np.asarray(audio[k : k + sample_rate])) for k in starts]
+
+
 def fitting_chunk_length(
-    stretches: Sequence[np.ndarray], config: ModelConfig, batch_size: int, chunk_dur_s: float
+    stretches: Sequence[Sound], config: ModelConfig, batch_size: int, chunk_dur_s: float
 ) -> int:
     """Return the longest chunk, at most `chunk_dur_s`, that leaves few places in a batch empty.
 
@@ -150,10 +176,10 @@ def fitting_chunk_length(
     """
     seq_len = config.seq_len
     longest = max(seq_len, int(chunk_dur_s * config.sample_rate) // seq_len * seq_len)
-    total = sum(map(len, stretches))
+    total = _num_samples(stretches)
     num_batches = math.ceil(total / (batch_size * longest))
     for length in range(longest, 0, -seq_len):
-        if _num_chunks(stretches, length) >= num_batches * batch_size:
+        if total // length >= num_batches * batch_size:
             return length
     raise AudioError(
         f"{total / config.sample_rate:.1f} s of sound are too little for batches of {batch_size} "
@@ -162,18 +188,18 @@ def fitting_chunk_length(
 
 
 def fitting_validation_length(
-    stretches: Sequence[np.ndarray], config: ModelConfig, chunk_length: int, batch_size: int
+    stretches: Sequence[Sound], config: ModelConfig, chunk_length: int, batch_size: int
 ) -> int:
     """Return the longest chunk, at most `chunk_length`, that makes enough chunks to validate on.
 
     Raises:
-      AudioError: no stretch is as long as a segment.
+      AudioError: all stretches together are shorter than a segment.
     """
-    seq_len = config.seq_len
+    seq_len, total = config.seq_len, _num_samples(stretches)
     for length in range(chunk_length, 0, -seq_len):
-        if _num_chunks(stretches, length) >= min(batch_size, _MAX_VALIDATION_CHUNKS):
+        if total // length >= min(batch_size, _MAX_VALIDATION_CHUNKS):
             return length
-    if any(len(stretch) >= seq_len for stretch in stretches):
+    if total >= seq_len:
         return seq_len
     raise AudioError(
         f"the held-out sound is shorter than {seq_len} samples (raise --val_frac, or add "
@@ -181,16 +207,15 @@ def fitting_validation_length(
     )
 
 
-def first_chunks(stretches: Sequence[np.ndarray], length: int, max_chunks: int) -> list[np.ndarray]:
-    """Return the first stretches, with at most `max_chunks` chunks of `length` samples."""
-    kept: list[np.ndarray] = []
+def first_chunks(stretches: Sequence[Sound], length: int, max_chunks: int) -> list[Sound]:
+    """Return the first stretches that hold `max_chunks` chunks of `length` samples, if they do.
+
+    Chunks that are joined from their rests come in addition.
+    """
+    kept: list[Sound] = []
     num_left = max_chunks
     for stretch in stretches:
         if num_left:
             kept.append(stretch[: num_left * length])
             num_left -= len(kept[-1]) // length
     return kept
-
-
-def _num_chunks(stretches: Sequence[np.ndarray], length: int) -> int:
-    return sum(len(stretch) // length for stretch in stretches)

@@ -8,7 +8,9 @@ import pytest
 from sopilib.audio.recordings import Recording, RecordingSet
 from sopilib.errors import AudioError
 from sopilib.model.config import ModelConfig
+from sopilib.training import dataset
 from sopilib.training.dataset import Corpus, step_seed
+from sopilib.training.joined import joined
 from sopilib.training.split import (
     fitting_chunk_length,
     fitting_validation_length,
@@ -125,6 +127,83 @@ def test_more_than_256_levels_are_kept_whole():
     assert samples[0, -1] == 512 + int(0.9 * 512)
 
 
+def trained_levels(corpus, epoch=0):
+    """Return the levels of all steps of an epoch at batch size 1, without what stands before."""
+    samples = [s[0, 4:] for s, _ in steps(corpus.training_batches(1, 0, epoch))]
+    return np.concatenate(samples)
+
+
+@pytest.fixture
+def without_fades(monkeypatch):
+    monkeypatch.setattr(dataset, "FADE_S", 0.0)
+
+
+def short_ones(num, num_samples=12):
+    """Return stretches shorter than a chunk of 16, each of one level of its own above silence."""
+    return [np.full(num_samples, (k + 1.5) / 128, np.float32) for k in range(num)]
+
+
+def test_stretches_shorter_than_a_chunk_are_joined_and_all_are_used(without_fades):
+    corpus = Corpus(short_ones(20), CONFIG, chunk_length=16)
+    assert (corpus.num_chunks, corpus.num_short, corpus.num_samples) == (15, 20, 240)
+    orders = []
+    for epoch in range(2):
+        levels = trained_levels(corpus, epoch)
+        assert np.bincount(levels)[129:149].tolist() == [12] * 20
+        in_order = trained_levels_in_place(corpus, epoch)
+        assert np.count_nonzero(np.diff(in_order)) == 19  # each as a whole, one after another
+        orders.append(in_order[::12].tolist())
+    assert orders[0] != orders[1]
+    again = Corpus(short_ones(20), CONFIG, chunk_length=16)
+    assert np.array_equal(trained_levels(again, 1), trained_levels(corpus, 1))
+
+
+def trained_levels_in_place(corpus, epoch):
+    """Return the levels of an epoch's chunks in the order of their places."""
+    starts = corpus.epoch_starts(0, epoch)
+    chunks = trained_levels(corpus, epoch).reshape(len(starts), -1)
+    return chunks[np.argsort(starts)].ravel()
+
+
+def test_the_rests_of_long_stretches_are_joined_too(without_fades):
+    corpus = Corpus([ramp(28), ramp(28)], CONFIG, chunk_length=16)  # one chunk and 12 of each
+    assert (corpus.num_chunks, corpus.num_short) == (3, 0)
+    counts = np.zeros(256, int)
+    for epoch in range(40):
+        counts += np.bincount(trained_levels(corpus, epoch), minlength=256)
+    assert (counts[128:156] >= 40).all()  # of 80 that two stretches hold
+    assert counts.sum() == 40 * 48
+
+
+def test_joined_stretches_fade_into_each_other():
+    levels = np.full(40, 228, np.uint8)
+    sound = joined(levels, [(0, 20), (20, 40)], 40, silence=128, fade=4)
+    assert sound[:6].tolist() == [128, 153, 178, 203, 228, 228]
+    assert sound[16:24].tolist() == [203, 178, 153, 128, 128, 153, 178, 203]
+    assert joined(levels, [(0, 3), (3, 40)], 10, 128, 4).shape == (10,)
+
+
+def test_short_stretches_that_fill_no_chunk_change_nothing():
+    alone, with_short = (
+        Corpus([ramp(80), *more], CONFIG, chunk_length=16) for more in ([], [ramp(5)])
+    )
+    assert alone.checksum == with_short.checksum
+    assert np.array_equal(trained_levels(alone), trained_levels(with_short))
+
+
+def test_short_stretches_are_validated_on_too():
+    batches = Corpus(short_ones(4), CONFIG, 16).validation_batches(batch_size=2)
+    assert [num_chunks for _, num_chunks in batches] == [2, 1]
+    limited = Corpus(short_ones(4), CONFIG, 16, max_chunks=1).validation_batches(2)
+    assert [num_chunks for _, num_chunks in limited] == [1]
+
+
+def test_an_epoch_of_joined_stretches_can_be_resumed_at_any_step():
+    corpus = Corpus(short_ones(20), CONFIG, chunk_length=16)
+    whole, rest = (steps(corpus.training_batches(4, 0, 3, first)) for first in (0, 3))
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(whole[3:], rest, strict=True))
+
+
 def test_another_corpus_has_another_checksum():
     sums = {Corpus([s], CONFIG, 16).checksum for s in (ramp(64), ramp(64), ramp(64, 1), ramp(80))}
     assert len(sums) == 3
@@ -182,7 +261,8 @@ def test_the_chunk_length_fills_the_batch():
     # at 1000 Hz a chunk is at most 8000 samples
     assert fitting_chunk_length([ramp(160_000)], CONFIG, batch_size=4, chunk_dur_s=8.0) == 8000
     assert fitting_chunk_length([ramp(10_000)], CONFIG, batch_size=4, chunk_dur_s=8.0) == 2496
-    assert fitting_chunk_length([ramp(100), ramp(60)], CONFIG, batch_size=4, chunk_dur_s=8.0) == 32
+    # 160 samples in all: the last 20 of each stretch are joined
+    assert fitting_chunk_length([ramp(100), ramp(60)], CONFIG, batch_size=4, chunk_dur_s=8.0) == 40
 
 
 def test_too_little_sound_for_a_batch_is_refused():

@@ -258,6 +258,27 @@ def test_a_state_of_another_version_is_refused(change, sounds, uninterrupted, tm
         prepared(sounds, tmp_path)
 
 
+def test_a_recording_added_to_a_training_is_told_by_its_name(uninterrupted, sounds):
+    added = sounds / "later.wav"
+    soundfile.write(added, 0.3 * np.sin(np.arange(500)), 1000)
+    told = r"trained on other recordings: added later\.wav \(.*--resume_from"
+    try:
+        with pytest.raises(CheckpointError, match=told):
+            prepared(sounds, uninterrupted.path.parent)
+    finally:
+        added.unlink()
+
+
+def test_a_state_that_lists_no_recordings_is_resumed(uninterrupted, sounds, tmp_path):
+    run = tmp_path / uninterrupted.path.name
+    run.mkdir()
+    progress, arrays = load_state(uninterrupted.path)
+    del progress["fixed"]["recordings"]
+    save_state(run, progress, arrays)
+    training, _ = prepared(sounds, tmp_path)
+    assert training.position.step == progress["position"]["step"] > 0
+
+
 def test_another_batch_size_is_refused_on_resuming(uninterrupted, sounds):
     plan = dataclasses.replace(PLAN, batch_size=2)
     with pytest.raises(CheckpointError, match="another batch_size, 4, not 2"):
