@@ -8,6 +8,9 @@ import numpy as np
 def instruction_sets() -> list[str]:
     """Return the names of the kernels that this processor can run, the fastest first."""
 
+def check_model(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise ValueError unless an Engine can play a packed model; allocate nothing."""
+
 class Engine:
     """A packed model and the state of its voices; no call holds the GIL while it computes."""
 

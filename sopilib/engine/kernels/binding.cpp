@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "model_reader.h"
+#include "packed_dicts.h"
 #include "voices.h"
 
 namespace py = pybind11;
@@ -25,6 +25,11 @@ const engine::Kernels& kernels_named(const std::string& isa) {
   return *kernels;
 }
 
+int at_least_one(const char* what, int count) {
+  if (count < 1) throw std::invalid_argument(std::to_string(count) + " " + what);
+  return count;
+}
+
 template <class Array>
 void check_shape(const Array& array, int voices, py::ssize_t samples) {
   if (array.ndim() != 2 || array.shape(0) != voices || array.shape(1) != samples)
@@ -35,12 +40,13 @@ void check_shape(const Array& array, int voices, py::ssize_t samples) {
 // A packed model and the voices that it plays; keeps the arrays alive.
 class Engine {
  public:
-  Engine(const py::dict& settings, py::dict arrays, int voices, int threads, const std::string& isa)
-      : arrays_(std::move(arrays)),
-        model_(engine::read_model(settings, arrays_)),
+  Engine(const py::dict& settings, const py::dict& arrays, int voices, int threads,
+         const std::string& isa)
+      : arrays_(engine::arrays_of(arrays)),
+        model_(engine::read_model(engine::settings_of(settings), arrays_.arrays)),
         kernels_(kernels_named(isa)),
-        threads_(threads),
-        voices_(model_, kernels_, voices, threads) {}
+        threads_(at_least_one("threads", threads)),
+        voices_(model_, kernels_, at_least_one("voices", voices), threads) {}
 
   const char* isa() const { return kernels_.name; }
 
@@ -137,12 +143,17 @@ class Engine {
     voices_.work_through(job);
   }
 
-  py::dict arrays_;
+  engine::HeldArrays arrays_;
   engine::Model model_;
   const engine::Kernels& kernels_;
   const int threads_;
   engine::Voices voices_;
 };
+
+void check_model(const py::dict& settings, const py::dict& arrays) {
+  const engine::HeldArrays held = engine::arrays_of(arrays);
+  engine::read_model(engine::settings_of(settings), held.arrays);
+}
 
 std::vector<std::string> instruction_sets() {
   std::vector<std::string> found;
@@ -157,9 +168,12 @@ PYBIND11_MODULE(native, module) {
   module.doc() = "The sample loop of SampleRNN on packed weights; see sopilib.engine.engine.";
   module.def("instruction_sets", &instruction_sets,
              "Names of the kernels that this processor can run, the fastest first.");
+  module.def("check_model", &check_model, py::arg("settings"), py::arg("arrays"),
+             "Raise ValueError unless an Engine can play a packed model; allocate nothing.");
   py::class_<Engine>(module, "Engine")
-      .def(py::init<const py::dict&, py::dict, int, int, const std::string&>(), py::arg("settings"),
-           py::arg("arrays"), py::arg("num_seqs"), py::arg("threads"), py::arg("isa"))
+      .def(py::init<const py::dict&, const py::dict&, int, int, const std::string&>(),
+           py::arg("settings"), py::arg("arrays"), py::arg("num_seqs"), py::arg("threads"),
+           py::arg("isa"))
       .def_property_readonly("isa", &Engine::isa)
       .def("use_threads", &Engine::use_threads, py::arg("threads"))
       .def("reset", &Engine::reset)

@@ -198,7 +198,9 @@ void quantize(const Inputs& in) {
     for (int g = 0; g < groups; ++g) {
       IntLanes sum = {};
       for (int c = g * engine::kGroup; c < (g + 1) * engine::kGroup; c += kLanes) {
-        const IntLanes code = nearest(lanes_of(x + c) * to_code);
+        // within its range even if an activation is NaN or infinite
+        const IntLanes code = nearest(
+            minimum(maximum(lanes_of(x + c) * to_code, Lanes{} - 127.0f), Lanes{} + 127.0f));
         store(in.codes + size_t(v) * in.cols + c, __builtin_convertvector(code, ByteLanes));
         sum += code;
       }

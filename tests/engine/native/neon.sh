@@ -40,7 +40,7 @@ run_tests() {  # run_tests PROCESSOR KERNELS FEWEST ARGUMENTS... : pytest, FEWES
     ((${passed:-0} >= $3)) || { echo "FAILED: ${passed:-0} tests passed, expected $3"; exit 1; }
 }
 
-mapfile -t sources < <(find "$kernels" -name '*.cpp' ! -name binding.cpp ! -name model_reader.cpp)
+mapfile -t sources < <(find "$kernels" -name '*.cpp' ! -name binding.cpp ! -name packed_dicts.cpp)
 compile -O2 -static -o "$folder/selftest" tests/engine/native/selftest.cpp "${sources[@]}"
 for processor in max cortex-a53; do
     echo "-- self-test on $processor"

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-sources=$(find ../../../sopilib/engine/kernels -name '*.cpp' ! -name binding.cpp ! -name model_reader.cpp)
+sources=$(find ../../../sopilib/engine/kernels -name '*.cpp' ! -name binding.cpp ! -name packed_dicts.cpp)
 
 for sanitizers in address,undefined thread; do
     echo "-- $sanitizers"
