@@ -38,6 +38,7 @@ from sopilib.generation.temperature import check_temperature
 from sopilib.model.config import ModelConfig
 from sopilib.model.folder import ModelFiles, checkpoint_number, find_model
 from sopilib.model.sample_codec import SampleCodec
+from sopilib.small_files import text_if_readable
 from sopilib.training.history import HISTORY_NAME, find_run, read_history
 from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC
 from sopilib.training.split import split_recordings
@@ -209,9 +210,7 @@ def scored_bits(checkpoints: Sequence[ModelFiles], corpus: RecordingSet) -> list
 
 def _val_frac(folder: Path) -> float:
     """Return the held-out fraction from `args.txt` in a run folder, else the default."""
-    arguments = folder / "args.txt"
-    text = arguments.read_text(errors="replace") if arguments.is_file() else ""
-    match = re.search(r"--val_frac[ =](0?\.\d+)", text)
+    match = re.search(r"--val_frac[ =](0?\.\d+)", text_if_readable(folder / "args.txt"))
     return float(match[1]) if match else VAL_FRAC
 
 

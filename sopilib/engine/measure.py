@@ -16,6 +16,7 @@ from sopilib.engine.pack import RECIPES, pack
 from sopilib.engine.random_model import random_folded
 from sopilib.engine.thread_count import default_threads
 from sopilib.model.config import ModelConfig
+from sopilib.small_files import read_json
 
 _MOST_EXACT = next(iter(RECIPES))
 
@@ -101,7 +102,7 @@ def choose_precision(config: ModelConfig, num_seqs: int, threads: int | None = N
     threads = threads or default_threads()
     path = user_cache_folder() / f"precision-{_digest(config, num_seqs, threads)}.json"
     try:
-        known = json.loads(path.read_text())
+        known = read_json(path)
         if isinstance(known, str) and known in RECIPES:
             return known
     except (OSError, ValueError):

@@ -19,6 +19,7 @@ from sopilib.errors import RecordError, SampleRNNError
 from sopilib.generation.record import ModelRecord, TakeRecord
 from sopilib.generation.record_fields import AS_SAVED
 from sopilib.generation.record_values import SavedTake, record_values, saved_take, seed_name
+from sopilib.small_files import RECORD_BYTES, read_json
 
 # increase it whenever another program would make another take of a record
 RECORD_VERSION = 1
@@ -99,10 +100,10 @@ def read_take(path: str | Path) -> SavedTake:
 def _parsed(path: Path) -> dict[str, Any]:
     """Return the values of a record of this version."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path, RECORD_BYTES)
     except OSError as error:
         raise RecordError(f"{error.strerror} (give the .json file beside a saved take)") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RecordError(f"is not JSON: {error} ({AS_SAVED})") from error
     if not isinstance(values, dict) or values.get("samplernn_take") is None:
         raise RecordError("is not the record of a take (give the .json file beside a saved take)")

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from sopilib.errors import CheckpointError
+from sopilib.small_files import read_bytes
+
+_MOST_BYTES = 64 << 20
 
 
 def read_index(prefix: str | Path) -> bytes:
@@ -12,7 +15,7 @@ def read_index(prefix: str | Path) -> bytes:
       CheckpointError: it cannot be read.
     """
     try:
-        return Path(f"{prefix}.index").read_bytes()
+        return read_bytes(f"{prefix}.index", _MOST_BYTES)
     except OSError as error:
         raise CheckpointError(
             f"cannot read {prefix}.index: {error.strerror} (check its permissions)"

@@ -17,14 +17,18 @@ from typing import Any, NoReturn
 
 from sopilib.errors import ConfigError, RequestError
 from sopilib.limits import SAMPLE_RATES, is_sample_rate
+from sopilib.small_files import parse_json, read_text
 
 DEFAULT_SAMPLE_RATE = 16000
 RNN_TYPES = ("gru", "lstm")
 Q_TYPES = ("mu-law", "linear")
 PRISM_MU_LAW_LEVELS = 256
 
-# a JSON string, which is kept, or a comment, which may begin anywhere outside a string
-_STRING_OR_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*')
+# a JSON string, which is kept even where it does not end, or a comment, which may begin anywhere
+# outside a string
+_STRING_OR_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*"?)|//[^\n]*')
+# characters of a value that an error shows
+_SHOWN = 60
 
 # inclusive ranges of the integer keys; the upper ends only catch nonsense
 _INTEGER_RANGES = {
@@ -134,7 +138,7 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
       ConfigError: the file cannot be read or holds something else.
     """
     try:
-        values = json.loads(_without_comments(Path(path).read_text(encoding="utf-8")))
+        values = parse_json(_without_comments(read_text(path)))
     except OSError as error:
         raise ConfigError(
             f"cannot read the config {path}: {error.strerror} (give the path of a "
@@ -186,5 +190,5 @@ def _check_frame_sizes(sizes: Any) -> None:
 
 
 def _fail(key: str, value: Any, expected: str) -> NoReturn:
-    shown = json.dumps(value, default=str)
+    shown = json.dumps(value, default=str)[:_SHOWN]
     raise ConfigError(f'"{key}" is {shown} (set it to {expected})')

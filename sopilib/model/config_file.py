@@ -14,6 +14,7 @@ from typing import Any
 
 from sopilib.errors import ConfigError
 from sopilib.model.config import read_json_object
+from sopilib.small_files import read_bytes
 
 _TOKEN = re.compile(
     r'\s+|"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|[{}\[\],:]|[^\s{}\[\],:"/]+|.', re.DOTALL
@@ -29,8 +30,7 @@ def write_sample_rate(path: Path, rate: int) -> None:
     path = path.resolve()  # where it is a link, that stays
     expected = {**read_json_object(path), "sample_rate": rate}
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            text = with_number(file.read(), "sample_rate", rate)
+        text = with_number(read_bytes(path).decode("utf-8"), "sample_rate", rate)
         _replace(path, text, expected)
     except OSError as error:
         raise ConfigError(

@@ -22,6 +22,7 @@ from sopilib.model.config import (
     read_json_object,
 )
 from sopilib.model.sample_rate import RateSource, find_sample_rate, rate_text
+from sopilib.small_files import read_text
 
 # run folders of PRiSM; its fork leaves the config beside them
 _RUN_NAME = re.compile(r"\d\d\.\d\d\.\d{4}_\d\d\.\d\d\.\d\d")
@@ -180,8 +181,8 @@ def _newest_checkpoint(folder: Path) -> Path:
 def _named_checkpoint(folder: Path) -> Path | None:
     """Return the checkpoint named in `folder`/checkpoint, there or moved along with it."""
     try:
-        text = (folder / "checkpoint").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = read_text(folder / "checkpoint")
+    except (OSError, ValueError):
         return None
     match = re.search(r'^model_checkpoint_path: *"(.+)"', text, re.MULTILINE)
     return folder / Path(match[1]).name if match else None

@@ -9,7 +9,6 @@ been given, so they prove nothing and do not count. Without a source the rate is
 """
 
 import contextlib
-import json
 import re
 from enum import Enum
 from pathlib import Path
@@ -17,9 +16,11 @@ from typing import Any
 
 from sopilib.limits import is_sample_rate
 from sopilib.model.config import DEFAULT_SAMPLE_RATE
+from sopilib.small_files import RECORD_BYTES, read_json, read_text
 
 _ARGUMENTS_NAME = "args.txt"
-_FLAG = re.compile(r"--sample_rate\W+(\d+)")
+# no number that is too long to be a rate
+_FLAG = re.compile(r"--sample_rate\W+(\d{1,9})(?!\d)")
 _SOUND_SUFFIXES = {".wav", ".wave", ".aif", ".aiff", ".flac"}
 
 
@@ -63,8 +64,8 @@ def rate_text(rate: int, source: RateSource) -> str:
 def _rate_of_arguments(path: Path) -> int | None:
     """Return the last `--sample_rate` of a command line, which is the one that counted."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_text(path)
+    except (OSError, ValueError):
         return None
     rates = [int(digits) for digits in _FLAG.findall(text)]
     return rates[-1] if rates and is_sample_rate(rates[-1]) else None
@@ -100,7 +101,7 @@ def _sounds_of_takes(folder: Path) -> set[str]:
     names = set()
     for path in folder.glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = read_json(path, RECORD_BYTES)
             if "samplernn_take" in record:
                 names.update(record["sound"])
                 names.update(take["seed"]["file"] for take in record["takes"] if take["seed"])

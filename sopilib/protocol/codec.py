@@ -11,6 +11,7 @@ from typing import Any
 
 from sopilib.errors import ProtocolError
 from sopilib.protocol import messages
+from sopilib.small_files import parse_json
 
 MAGIC = b"SRNN"
 MAX_HEADER_BYTES = 1 << 20
@@ -83,8 +84,8 @@ def _decode(frame: bytes) -> messages.Message:
 
 def _parse_header(header: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(header)
-    except (ValueError, RecursionError) as error:
+        fields = parse_json(header)
+    except ValueError as error:
         raise ProtocolError(f"a header is not JSON: {error}") from None
     if not isinstance(fields, dict) or not isinstance(fields.get("type"), str):
         raise ProtocolError(f"a header has no type: {header[:80]!r}")

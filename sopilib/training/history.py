@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from sopilib.errors import CheckpointError
+from sopilib.small_files import RECORD_BYTES, parse_json, read_text
 from sopilib.training.state import replacing
 
 HISTORY_NAME = "history.jsonl"
+
+_ABSURD = 1e15  # of steps, and of seconds
 
 
 class History:
@@ -51,16 +54,23 @@ def read_history(path: Path) -> Iterator[dict[str, Any]]:
     `seconds` of training until then, and what `sopilib.training.log` adds.
     """
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_text(path, RECORD_BYTES, errors="replace")
     except OSError:
         return
     for line in text.splitlines():
         try:
-            values = json.loads(line)
+            values = parse_json(line)
         except ValueError:
             continue  # the last line of a killed process
-        if isinstance(values, dict) and {"kind", "step", "seconds"} <= values.keys():
+        if isinstance(values, dict) and _is_line(values):
             yield values
+
+
+def _is_line(values: dict[str, Any]) -> bool:
+    places = (values.get("step"), values.get("seconds"))
+    return "kind" in values and all(
+        isinstance(place, (int, float)) and abs(place) < _ABSURD for place in places
+    )
 
 
 def find_run(path: Path) -> Path:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sopilib.small_files import read_json
 from sopilib.training.space import Space, as_text
 from sopilib.training.state import replacing
 
@@ -51,7 +52,7 @@ class Outcome:
     def read(cls, trial_folder: Path) -> "Outcome | None":
         """Return the outcome in a trial's folder, or None where there is none to read."""
         try:
-            return cls(**json.loads((trial_folder / OUTCOME_NAME).read_text(encoding="utf-8")))
+            return cls(**read_json(trial_folder / OUTCOME_NAME))
         except (OSError, ValueError, TypeError):
             return None
 

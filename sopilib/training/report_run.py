@@ -12,6 +12,7 @@ from typing import Any
 from sopilib.errors import CheckpointError
 from sopilib.model.config import load_config
 from sopilib.model.folder import find_config
+from sopilib.small_files import text_if_readable
 from sopilib.training.history import HISTORY_NAME, find_run, read_history
 
 # file names of previews: ours, and PRiSM's, which previews have with --output_dir
@@ -90,13 +91,12 @@ def read_run(path: Path, previews: Path | None = None) -> Run:
     steps = [line for line in lines if line["kind"] == "steps"]
     if not steps:
         raise CheckpointError(f"no step yet in {folder / HISTORY_NAME} (wait for some training)")
-    arguments = folder / "args.txt"
     return Run(
         folder=folder,
         steps=steps,
         epochs=[line for line in lines if line["kind"] == "epoch"],
         settings=load_config(find_config(folder)).to_dict(),
-        command=arguments.read_text(errors="replace").strip() if arguments.is_file() else "",
+        command=text_if_readable(folder / "args.txt").strip(),
         previews=_find_previews(previews or folder / "previews"),
     )
 

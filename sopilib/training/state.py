@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,9 +17,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sopilib.errors import CheckpointError
+from sopilib.small_files import parse_json
 
 STATE_NAME = "training_state.npz"
 _PROGRESS = "progress.json"
+# what numpy raises on files that are not as it wrote them
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 def save_state(folder: Path, progress: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -50,8 +54,8 @@ def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]] | N
     try:
         with np.load(path) as file:
             arrays = dict(file)
-        return json.loads(arrays.pop(_PROGRESS).tobytes()), arrays
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        return parse_json(arrays.pop(_PROGRESS).tobytes()), arrays
+    except _DAMAGE as error:
         raise CheckpointError(
             f"the training state {path} is damaged: {error} (resume from a checkpoint with "
             "--resume_from)"

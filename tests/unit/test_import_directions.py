@@ -9,7 +9,8 @@ import sys
 import pytest
 from places import PROJECT
 
-_BASE = {"sopilib", "sopilib.errors", "sopilib.limits"}  # `sopilib` itself holds the version alone
+# `sopilib` itself holds the version alone
+_BASE = {"sopilib", "sopilib.errors", "sopilib.limits", "sopilib.small_files"}
 _SOUND = {"sopilib.model", "sopilib.audio"}
 _ENGINE = {"sopilib.engine", *_SOUND}
 _EVALUATION = {"sopilib.evaluation", *_ENGINE}
@@ -35,6 +36,7 @@ MAY_IMPORT = {
     "sopilib.protocol": set(),
     "sopilib.errors": set(),
     "sopilib.limits": set(),
+    "sopilib.small_files": set(),
     "sopilib": set(),
 }
 # Pd's own Python has the standard library only; `pyext` is what hosts it there
