@@ -28,6 +28,7 @@ from sopilib.audio.spectrogram import draw_take
 from sopilib.commands.arguments import add_rate_argument, search_folders
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.few_takes import precision_for_few_takes
+from sopilib.engine.load import check_weights_fit
 from sopilib.errors import AudioError, RequestError
 from sopilib.evaluation import engine_score
 from sopilib.evaluation.similarity import ReferenceStatistics, Similarity
@@ -229,6 +230,7 @@ def _generator(files: ModelFiles) -> SampleGenerator:
     """Return a generator with one voice, in the precision for a few takes."""
     if not engine.is_built() or files.prefix is None:
         return make_generator(files, 1)
+    check_weights_fit(files)
     return make_generator(files, 1, precision=precision_for_few_takes(files.config, 1))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from sopilib.commands.arguments import add_rate_argument, search_folders
 from sopilib.engine.engine import EngineGenerator
-from sopilib.engine.load import checkpoint_packed
+from sopilib.engine.load import check_weights_fit, checkpoint_packed
 from sopilib.engine.measure import choose_precision, measure_speed, measured_precision
 from sopilib.engine.pack import pack
 from sopilib.engine.packed_file import read_packed, write_packed
@@ -71,6 +71,8 @@ def measure_model(args: argparse.Namespace) -> dict[str, Any]:
     """Return the measurements as a dict with the keys of the JSON output."""
     config, files = _model(args)
     precision = args.precision
+    if files is not None:
+        check_weights_fit(files)
     if precision == "auto":
         precision = choose_precision(config, args.num_seqs, args.threads)
     with tempfile.TemporaryDirectory(prefix="samplernn-bench-") as folder:

@@ -4,7 +4,8 @@ The file lies beside the checkpoint or, where that folder cannot be written, in 
 cache folder. Its name holds a digest of everything that determines the weights: the
 checkpoint's index, which has a checksum of every variable, the config and the version of the
 layout. The weights do not depend on the sample rate, so setting a model's rate later does
-not pack it again.
+not pack it again. A name is no proof: what a file says of itself must fit, too. A packed file
+beside the checkpoint that was not made from it is not used, and a warning says so.
 Loading from here imports no TensorFlow.
 """
 
@@ -18,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sopilib.engine.pack import PackedModel, config_of_packed
-from sopilib.engine.packed_file import VERSION, read_packed, write_packed
+from sopilib.engine.packed_file import VERSION, write_packed
+from sopilib.engine.provenance import checkpoint_digest, foreign_packs, read_own_packed
 from sopilib.errors import CheckpointError
 from sopilib.model.checkpoint_index import read_index
 from sopilib.model.config import DEFAULT_SAMPLE_RATE, ModelConfig
@@ -42,13 +44,20 @@ def load_packed(
     """
     places = _places(files, precision, _digest(files, DEFAULT_SAMPLE_RATE))
     older = _places(files, precision, _digest(files, files.config.sample_rate))
-    for path in dict.fromkeys((*places, *older)):
-        if path.is_file():
+    own = dict.fromkeys((*places, *older))
+    for path in foreign_packs(files, precision, set(own)):
+        log.warning(
+            "%s was not made from %s with this config, so it is not used (delete it)",
+            path,
+            files.prefix,
+        )
+    for path in own:
+        if path.exists():
             try:
-                return read_packed(path)[1]
+                return read_own_packed(path, files, precision)
             except CheckpointError as error:
-                log.warning("%s; it is packed again", error)
-    packed = pack_checkpoint()
+                log.warning("%s; the checkpoint is packed again", error)
+    packed = dataclasses.replace(pack_checkpoint(), checkpoint=checkpoint_digest(files))
     for path in places:
         if _write(path, config_of_packed(files.config, packed), packed):
             break

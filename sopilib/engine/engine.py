@@ -11,7 +11,7 @@ from sopilib.engine import is_built
 from sopilib.engine.pack import PackedModel
 from sopilib.engine.thread_count import default_threads, most_threads
 from sopilib.engine.thread_team import ThreadTeam
-from sopilib.errors import RequestError
+from sopilib.errors import CheckpointError, RequestError
 from sopilib.model.config import ModelConfig
 from sopilib.model.generator_state import Handover, SavedState, VoiceRandom
 from sopilib.model.sample_codec import SampleCodec
@@ -40,6 +40,7 @@ class EngineGenerator:
 
     Raises:
       RequestError: num_seqs or threads is out of range, or this processor lacks `isa`.
+      CheckpointError: the weights hold NaN, or are none that the kernels can play.
     """
 
     def __init__(
@@ -60,7 +61,18 @@ class EngineGenerator:
             raise RequestError(f"no kernels {isa} for this processor (choose from {known})")
         self.config, self.num_seqs = config, num_seqs
         self.precision = packed.precision
-        self._engine = native.Engine(packed.settings, packed.arrays, num_seqs, self.threads, isa)
+        try:
+            engine = native.Engine(packed.settings, packed.arrays, num_seqs, self.threads, isa)
+        except ValueError as error:
+            raise CheckpointError(
+                f"the kernels cannot play these weights: {error} (choose another precision, or "
+                "take an earlier checkpoint)"
+            ) from error
+        except MemoryError as error:
+            raise RequestError(
+                f"{num_seqs} voices of this model need more memory than there is (give fewer)"
+            ) from error
+        self._engine = engine
         self.isa = self._engine.isa
         self._team = ThreadTeam(self._engine.use_threads, self.threads, config.frame_sizes[-1])
         self._codec = SampleCodec(config, num_seqs)

@@ -7,8 +7,9 @@ from sopilib.engine.cache import load_packed
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.measure import choose_precision
 from sopilib.engine.pack import RECIPES, PackedModel, config_of_packed
-from sopilib.engine.packed_file import packed_paths, read_packed
-from sopilib.errors import CheckpointError, RequestError
+from sopilib.engine.provenance import first_own_packed
+from sopilib.errors import RequestError
+from sopilib.model.fit import check_index_fits
 from sopilib.model.folder import ModelFiles
 
 PRECISIONS = ("auto", *RECIPES)
@@ -37,15 +38,30 @@ def load_generator(
     """
     if precision not in PRECISIONS:
         raise RequestError(f"no precision {precision!r} (choose from {', '.join(PRECISIONS)})")
-    is_free = precision == "auto"
-    if is_free:
-        precision = choose_precision(files.config, num_seqs, threads)
     if files.prefix is None:
-        packed = _exported_packed(files, precision, is_free)
+        packed = _exported_packed(files, precision, num_seqs, threads)
     else:
+        if precision == "auto":
+            check_weights_fit(files)
+            precision = choose_precision(files.config, num_seqs, threads)
         packed = checkpoint_packed(files, precision)
     config = config_of_packed(files.config, packed)
     return EngineGenerator(config, packed, num_seqs, threads, isa)
+
+
+def check_weights_fit(files: ModelFiles) -> None:
+    """Raise unless the weights of a model are those of its config.
+
+    It takes a moment and allocates nothing, and so comes before anything that allocates what
+    the config says, such as `choose_precision`.
+
+    Raises:
+      CheckpointError: no weights fit the config.
+    """
+    if files.prefix is None:
+        first_own_packed(files, list(RECIPES))
+    else:
+        check_index_fits(files)
 
 
 def checkpoint_packed(files: ModelFiles, precision: str) -> PackedModel:
@@ -68,14 +84,17 @@ def _pack_checkpoint(files: ModelFiles, precision: str) -> PackedModel:
     return pack_checkpoint(files, precision)
 
 
-def _exported_packed(files: ModelFiles, precision: str, is_free: bool) -> PackedModel:
-    """Return the folder's weights in this precision or, if `is_free`, in the next best one."""
+def _exported_packed(
+    files: ModelFiles, precision: str, num_seqs: int, threads: int | None
+) -> PackedModel:
+    """Return the folder's weights in this precision; of 'auto', in that or in the next best one."""
+    if precision != "auto":
+        return first_own_packed(files, [precision])[1]
+    # weights that exist justify what measuring allocates
+    packed = first_own_packed(files, list(RECIPES))[1]
+    chosen = choose_precision(files.config, num_seqs, threads)
+    if packed.precision == chosen:
+        return packed
     order = list(RECIPES)  # the most exact first
-    wanted = order.index(precision)
-    choice = [*order[wanted:], *reversed(order[:wanted])] if is_free else [precision]
-    paths = [path for name in choice for path in packed_paths(files.folder, name)]
-    if not paths:
-        raise CheckpointError(
-            f"{files.folder} holds no {' or '.join(choice)} weights (export the model again)"
-        )
-    return read_packed(paths[0])[1]
+    wanted = order.index(chosen)
+    return first_own_packed(files, [*order[wanted:], *reversed(order[:wanted])])[1]

@@ -10,7 +10,7 @@ units stay 0. Padded levels have the bias -1e30 and are never drawn.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +60,13 @@ class PackedModel:
     Attributes:
       settings: the values that `kernels/model_reader.h` lists, ready for JSON.
       arrays: dict from names such as 'tier0.layer1.kernel' to arrays.
+      checkpoint: SHA-256 in hex of the index of the checkpoint they were made from, or None
+        where nothing says it.
     """
 
     settings: dict[str, Any]
     arrays: dict[str, np.ndarray]
+    checkpoint: str | None = None
 
     @property
     def precision(self) -> str:
@@ -83,12 +86,13 @@ def pack(
       moments: the result of `calibrate.state_moments`, or None; used to round recurrent
         weights to int4.
     """
-    packer = _Packer(config, RECIPES[precision])
+    settings = packed_settings(config, precision)
+    packer = _Packer(config, settings)
     # in the order in which the sample loop reads them
     for t in reversed(range(len(folded.tiers))):
         packer.add_tier(f"tier{t}.", folded.tiers[t], moments[t] if moments else None)
     packer.add_sample_mlp(folded)
-    return PackedModel(_settings(config, packer), packer.arrays)
+    return PackedModel(settings, packer.arrays)
 
 
 def config_of_packed(config: ModelConfig, packed: PackedModel) -> ModelConfig:
@@ -99,29 +103,46 @@ def config_of_packed(config: ModelConfig, packed: PackedModel) -> ModelConfig:
     return dataclasses.replace(config, q_levels=packed.settings["q_levels"])
 
 
-def _settings(config: ModelConfig, packer: "_Packer") -> dict[str, Any]:
+def packed_settings(config: ModelConfig, precision: str) -> dict[str, Any]:
+    """Return the settings of the PackedModel of a model with this config."""
+    recipe = RECIPES[precision]
     return {
         "rnn_type": config.rnn_type,
-        "width": packer.width,
+        "width": _round_up(config.dim, _DIM_MULTIPLE),
         "q_levels": config.q_levels,
-        "padded_levels": packer.padded_levels,
+        "padded_levels": _round_up(config.q_levels, _BLOCK_ROWS),
         "frame_sizes": list(config.frame_sizes),
         "num_rnn_layers": config.num_rnn_layers,
         "skip_conn": config.skip_conn,
-        "formats": packer.formats,
+        "formats": {
+            name: recipe.get(name.rpartition(".")[2], "float32") for name in _matrix_names(config)
+        },
     }
 
 
-class _Packer:
-    """A collector of `arrays` by name and of the format of each matrix."""
+def _matrix_names(config: ModelConfig) -> Iterator[str]:
+    for t in reversed(range(len(config.frame_sizes))):
+        yield f"tier{t}.inputs"
+        if t + 1 < len(config.frame_sizes):
+            yield f"tier{t}.conditioning"
+        for k in range(config.num_rnn_layers):
+            if k:
+                yield f"tier{t}.layer{k}.kernel"
+            yield f"tier{t}.layer{k}.recurrent"
+        if config.skip_conn:
+            yield f"tier{t}.skip"
+    yield from ("table", "upsample", "hidden2", "outputs")
 
-    def __init__(self, config: ModelConfig, recipe: Mapping[str, str]) -> None:
-        self._dim, self._recipe = config.dim, recipe
+
+class _Packer:
+    """A collector of `arrays` by name, in the formats of the settings."""
+
+    def __init__(self, config: ModelConfig, settings: Mapping[str, Any]) -> None:
+        self._dim, self._formats = config.dim, settings["formats"]
         self._gates = 4 if config.rnn_type == "lstm" else 3
-        self.width = _round_up(config.dim, _DIM_MULTIPLE)
-        self.padded_levels = _round_up(config.q_levels, _BLOCK_ROWS)
+        self.width: int = settings["width"]
+        self.padded_levels: int = settings["padded_levels"]
         self.arrays: dict[str, np.ndarray] = {}
-        self.formats: dict[str, str] = {}
 
     def add_tier(self, name: str, tier: FoldedTier, moments: list[np.ndarray] | None) -> None:
         """Add a tier under `name`, such as 'tier0.'; `moments` has one for each layer."""
@@ -173,7 +194,7 @@ class _Packer:
         """Add a matrix, or a stack of them, its columns padded to `cols`."""
         matrix = _pad(matrix, -1, max(cols, matrix.shape[-1]))
         rows = matrix.reshape(-1, matrix.shape[-1])
-        self.formats[name] = format_ = self._recipe.get(name.rpartition(".")[2], "float32")
+        format_ = self._formats[name]
         if format_ == "int4":
             self.arrays[name] = _int4_layout(*round_to_int4(rows, moment))
         elif format_ == "int8":
@@ -185,8 +206,7 @@ class _Packer:
             self.arrays[name] = _layout(rows, columns=1)
 
     def _table(self, table: np.ndarray) -> None:
-        self.formats["table"] = self._recipe.get("table", "float32")
-        if self.formats["table"] == "bfloat16":
+        if self._formats["table"] == "bfloat16":
             # columns c and c + 16 side by side
             pairs = bfloat16_bits(table).reshape(*table.shape[:2], -1, 2, _BLOCK_ROWS)
             table = pairs.swapaxes(-1, -2)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sopilib.engine.packed_file import packed_digest, packed_paths
-from sopilib.errors import CheckpointError, RecordError, SampleRNNError
+from sopilib.engine.packed_file import packed_digest
+from sopilib.engine.provenance import checkpoint_digest, first_own_packed
+from sopilib.errors import RecordError, SampleRNNError
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.temperature import Track
 from sopilib.generation.temperature_control import Turn
-from sopilib.model.checkpoint_index import read_index
 from sopilib.model.config import ModelConfig
 from sopilib.model.folder import ModelFiles, find_model
 
@@ -155,15 +155,8 @@ def _difference(model: ModelRecord, files: ModelFiles) -> str | Path | None:
 
 def _weights_digest(files: ModelFiles, precision: str) -> str:
     if files.prefix is None:
-        return _exported_digest(files.folder, precision)
-    return hashlib.sha256(read_index(files.prefix)).hexdigest()
-
-
-def _exported_digest(folder: Path, precision: str) -> str:
-    paths = packed_paths(folder, precision)
-    if not paths:
-        raise CheckpointError(f"{folder} holds no {precision} weights (export the model again)")
-    return packed_digest(paths[0])
+        return packed_digest(first_own_packed(files, [precision])[0])
+    return checkpoint_digest(files)
 
 
 def _config_digest(config: ModelConfig) -> str:

@@ -64,7 +64,7 @@ def rate_text(rate: int, source: RateSource) -> str:
 def _rate_of_arguments(path: Path) -> int | None:
     """Return the last `--sample_rate` of a command line, which is the one that counted."""
     try:
-        text = read_text(path)
+        text = read_text(path, errors="replace")
     except (OSError, ValueError):
         return None
     rates = [int(digits) for digits in _FLAG.findall(text)]

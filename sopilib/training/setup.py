@@ -10,8 +10,9 @@ from pathlib import Path
 
 from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.errors import CheckpointError, RequestError, printable
-from sopilib.model.checkpoint import CheckpointFitError, load_model
+from sopilib.model.checkpoint import load_model
 from sopilib.model.config import ModelConfig
+from sopilib.model.fit import CheckpointFitError
 from sopilib.model.folder import ModelFiles, checkpoint_number, find_checkpoint
 from sopilib.model.network import SampleRNN, named_variables
 from sopilib.training.dataset import Corpus, Data

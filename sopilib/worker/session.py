@@ -31,6 +31,7 @@ from sopilib.model.sample_rate import RateSource
 from sopilib.protocol import messages
 from sopilib.worker import live_stream
 from sopilib.worker.missing_package import missing_package_text, slow_generator_text
+from sopilib.worker.notices import warnings_as_notices
 from sopilib.worker.running_take import Inbox, RunningTake, Send
 from sopilib.worker.steering import Handlers, handles
 
@@ -87,10 +88,11 @@ class Worker(Handlers):
 
     @handles(messages.Load)
     def _load(self, request: messages.Load) -> None:
-        files = find_model(
-            request.path, request.config_path, _search_folders(request), request.sample_rate
-        )
-        made = _make_generator(files, request)  # a failure keeps the old one
+        with warnings_as_notices(self._send):
+            files = find_model(
+                request.path, request.config_path, _search_folders(request), request.sample_rate
+            )
+            made = _make_generator(files, request)  # a failure keeps the old one
         if text := slow_generator_text():
             self._send(messages.Notice(text))
         self._model, self._files, self._told_rates = model_record(files, made), files, set()
