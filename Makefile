@@ -1,12 +1,14 @@
 # SampleRNN for Pure Data. `make` alone lists the targets.
-# PYTHON=/path/to/python3 chooses the Python (3.10 to 3.13), TESTS=tests/unit/test_x.py the tests.
+# PYTHON=/path/to/python3 chooses the Python (3.10 to 3.13), TESTS=tests/unit/test_x.py the tests,
+# TIME=60 the seconds of `make fuzz`.
 
 SAMPLERNN := .venv/bin/samplernn
 TESTS ?= tests
+TIME ?= 60
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo play test test-fast lint format deken clean
+.PHONY: help install demo play test test-fast fuzz lint format deken clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +29,10 @@ test: ## run all tests, those in a real Pd included; those that play live run al
 test-fast: ## run the tests that need neither Pd nor TensorFlow
 	@sh install.sh test
 	@.venv/bin/python -m pytest -q -m "not pd and not tensorflow and not slow" $(TESTS)
+
+fuzz: ## feed hostile models, files and frames to the readers for TIME seconds
+	@sh install.sh test
+	@sh tests/fuzz/run.sh $(TIME)
 
 lint: ## check style, types, C++ format and workflows
 	@sh install.sh test

@@ -89,11 +89,12 @@ class Reader {
  public:
   Reader(const Settings& settings, const Arrays& arrays) : settings_(settings), arrays_(arrays) {}
 
-  const float* vector(const std::string& name, size_t size) const {
-    const uint8_t* data = array(name, size * sizeof(float));
+  const float* vector(const std::string& name, int64_t size) const {
+    const uint64_t size_bytes = uint64_t(size) * sizeof(float);
+    const uint8_t* data = array(name, size_bytes);
     if (reinterpret_cast<uintptr_t>(data) % alignof(float))
       throw std::invalid_argument(name + " is not aligned to 4 bytes");
-    check_finite(name, is_finite_float32(data, size * sizeof(float)));
+    check_finite(name, is_finite_float32(data, size_t(size_bytes)));
     return reinterpret_cast<const float*>(data);
   }
 
@@ -107,10 +108,11 @@ class Reader {
       throw std::invalid_argument(name + " has " + std::to_string(cols) +
                                   " columns, too few or too many for 4 or 8 bits");
     m.block_bytes = block_bytes(m.format, size_t(cols));
-    const size_t size_bytes = size_t(count) * (size_t(rows) / kBlockRows) * m.block_bytes;
+    // below 2^16 * 2^12 * 2^26
+    const uint64_t size_bytes = uint64_t(count) * uint64_t(rows / kBlockRows) * m.block_bytes;
     m.data = array(name, size_bytes);
-    check_finite(name, has_finite_weights(m, size_bytes));
-    if (m.format == Format::int8) m.scales = vector(name + ".scales", size_t(count) * rows);
+    check_finite(name, has_finite_weights(m, size_t(size_bytes)));
+    if (m.format == Format::int8) m.scales = vector(name + ".scales", int64_t(count) * rows);
     return m;
   }
 
@@ -121,10 +123,12 @@ class Reader {
     if (t.format != Format::float32 && t.format != Format::bfloat16)
       throw std::invalid_argument("the format of table is neither float32 nor bfloat16");
     const bool is_full = t.format == Format::float32;
-    const size_t size_bytes = size_t(frame_size) * q_levels * width * (is_full ? 4 : 2);
+    // at most 2^16 * 2^16 * 2^14 * 4
+    const uint64_t size_bytes =
+        uint64_t(frame_size) * uint64_t(q_levels) * uint64_t(width) * (is_full ? 4 : 2);
     t.data = array("table", size_bytes);
-    check_finite("table", is_full ? is_finite_float32(t.data, size_bytes)
-                                  : is_finite_bfloat16(t.data, size_bytes));
+    check_finite("table", is_full ? is_finite_float32(t.data, size_t(size_bytes))
+                                  : is_finite_bfloat16(t.data, size_t(size_bytes)));
     return t;
   }
 
@@ -166,7 +170,7 @@ class Reader {
                                 " is none of float32, bfloat16, int8 and int4");
   }
 
-  const uint8_t* array(const std::string& name, size_t size_bytes) const {
+  const uint8_t* array(const std::string& name, uint64_t size_bytes) const {
     const auto found = arrays_.find(name);
     if (found == arrays_.end()) throw std::invalid_argument("no array " + name);
     if (found->second.size_bytes != size_bytes)
@@ -184,8 +188,8 @@ Layer read_layer(const Reader& reader, const std::string& name, bool is_first, c
   Layer layer = {};
   if (!is_first) layer.kernel = reader.matrix(name + "kernel", 1, rows, shape.width);
   layer.recurrent = reader.matrix(name + "recurrent", 1, rows, shape.width);
-  layer.input_bias = reader.vector(name + "input_bias", size_t(rows));
-  layer.state_bias = reader.vector(name + "state_bias", size_t(rows));
+  layer.input_bias = reader.vector(name + "input_bias", rows);
+  layer.state_bias = reader.vector(name + "state_bias", rows);
   return layer;
 }
 
@@ -203,7 +207,7 @@ Tier read_tier(const Reader& reader, const std::string& name, int frame_size, in
         read_layer(reader, name + "layer" + std::to_string(k) + ".", k == 0, shape));
   if (shape.has_skip) {
     tier.skip = reader.matrix(name + "skip", 1, width, shape.layers * width);
-    tier.skip_bias = reader.vector(name + "skip_bias", size_t(width));
+    tier.skip_bias = reader.vector(name + "skip_bias", width);
   }
   return tier;
 }
@@ -211,7 +215,6 @@ Tier read_tier(const Reader& reader, const std::string& name, int frame_size, in
 }  // namespace
 
 Model read_model(const Settings& settings, const Arrays& arrays) {
-  static_assert(sizeof(size_t) == 8, "the sizes of arrays are computed without overflow");
   const Shape shape(settings);
   const Reader reader(settings, arrays);
   const std::vector<int>& frame_sizes = shape.frame_sizes;
@@ -227,11 +230,11 @@ Model read_model(const Settings& settings, const Arrays& arrays) {
   }
   model.table = reader.table(frame_sizes[0], model.q_levels, width);
   model.upsample = reader.matrix("upsample", frame_sizes[0], width, width);
-  model.hidden1_bias = reader.vector("hidden1_bias", size_t(width));
+  model.hidden1_bias = reader.vector("hidden1_bias", width);
   model.hidden2 = reader.matrix("hidden2", 1, width, width);
-  model.hidden2_bias = reader.vector("hidden2_bias", size_t(width));
+  model.hidden2_bias = reader.vector("hidden2_bias", width);
   model.outputs = reader.matrix("outputs", 1, padded, width);
-  model.outputs_bias = reader.vector("outputs_bias", size_t(padded));
+  model.outputs_bias = reader.vector("outputs_bias", padded);
   return model;
 }
 
