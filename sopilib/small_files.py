@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 # sizes in bytes: of configs, command lines and headers, and of records, which hold curves
 SMALL_BYTES = 1 << 20
-RECORD_BYTES = 64 << 20
+RECORD_BYTES = 32 << 20
 
 MOST_DEPTH = 32
 MOST_DIGITS = 1000
@@ -43,6 +43,14 @@ def open_regular(path: FilePath) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
+def is_regular(path: FilePath) -> bool:
+    """Return whether a regular file, or a link to one, is there under a name that can be one."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):  # too long a name, a zero byte in it
+        return False
 
 
 def read_bytes(path: FilePath, most_bytes: int = SMALL_BYTES) -> bytes:

@@ -52,7 +52,7 @@ def load_packed(
             files.prefix,
         )
     for path in own:
-        if path.exists():
+        if os.path.exists(path):
             try:
                 return read_own_packed(path, files, precision)
             except CheckpointError as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sopilib.errors import CheckpointError
-from sopilib.small_files import read_bytes
+from sopilib.small_files import is_regular, read_bytes
 
 FLOAT32 = 1  # TensorFlow's number of the type
 
@@ -105,7 +105,7 @@ def _check_places(prefix: str, num_shards: int, entries: dict[str, Entry]) -> No
 
 def _shard_bytes(prefix: str, shard: int, num_shards: int) -> int:
     path = Path(f"{prefix}.data-{shard:05}-of-{num_shards:05}")
-    if not path.is_file():
+    if not is_regular(path):
         raise ValueError(f"there is no file {path.name[-80:]}")
     return os.path.getsize(path)
 

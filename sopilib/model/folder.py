@@ -22,7 +22,7 @@ from sopilib.model.config import (
     read_json_object,
 )
 from sopilib.model.sample_rate import RateSource, find_sample_rate, rate_text
-from sopilib.small_files import read_text
+from sopilib.small_files import is_regular, read_text
 
 # run folders of PRiSM; its fork leaves the config beside them
 _RUN_NAME = re.compile(r"\d\d\.\d\d\.\d{4}_\d\d\.\d\d\.\d\d")
@@ -145,7 +145,7 @@ def _first_existing(path: str | Path, search: Sequence[Path]) -> Path | None:
     path = Path(os.path.expanduser(path))  # a name of any length, or of nobody, is none
     for folder in search:
         place = Path(os.path.abspath(folder / path))
-        if os.path.isdir(place) or os.path.isfile(_index_of(prefix_of(place))):
+        if os.path.isdir(place) or is_regular(_index_of(prefix_of(place))):
             return place
     return None
 
@@ -167,7 +167,7 @@ def _index_of(prefix: Path) -> Path:
 def _newest_checkpoint(folder: Path) -> Path:
     """Return the prefix that the text file `checkpoint` names, else that of the highest step."""
     named = _named_checkpoint(folder)
-    if named is not None and _index_of(named).is_file():
+    if named is not None and is_regular(_index_of(named)):
         return named
     prefixes = [prefix_of(index) for index in folder.glob("*.index")]
     if not prefixes:
@@ -224,7 +224,7 @@ def find_config(
     if config_path is not None:
         path = Path(os.path.expanduser(config_path))
         places = [Path(base) / path for base in (*search, folder)]
-        found = next((place for place in places if os.path.isfile(place)), None)
+        found = next((place for place in places if is_regular(place)), None)
         if found is None:
             raise ConfigError(
                 f"no config file {str(config_path)!r} (give the path of a *.config.json)"

@@ -16,7 +16,7 @@ from typing import Any
 
 from sopilib.limits import is_sample_rate
 from sopilib.model.config import DEFAULT_SAMPLE_RATE
-from sopilib.small_files import RECORD_BYTES, read_json, read_text
+from sopilib.small_files import RECORD_BYTES, is_regular, read_json, read_text
 
 _ARGUMENTS_NAME = "args.txt"
 # no number that is too long to be a rate
@@ -76,7 +76,7 @@ def _rate_of_recordings(folder: Path) -> int | None:
     sounds = [
         path
         for path in folder.glob("*")
-        if path.suffix.lower() in _SOUND_SUFFIXES and path.is_file()
+        if path.suffix.lower() in _SOUND_SUFFIXES and is_regular(path)
     ]
     if not sounds:
         return None

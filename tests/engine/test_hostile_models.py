@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import queue
 import resource
 import shutil
 import subprocess
@@ -36,6 +37,8 @@ from sopilib.errors import CheckpointError, ConfigError, SampleRNNError
 from sopilib.generation.record_file import read_take
 from sopilib.model.fit import check_index_fits
 from sopilib.model.folder import find_model
+from sopilib.protocol import messages
+from sopilib.worker.session import Worker
 
 
 def refusal(kind, use, *arguments):
@@ -155,6 +158,17 @@ def test_a_pack_of_another_model_is_passed_over_for_the_right_one(exported, capl
     write_packed(exported / "a.float32.pack", other, packed(rnn_type="lstm"))
     assert load_generator(find_model(exported), 1, "float32").config.rnn_type == "gru"
     assert "another model" in caplog.text and "exported.float32.pack is used" in caplog.text
+
+
+def test_the_worker_sends_such_a_warning_as_a_notice(exported):
+    other = dataclasses.replace(CONFIG, rnn_type="lstm")
+    write_packed(exported / "a.float32.pack", other, packed(rnn_type="lstm"))
+    events = []
+    worker = Worker(queue.Queue(), events.append)
+    worker.apply(messages.Load(str(exported), engine="native", precision="float32"))
+    notice, loaded = events
+    assert isinstance(notice, messages.Notice) and "another model" in notice.text
+    assert isinstance(loaded, messages.Loaded)
 
 
 def test_a_pack_under_the_name_of_another_precision_is_refused(exported):
@@ -312,7 +326,7 @@ def write_backslashes(path):
 
 
 def write_too_much(path):
-    path.write_text("{" + " " * (65 << 20) + "}")
+    path.write_text("{" + " " * (33 << 20) + "}")
 
 
 def write_no_text(path):
@@ -367,6 +381,19 @@ def test_a_checkpoint_or_pack_that_is_no_file_is_refused(trained, exported, spoi
     with pytest.raises(CheckpointError, match="cannot be read") as error:
         load_generator(find_model(exported), 1)
     check_line(error.value)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "..", "/", "é" * 150], ids=repr)
+def test_a_list_of_checkpoints_with_a_name_that_is_none_is_passed_over(trained, name):
+    files, _ = trained
+    (files.folder / "checkpoint").write_text(f'model_checkpoint_path: "{name}"\n')
+    assert find_model(files.folder).prefix == files.prefix
+
+
+def test_a_sound_that_is_a_pipe_says_no_rate(trained):
+    files, _ = trained
+    os.mkfifo(files.folder / "a.wav")
+    assert find_model(files.folder).rate_is_assumed
 
 
 def test_the_sample_rate_is_none_of_a_number_that_is_too_long(trained):

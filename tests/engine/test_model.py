@@ -5,6 +5,7 @@ import pytest
 from golden import NAMES, golden_arrays, golden_model
 
 from sopilib.model.config import ModelConfig
+from sopilib.model.fit import expected_shapes
 from sopilib.model.network import SampleRNN, named_variables, variable_shapes
 
 
@@ -28,6 +29,20 @@ def test_a_sequence_does_not_depend_on_its_neighbours():
     model, golden = golden_model("gru_mulaw"), golden_arrays("gru_mulaw")
     logits, _ = model(golden["samples"][1:], model.zero_state(1))
     np.testing.assert_allclose(logits[0], golden["logits"][1], atol=1e-4)
+
+
+@pytest.mark.parametrize("rnn_type", ["gru", "lstm"])
+@pytest.mark.parametrize("skip_conn", [False, True])
+def test_the_shapes_expected_of_a_checkpoint_are_those_of_the_network(rnn_type, skip_conn):
+    config = ModelConfig(
+        frame_sizes=(3, 12),
+        dim=7,
+        rnn_type=rnn_type,
+        num_rnn_layers=3,
+        q_levels=11,
+        skip_conn=skip_conn,
+    )
+    assert expected_shapes(config) == variable_shapes(config)
 
 
 def test_shapes_follow_the_config_whose_emb_size_has_no_effect():

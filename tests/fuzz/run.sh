@@ -53,8 +53,8 @@ $python tests/fuzz/corpus.py unpack tests/fuzz/model_reader.corpus "$folder/corp
 
 native=$((seconds * 2 / 3))
 echo "-- C++ reader and sample loop, $native s"
-"$folder/model_reader" -max_total_time="$((native > 0 ? native : 1))" -max_len=200 -timeout=60 \
-    -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 -artifact_prefix="$folder/" \
+"$folder/model_reader" -max_total_time="$((native > 0 ? native : 1))" -max_len=200 -len_control=0 -timeout=60 \
+    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$folder/" \
     "$folder/corpus"
 echo "-- files, folders and frames, $((seconds - native)) s"
 PYTHONPATH=.:tests/support $python tests/fuzz/properties.py "$((seconds - native))"

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 from class_in_pd import GRU, LOAD_LIMIT_S, PATCHES, PROJECT, ClassInPd
+from evil_packs import CONFIG, short_levels
 from golden import copy_checkpoint
 from pd_host import PdHost
 
 from sopilib.commands.main import main
+from sopilib.engine.pack import PackedModel
+from sopilib.engine.packed_file import write_packed
 
 
 @pytest.fixture(scope="module")
@@ -261,11 +264,30 @@ def model_copy(folder, *, dim=24, cut_bytes=0):
     return folder
 
 
+def evil_copy(folder):
+    """Return a model folder whose packed weights have right checksums and wrong settings."""
+    for path in model_copy(folder).glob("model.ckpt*"):
+        path.unlink()
+    write_packed(folder / "evil.float32.pack", CONFIG, PackedModel(*short_levels()))
+    return folder
+
+
+def pipe_copy(folder):
+    """Return a model folder whose config is a pipe that nobody writes to."""
+    config = model_copy(folder) / "gru-mulaw.config.json"
+    config.unlink()
+    os.mkfifo(config)
+    return folder
+
+
 def test_a_model_that_cannot_be_loaded_gets_one_line_and_the_old_one_stays(each_pd, tmp_path):
     twice = model_copy(tmp_path / "twice")
     shutil.copy(twice / "gru-mulaw.config.json", twice / "other.config.json")
     (tmp_path / "empty").mkdir()
     broken = {
+        evil_copy(tmp_path / "evil"): "evil.float32.pack is damaged: its settings",
+        pipe_copy(tmp_path / "pipe"): "Not a regular file",
+        model_copy(tmp_path / "huge", dim=16384): r"expected \(16, 16384\)",
         twice: "other.config.json",
         tmp_path / "empty": "empty",
         model_copy(tmp_path / "misfit", dim=32): r"\(24, 72\).* expected \(32, 96\)",

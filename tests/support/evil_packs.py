@@ -136,14 +136,14 @@ def evil_models():
                 yield f"{precision} {name} {what}", model.settings, {**model.arrays, name: other}
             rest = {key: value for key, value in model.arrays.items() if key != name}
             yield f"{precision} no {name}", model.settings, rest
-    yield "levels that fit no block of 16", *_short_levels()
+    yield "levels that fit no block of 16", *short_levels()
     model = packed("int4")
     scales = model.arrays["upsample"].copy()
     scales[0, 0, :2] = (0xC0, 0x7F)  # NaN as bfloat16
     yield "NaN in a scale of int4", model.settings, {**model.arrays, "upsample": scales}
 
 
-def _short_levels():
+def short_levels():
     """Return 24 padded levels, no multiple of 16, and arrays that have just that size."""
     model = packed()
     settings, arrays = {**model.settings, "padded_levels": 24}, dict(model.arrays)

@@ -11,6 +11,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 
 from sopilib.errors import CheckpointError
 from sopilib.model.checkpoint import load_model, save_checkpoint
+from sopilib.model.checkpoint_index import read_entries
 from sopilib.model.folder import find_model
 from sopilib.model.network import named_variables
 from sopilib.model.quiet_tensorflow import tf
@@ -50,6 +51,19 @@ def object_graph(prefix):
 
     visit(0, "")
     return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_index_says_the_same_without_tensorflow(name, tmp_path):
+    saved = str(tmp_path / "model.ckpt-7")
+    save_checkpoint(golden_model(name), saved)
+    for prefix in (find_model(CHECKPOINTS / name).prefix, saved):
+        reader = tf.train.load_checkpoint(prefix)
+        expected = {key: tuple(s) for key, s in reader.get_variable_to_shape_map().items()}
+        entries = read_entries(prefix)
+        assert {key: entry.shape for key, entry in entries.items()} == expected
+        for key, dtype in reader.get_variable_to_dtype_map().items():
+            assert entries[key].dtype == dtype.as_datatype_enum
 
 
 @pytest.mark.parametrize("name", NAMES)
