@@ -37,7 +37,7 @@ class Input {
     static const int64_t kNear[] = {0,     16,      64,        128,       1024,      16384,
                                     65536, 1 << 24, 1ll << 31, 1ll << 32, 1ll << 62, INT64_MIN};
     const uint8_t kind = byte();
-    if (kind < 128) return kNear[kind % 12] + int8_t(byte());
+    if (kind < 128) return int64_t(uint64_t(kNear[kind % 12]) + uint64_t(int8_t(byte())));
     int64_t value = 0;
     for (int k = 0; k < kind % 8 + 1; ++k) value = int64_t(uint64_t(value) << 8 | byte());
     return value;
