@@ -21,7 +21,16 @@ from sopilib.model.sample_rate import RateSource
 log = logging.getLogger(__name__)
 
 # the keys of a config that the weights and what the kernels do with them depend on
-_KEYS = ("rnn_type", "dim", "num_rnn_layers", "frame_sizes", "skip_conn", "q_type", "q_levels")
+_KEYS = (
+    "rnn_type",
+    "dim",
+    "num_rnn_layers",
+    "frame_sizes",
+    "skip_conn",
+    "q_type",
+    "q_levels",
+    "pre_emphasis",
+)
 # the name of a file that `sopilib.engine.cache` wrote
 _CACHED = re.compile(r"(?P<prefix>.+)\.[0-9a-f]{12}\.(?P<precision>[^.]+)\.pack")
 

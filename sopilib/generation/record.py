@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sopilib.engine.packed_file import packed_digest
+from sopilib.engine.packed_file import packed_digest, packed_paths
 from sopilib.engine.provenance import checkpoint_digest, first_own_packed
 from sopilib.errors import RecordError, SampleRNNError
 from sopilib.generation.sample_generator import SampleGenerator
@@ -155,8 +155,14 @@ def _difference(model: ModelRecord, files: ModelFiles) -> str | Path | None:
 
 def _weights_digest(files: ModelFiles, precision: str) -> str:
     if files.prefix is None:
-        return packed_digest(first_own_packed(files, [precision])[0])
+        return packed_digest(_exported_path(files, precision))
     return checkpoint_digest(files)
+
+
+def _exported_path(files: ModelFiles, precision: str) -> Path:
+    """Return the packed file of an exported model, the one that plays if there are several."""
+    paths = packed_paths(files.folder, precision)
+    return paths[0] if len(paths) == 1 else first_own_packed(files, [precision])[0]
 
 
 def _config_digest(config: ModelConfig) -> str:

@@ -142,6 +142,7 @@ def write_config(folder, config):
         {"skip_conn": False},
         {"q_levels": 24},
         {"q_type": "mu-law"},
+        {"pre_emphasis": 0.5},
     ],
     ids=lambda changes: next(iter(changes)),
 )
