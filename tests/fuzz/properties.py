@@ -9,7 +9,7 @@ import time
 from fuzz_properties import PROPERTIES
 from hypothesis import HealthCheck, given, seed, settings
 
-_EXAMPLES = 100  # of a property before it is the next one's turn
+_EXAMPLES = 20  # of a property before it is the next one's turn
 
 
 def main(seconds: float) -> None:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the engine's self-test under the address, undefined behaviour and thread sanitizers.
+# Runs the engine's self-test under the address, undefined behaviour and thread sanitizers, and
+# under the first two the packed models of the fuzzer's corpus.
 #   tests/engine/native/sanitize.sh        (with the compiler in $CXX, default g++)
 set -eu
 cd "$(dirname "$0")"
@@ -14,3 +15,10 @@ for sanitizers in address,undefined thread; do
         -ffp-contract=off -pthread -Wno-psabi -o "$folder/selftest" selftest.cpp $sources
     "$folder/selftest"
 done
+
+echo "-- hostile models"
+# shellcheck disable=SC2086
+${CXX:-g++} -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -ffp-contract=off -pthread -Wno-psabi -DSTANDALONE -o "$folder/hostile" \
+    ../../fuzz/model_reader.cpp $sources
+"$folder/hostile" ../../fuzz/model_reader.corpus
