@@ -35,7 +35,7 @@ for candidate in ${CXX:-} clang++ clang++-21 clang++-20 clang++-19 clang++-18 cl
     fi
 done
 if [ -z "$compiler" ]; then
-    echo "make fuzz needs clang with libFuzzer (sudo apt-get install clang; on macOS: brew install llvm)" >&2
+    echo "make fuzz needs clang with libFuzzer (sudo apt-get install clang libclang-rt-dev; on macOS: brew install llvm)" >&2
     exit 1
 fi
 if ! $python -c 'import hypothesis' 2>/dev/null; then
