@@ -4,6 +4,10 @@ import numbers
 
 # lowest and highest in Hz, of models, sounds and Pd alike
 SAMPLE_RATES = (1000, 384_000)
+# of one generator
+MOST_VOICES = 4096
+# a float32 with room for products; far below it all levels are equally likely
+HIGHEST_TEMPERATURE = 1e30
 # what a stream uses of a seed, from its end: the network forgets what was before
 STREAM_SEED_S = 2.0
 

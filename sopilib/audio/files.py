@@ -1,4 +1,4 @@
-"""Read and write sound files (soundfile).
+"""Read sound files (soundfile); `sopilib.audio.write` writes them.
 
 Audio is float32, -1 <= x <= 1, and (num_samples, num_channels) as soundfile has it.
 """
@@ -67,36 +67,3 @@ def read_seed(path: str | Path | None, offset: int) -> tuple[np.ndarray, int] | 
     return audio[offset:], rate
 
 
-def write_audio(
-    path: str | Path, audio: np.ndarray, sample_rate: int, subtype: str | None = None
-) -> None:
-    """Write float32 (num_samples,) or (num_samples, num_channels) to a file.
-
-    The name's suffix decides the format; WAV is written with 16 bits, unless `subtype`
-    is another of soundfile's, such as 'FLOAT', which keeps every bit.
-
-    Raises:
-      AudioError: the folder is missing or not writable, or the suffix unknown.
-    """
-    try:
-        # soundfile does not take names that are not UTF-8 unless they are bytes
-        soundfile.write(os.fsencode(path), audio, sample_rate, subtype)
-    except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
-        raise AudioError(
-            f"cannot write {path}: {reason_of(error)} (choose a folder that exists and "
-            "a name ending in .wav)"
-        ) from error
-
-
-def check_writable_suffix(path: str | Path) -> None:
-    """Refuse a path whose suffix `write_audio` does not know.
-
-    Raises:
-      AudioError: the suffix is missing or not that of a sound file.
-    """
-    suffix = Path(path).suffix
-    if suffix[1:].upper() not in soundfile.available_formats():
-        raise AudioError(
-            f"cannot write {path}: {suffix!r} is not a sound file format (choose a name ending "
-            "in .wav)"
-        )

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sopilib.audio.files import read_audio, write_audio
+from sopilib.audio.files import read_audio
 from sopilib.audio.resample import resample
+from sopilib.audio.write import write_audio
 
 SILENCE_DBFS = -64.0
 

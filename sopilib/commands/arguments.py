@@ -5,6 +5,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from sopilib.commands import quantities
 from sopilib.errors import ConfigError, RequestError
 from sopilib.generation.generator import ENGINES
 from sopilib.installation import paths
@@ -23,6 +24,7 @@ def add_model_arguments(
     (alternatives or parser).add_argument(
         "--ckpt_dir",
         "--checkpoint_path",
+        type=quantities.model_name,
         dest="model",
         required=alternatives is None,
         metavar="MODEL",
@@ -31,6 +33,7 @@ def add_model_arguments(
     parser.add_argument(
         "--config_file",
         "--config",
+        type=quantities.path,
         dest="config",
         metavar="FILE.config.json",
         help="the model's config (default: the one in its folder)",
@@ -39,16 +42,17 @@ def add_model_arguments(
 
 def add_rate_argument(parser: argparse.ArgumentParser) -> None:
     """Add the flag that states the model's sample rate."""
-    parser.add_argument(
+    quantities.adder(parser)(
         "--sample_rate",
-        type=int,
+        type=quantities.RATE,
         metavar="HZ",
         help="the model's rate, overriding its folder (default: the folder's, else 16000)",
     )
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+    """Add the flags that choose the engine, its precision and its threads."""
+    add = quantities.adder(parser)
     add("--engine", choices=ENGINES, default="auto", help="(default: native where it is built)")
     add(
         "--precision",
@@ -56,7 +60,12 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="float32, int8, int4, or auto: the most exact that plays live (default)",
     )
-    add("--threads", type=int, metavar="N", help="(default: the cores, but one of several)")
+    add(
+        "--threads",
+        type=quantities.COUNT,
+        metavar="N",
+        help="(default: the cores, but one of several)",
+    )
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,13 +73,18 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--data_dir",
-        type=Path,
+        type=quantities.path,
         nargs="+",
         required=True,
         metavar="DIR",
         help="recordings or chunks in any format: folders or files",
     )
-    add("--config_file", type=Path, metavar="FILE.config.json", help="(default: PRiSM's model)")
+    add(
+        "--config_file",
+        type=quantities.path,
+        metavar="FILE.config.json",
+        help="(default: PRiSM's model)",
+    )
     add("--preset", metavar="NAME", help="a shipped configuration, see models/presets")
 
 

@@ -22,9 +22,10 @@ import numpy as np
 
 from sopilib import engine
 from sopilib.audio.file_sound import FileSound
-from sopilib.audio.files import write_audio
 from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.spectrogram import draw_take
+from sopilib.audio.write import write_audio
+from sopilib.commands import quantities
 from sopilib.commands.arguments import add_rate_argument, search_folders
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.few_takes import precision_for_few_takes
@@ -79,29 +80,46 @@ class Audition:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn audition`."""
-    add = parser.add_argument
-    add("model", metavar="RUN", help="a run folder, a model folder or a bundled model's name")
+    add = quantities.adder(parser)
+    add(
+        "model",
+        type=quantities.model_name,
+        metavar="RUN",
+        help="a run folder, a model folder or a bundled model's name",
+    )
     add(
         "--data_dir",
-        type=Path,
+        type=quantities.path,
         nargs="+",
         required=True,
         metavar="CORPUS",
         help="the recordings on which the model was trained",
     )
     add_rate_argument(parser)
-    add("--dur", type=float, default=10.0, metavar="S", help="seconds of a take (default 10)")
+    add(
+        "--dur",
+        type=quantities.SECONDS,
+        default=10.0,
+        metavar="S",
+        help="seconds of a take (default 10)",
+    )
     add(
         "--temperature",
-        type=float,
+        type=quantities.TEMPERATURE,
         nargs="+",
         metavar="T",
         help=f"(default {_DEFAULT_TEMPERATURES})",
     )
-    add("--rng_seed", type=int, default=0, metavar="N", help="of every take (default 0)")
+    add(
+        "--rng_seed",
+        type=quantities.RNG_SEED,
+        default=0,
+        metavar="N",
+        help="of every take (default 0)",
+    )
     add(
         "--output_dir",
-        type=Path,
+        type=quantities.path,
         default=Path("audition"),
         metavar="DIR",
         help="for the takes and their plots (default: audition)",

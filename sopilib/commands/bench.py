@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sopilib.commands import quantities
 from sopilib.commands.arguments import add_rate_argument, search_folders
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import check_weights_fit, checkpoint_packed
@@ -21,7 +22,6 @@ from sopilib.engine.measure import choose_precision, measure_speed, measured_pre
 from sopilib.engine.pack import pack
 from sopilib.engine.packed_file import read_packed, write_packed
 from sopilib.engine.random_model import random_folded
-from sopilib.errors import RequestError
 from sopilib.model.config import DEFAULT_SAMPLE_RATE, ModelConfig
 from sopilib.model.folder import ModelFiles, find_model
 
@@ -32,29 +32,44 @@ _TABLE_VOICES = (1, 2, 4, 8, 16)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `samplernn bench` to an `argparse` parser."""
-    add = parser.add_argument
+    add = quantities.adder(parser)
     add(
         "--ckpt_dir",
+        type=quantities.model_name,
         metavar="MODEL",
         help="a model folder, or the name of a bundled model (default: random weights)",
     )
     add_rate_argument(parser)
-    add("--dim", type=int, default=1024, help="width of the layers (default 1024)")
-    add("--num_rnn_layers", type=int, default=4, help="(default 4)")
+    add("--dim", type=quantities.WIDTH, default=1024, help="width of the layers (default 1024)")
+    add("--num_rnn_layers", type=quantities.LAYERS, default=4, help="(default 4)")
     add("--rnn_type", choices=("gru", "lstm"), default="gru", help="(default gru)")
-    add("--frame_sizes", type=int, nargs=2, default=[16, 64], help="(default 16 64)")
-    add("--num_seqs", type=int, default=1, metavar="N", help="voices (default 1)")
+    add(
+        "--frame_sizes",
+        type=quantities.FRAME_SIZE,
+        nargs=2,
+        default=[16, 64],
+        help="(default 16 64)",
+    )
+    add("--num_seqs", type=quantities.VOICES, default=1, metavar="N", help="voices (default 1)")
     add("--precision", choices=("auto", "float32", "int8", "int4"), default="auto")
-    add("--threads", type=int, metavar="T", help="(default: the cores, but one of several)")
-    add("--dur", type=float, metavar="S", help="seconds of sound (default: half a second's work)")
+    add(
+        "--threads",
+        type=quantities.COUNT,
+        metavar="T",
+        help="(default: the cores, but one of several)",
+    )
+    add(
+        "--dur",
+        type=quantities.SECONDS,
+        metavar="S",
+        help="seconds of sound (default: half a second's work)",
+    )
     add("--json", action="store_true", help="print a JSON object")
     add("--table", action="store_true", help="print which models play live on this machine")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure as the arguments say, print the results and return the exit status."""
-    if args.dur is not None and not args.dur > 0:
-        raise RequestError(f"--dur {args.dur} (give seconds, more than 0)")
     if args.table:
         print_table(args)
         return 0

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sopilib.audio.files import write_audio
 from sopilib.audio.prism_chunks import write_prism_chunks
 from sopilib.audio.recordings import SILENCE_DBFS, RecordingSet, is_silent, read_recordings
+from sopilib.audio.write import write_audio
+from sopilib.commands import quantities
 from sopilib.errors import AudioError, printable
 from sopilib.installation.paths import make_folder
 from sopilib.model.config import DEFAULT_SAMPLE_RATE, checked_sample_rate
@@ -46,35 +47,47 @@ class Chunk:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn chunk`."""
-    add = parser.add_argument
+    add = quantities.adder(parser)
     inputs = parser.add_mutually_exclusive_group(required=True)
     inputs.add_argument(
         "--input",
         nargs="+",
-        type=Path,
+        type=quantities.path,
         metavar="PATH",
         help="sound files, or folders to search for them",
     )
     inputs.add_argument(
         "--input_file",
         nargs="+",
-        type=Path,
+        type=quantities.path,
         metavar="FILE.wav",
         help="sound files to cut as PRiSM does: rate, channels and level unchanged, no overlap "
         "unless --overlap is given, the last chunk dropped",
     )
-    add("--output_dir", required=True, type=Path, metavar="DIR", help="created if it is missing")
-    add("--chunk_length", type=int, default=8000, metavar="MS", help="milliseconds (default 8000)")
+    add(
+        "--output_dir",
+        required=True,
+        type=quantities.path,
+        metavar="DIR",
+        help="created if it is missing",
+    )
+    add(
+        "--chunk_length",
+        type=quantities.MILLISECONDS,
+        default=8000,
+        metavar="MS",
+        help="milliseconds (default 8000)",
+    )
     add(
         "--overlap",
-        type=int,
+        type=quantities.OVERLAP,
         metavar="MS",
         help="milliseconds that a chunk shares with the previous one (default 1000; 0 with "
         "--input_file)",
     )
     add(
         "--sample_rate",
-        type=int,
+        type=quantities.RATE,
         metavar="HZ",
         help=f"(default {DEFAULT_SAMPLE_RATE}; with --input_file, the file's)",
     )

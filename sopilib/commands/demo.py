@@ -9,7 +9,7 @@ import soundfile
 from tqdm import tqdm
 
 from sopilib.audio.spectrogram import draw_take
-from sopilib.commands import pd_demo
+from sopilib.commands import pd_demo, quantities
 from sopilib.errors import AudioError
 from sopilib.installation import paths
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `samplernn demo`."""
     parser.add_argument(
         "--output_path",
-        type=Path,
+        type=quantities.file_path,
         default=Path("demo.wav"),
         metavar="FILE.wav",
         help="the sound file to write (default: demo.wav); its plot goes beside it as .png",

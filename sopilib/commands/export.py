@@ -1,8 +1,8 @@
 """`samplernn export`: a folder that plays without TensorFlow."""
 
 import argparse
-from pathlib import Path
 
+from sopilib.commands import quantities
 from sopilib.commands.arguments import (
     PRECISIONS,
     add_model_arguments,
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=PRECISIONS,
         help="the precisions to write (default: all)",
     )
-    parser.add_argument("--output_dir", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--output_dir", type=quantities.path, required=True, metavar="DIR")
 
 
 def run(args: argparse.Namespace) -> int:

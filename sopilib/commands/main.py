@@ -1,7 +1,7 @@
 """The `samplernn` command: find the subcommand, run its module, turn errors into one line.
 
 Only the chosen subcommand's module is imported. A `SampleRNNError` is one line on stderr
-and exit status 1; wrong usage is argparse's status 2; Ctrl-C is 130.
+and exit status 1; wrong usage is one line, too, and argparse's status 2; Ctrl-C is 130.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import importlib
 import io
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from sopilib import __version__
 from sopilib.commands import INTERRUPTED
@@ -40,11 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
         _accept_all_names(stream)
-    args = _parser(_command_in(argv)).parse_args(argv)
     try:
+        args = _parser(_command_in(argv)).parse_args(argv)
         return args.run(args)
     except SampleRNNError as error:
         print(f"samplernn: {error}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print("samplernn: out of memory (give smaller values, or less sound)", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -61,11 +64,18 @@ def _command_in(argv: Sequence[str]) -> str | None:
     return next((word for word in argv if not word.startswith("-")), None)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong with the usage and exit with status 2."""
+        line = " ".join(message.split())
+        self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
+
+
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
     """Return the parser, with the flags of the subcommand `chosen` only."""
-    parser = argparse.ArgumentParser(
-        prog="samplernn", description="SampleRNN as an instrument for Pure Data."
-    )
+    parser = _Parser(prog="samplernn", description="SampleRNN as an instrument for Pure Data.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, text in COMMANDS.items():

@@ -4,8 +4,8 @@
 """
 
 import argparse
-from pathlib import Path
 
+from sopilib.commands import quantities
 from sopilib.errors import AudioError, RequestError
 from sopilib.training.report_html import html_report
 from sopilib.training.report_png import png_report
@@ -15,14 +15,24 @@ from sopilib.training.report_run import read_run
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn report`."""
     add = parser.add_argument
-    add("run_folder", type=Path, metavar="RUN", help="a run folder: LOGDIR_ROOT/ID/DATE, or ID's")
+    add(
+        "run_folder",
+        type=quantities.path,
+        metavar="RUN",
+        help="a run folder: LOGDIR_ROOT/ID/DATE, or ID's",
+    )
     add(
         "--output",
-        type=Path,
+        type=quantities.file_path,
         metavar="FILE",
         help="a name in .html, or .png for one image (default: report.html in the run folder)",
     )
-    add("--previews", type=Path, metavar="DIR", help="(default: previews in the run folder)")
+    add(
+        "--previews",
+        type=quantities.path,
+        metavar="DIR",
+        help="(default: previews in the run folder)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

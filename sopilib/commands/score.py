@@ -2,8 +2,8 @@
 
 import argparse
 import json
-from pathlib import Path
 
+from sopilib.commands import quantities
 from sopilib.commands.arguments import (
     PRECISIONS,
     add_model_arguments,
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=PRECISIONS,
         help="score through the engine in this precision (default: TensorFlow)",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.wav")
+    parser.add_argument("files", nargs="+", type=quantities.path, metavar="FILE.wav")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from sopilib.commands import quantities
 from sopilib.commands.arguments import search_folders
 from sopilib.errors import ConfigError
 from sopilib.model.config import checked_sample_rate
@@ -13,12 +14,23 @@ from sopilib.model.sample_rate import RateSource
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `samplernn set-rate`."""
-    add = parser.add_argument
-    add("model", metavar="MODEL", help="a model folder, or a checkpoint in it")
-    add("rate", type=int, metavar="HZ", help="sample rate of the sounds on which it was trained")
+    add = quantities.adder(parser)
+    add(
+        "model",
+        type=quantities.model_name,
+        metavar="MODEL",
+        help="a model folder, or a checkpoint in it",
+    )
+    add(
+        "rate",
+        type=quantities.RATE,
+        metavar="HZ",
+        help="sample rate of the sounds on which it was trained",
+    )
     add(
         "--config_file",
         "--config",
+        type=quantities.path,
         dest="config",
         metavar="FILE.config.json",
         help="the model's config (default: the one in its folder)",

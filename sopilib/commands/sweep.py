@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sopilib.audio.spectrogram import draw_takes
+from sopilib.commands import quantities
 from sopilib.commands.arguments import (
     add_model_arguments,
     add_rate_argument,
@@ -36,18 +37,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn sweep`."""
     add_model_arguments(parser)
     add_rate_argument(parser)
-    add = parser.add_argument
+    add = quantities.adder(parser)
     add(
         "--temperature",
         required=True,
         metavar="A:B:STEP",
         help="temperatures from A to B, both included, or a list with commas: 0.7,0.9,1",
     )
-    add("--dur", type=float, default=4.0, metavar="S", help="seconds of each take (default 4)")
-    add("--rng_seed", type=int, metavar="N", help="the same N gives the same takes")
+    add(
+        "--dur",
+        type=quantities.DURATION,
+        default=4.0,
+        metavar="S",
+        help="seconds of each take (default 4)",
+    )
+    add("--rng_seed", type=quantities.RNG_SEED, metavar="N", help="the same N gives the same takes")
     add(
         "--output_dir",
-        type=Path,
+        type=quantities.path,
         default=Path("sweep"),
         metavar="DIR",
         help="created if it is missing (default: sweep)",

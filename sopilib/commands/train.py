@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sopilib.audio.files import read_seed
-from sopilib.commands import INTERRUPTED
+from sopilib.commands import INTERRUPTED, quantities
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
 from sopilib.errors import RequestError
 from sopilib.generation.temperature import check_temperature
@@ -39,11 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--val_frac", type=float, default=VAL_FRAC, help=f"held-out fraction (default {VAL_FRAC})")
+    add = quantities.adder(parser)
+    add(
+        "--val_frac",
+        type=quantities.PART,
+        default=VAL_FRAC,
+        help=f"held-out fraction (default {VAL_FRAC})",
+    )
     add(
         "--num_val_batches",
-        type=int,
+        type=quantities.COUNT,
         metavar="N",
         help="at most this many held-out batches to validate on (default: all)",
     )
@@ -56,58 +61,77 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--cut_below",
-        type=float,
+        type=quantities.DBFS,
         metavar="DBFS",
         help="leave out softer passages, so that the model does not learn to fall silent",
     )
     add(
         "--chunk_dur",
-        type=float,
+        type=quantities.SECONDS,
         default=8.0,
         metavar="S",
         help="longest chunk of a recording, in seconds (default 8)",
     )
     add(
         "--fade_in",
-        type=float,
+        type=quantities.SECONDS,
         metavar="S",
         help="fade each chunk in from silence, so that takes start softly",
     )
-    add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
+    add(
+        "--sample_rate",
+        type=quantities.RATE,
+        metavar="HZ",
+        help="(default: the config's, 16000)",
+    )
 
 
 def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--num_epochs", type=int, default=100, help="(default 100)")
-    add("--batch_size", type=int, default=64, help="for each GPU or machine (default 64)")
+    add = quantities.adder(parser)
+    add("--num_epochs", type=quantities.COUNT, default=100, help="(default 100)")
+    add(
+        "--batch_size",
+        type=quantities.COUNT,
+        default=64,
+        help="for each GPU or machine (default 64)",
+    )
     add(
         "--num_gpus",
-        type=int,
+        type=quantities.COUNT,
         metavar="N",
         help="how many to train on (default: all of this machine)",
     )
     add("--optimizer", default="adam", help="adam, muon, sgd or rmsprop (default adam)")
-    add("--learning_rate", type=float, default=0.001, help="(default 0.001)")
+    add("--learning_rate", type=quantities.FACTOR, default=0.001, help="(default 0.001)")
     add("--lr_schedule", default="constant", help="constant or cosine (default constant)")
-    add("--warmup_steps", type=int, default=0, help="(default 0)")
+    add("--warmup_steps", type=quantities.COUNT_OR_NONE, default=0, help="(default 0)")
     add(
         "--reduce_learning_rate_after",
-        type=int,
+        type=quantities.COUNT,
         metavar="EPOCHS",
         help="lower the rate by 10 %% in each later epoch",
     )
-    add("--epsilon", type=float, help="of the optimizer (default: PRiSM's, 1e-4 for adam)")
-    add("--momentum", type=float, default=0.9, help="of sgd and rmsprop (default 0.9)")
-    add("--clip_norm", type=float, default=5.0, help="of the gradients (default 5)")
+    add(
+        "--epsilon",
+        type=quantities.FACTOR,
+        help="of the optimizer (default: PRiSM's, 1e-4 for adam)",
+    )
+    add(
+        "--momentum",
+        type=quantities.MOMENTUM,
+        default=0.9,
+        help="of sgd and rmsprop (default 0.9)",
+    )
+    add("--clip_norm", type=quantities.FACTOR, default=5.0, help="of the gradients (default 5)")
     add(
         "--ema_momentum",
-        type=float,
+        type=quantities.PART,
         metavar="X",
         help="checkpoints hold an average of the weights, 0.999 one over about 1000 steps",
     )
     add(
         "--input_noise",
-        type=float,
+        type=quantities.NOISE_PART,
         metavar="PART",
         help="fraction of the sequences with input noise, so that takes recover from noise",
     )
@@ -120,33 +144,65 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BOOL",
         help="compute products in bfloat16",
     )
-    add("--max_steps", type=int, help="stop after this many steps in all")
-    add("--max_minutes", type=float, help="stop after this many minutes")
-    add("--log_every", type=int, default=50, help="steps between two lines of the history (50)")
-    add("--rng_seed", type=int, default=0, help="of weights, order, dropout and noise (default 0)")
+    add("--max_steps", type=quantities.COUNT, help="stop after this many steps in all")
+    add("--max_minutes", type=quantities.MINUTES, help="stop after this many minutes")
+    add(
+        "--log_every",
+        type=quantities.COUNT,
+        default=50,
+        help="steps between two lines of the history (50)",
+    )
+    add(
+        "--rng_seed",
+        type=quantities.RNG_SEED,
+        default=0,
+        help="of weights, order, dropout and noise (default 0)",
+    )
 
 
 def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--id", default="default", help="name of the training (default 'default')")
-    add("--logdir_root", type=Path, default=Path("logdir"), help="(default ./logdir)")
+    add = quantities.adder(parser)
+    add(
+        "--id",
+        type=quantities.run_id,
+        default="default",
+        help="name of the training (default 'default')",
+    )
+    add(
+        "--logdir_root",
+        type=quantities.path,
+        default=Path("logdir"),
+        help="(default ./logdir)",
+    )
     add("--resume", type=boolean, default=True, metavar="BOOL", help="(default True)")
     add(
         "--resume_from",
-        type=Path,
+        type=quantities.path,
         metavar="PATH",
         help="a run folder to resume, or a checkpoint with whose weights a new run starts; the "
         "epoch count continues, warm-up and cosine start over",
     )
-    add("--checkpoint_every", type=int, default=1, metavar="EPOCHS", help="(default 1)")
+    add(
+        "--checkpoint_every",
+        type=quantities.COUNT,
+        default=1,
+        metavar="EPOCHS",
+        help="(default 1)",
+    )
     add("--checkpoint_policy", default="Always", help="Always or Best (default Always)")
     add(
         "--max_checkpoints",
-        type=_number_or_none,
+        type=_count_or_none,
         default=5,
         help="kept at a time, or None for all (default 5)",
     )
-    add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
+    add(
+        "--early_stopping_patience",
+        type=quantities.COUNT,
+        default=3,
+        metavar="EPOCHS",
+        help="(default 3)",
+    )
     add(
         "--monitor",
         default="val_loss",
@@ -157,31 +213,54 @@ def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_preview_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+    add = quantities.adder(parser)
     add("--generate", type=boolean, default=True, metavar="BOOL", help="previews (default True)")
     add(
         "--output_dir",
-        type=Path,
+        type=quantities.path,
         metavar="DIR",
         help="for previews, in a folder with the name of --id, with PRiSM's names such as "
         "ID_e=1_t=0.95.wav (default: the run folder)",
     )
-    add("--output_file_dur", type=float, default=3.0, metavar="S", help="seconds (default 3)")
     add(
-        "--max_generate_per_epoch", type=int, default=1, help="previews per temperature (default 1)"
+        "--output_file_dur",
+        type=quantities.SECONDS,
+        default=3.0,
+        metavar="S",
+        help="seconds (default 3)",
+    )
+    add(
+        "--max_generate_per_epoch",
+        type=quantities.VOICES_EACH,
+        default=1,
+        help="previews per temperature (default 1)",
     )
     add(
         "--temperature",
-        type=float,
+        type=quantities.TEMPERATURE,
         nargs="+",
         help=f"of the previews (default {_DEFAULT_TEMPERATURES})",
     )
-    add("--seed", type=Path, metavar="FILE.wav", help="a sound that previews continue")
-    add("--seed_offset", type=int, default=0, metavar="N", help="samples of it to skip")
+    add(
+        "--seed",
+        type=quantities.path,
+        metavar="FILE.wav",
+        help="a sound that previews continue",
+    )
+    add(
+        "--seed_offset",
+        type=quantities.SAMPLES,
+        default=0,
+        metavar="N",
+        help="samples of it to skip",
+    )
 
 
-def _number_or_none(text: str) -> int | None:
-    return None if text.upper() == "NONE" else int(text)
+def _count_or_none(text: str) -> int | None:
+    """Return the count, None for the word None."""
+    if text.upper() == "NONE":
+        return None
+    return int(quantities.COUNT.bound("--max_checkpoints")(text))
 
 
 def run(args: argparse.Namespace) -> int:

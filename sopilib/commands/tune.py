@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sopilib.audio.recordings import read_recordings
-from sopilib.commands import INTERRUPTED
+from sopilib.commands import INTERRUPTED, quantities
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
+from sopilib.commands.quantities import Quantity
 from sopilib.errors import RequestError
 from sopilib.installation.paths import make_folder
 from sopilib.model.config import ModelConfig, read_json_object
@@ -41,22 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_search_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--id", default="tune", help="name of the search (default 'tune')")
-    add("--logdir_root", type=Path, default=Path("logdir"), help="(default ./logdir)")
+    add = quantities.adder(parser)
+    add("--id", type=quantities.run_id, default="tune", help="name of the search (default 'tune')")
+    add(
+        "--logdir_root",
+        type=quantities.path,
+        default=Path("logdir"),
+        help="(default ./logdir)",
+    )
     add("--tuner", default="random", help=f"{', '.join(TUNERS)} (default random)")
     add(
         "--max_trials",
-        type=int,
+        type=quantities.COUNT,
         metavar="N",
         help=f"(default {_MAX_TRIALS}; for hyperband, as many as --num_epochs needs)",
     )
-    add("--num_epochs", type=int, default=10, help="at most for a trial (default 10)")
-    add("--max_steps", type=int, help="at most for a trial")
-    add("--max_minutes", type=float, help="at most for a trial")
+    add("--num_epochs", type=quantities.COUNT, default=10, help="at most for a trial (default 10)")
+    add("--max_steps", type=quantities.COUNT, help="at most for a trial")
+    add("--max_minutes", type=quantities.MINUTES, help="at most for a trial")
     add(
         "--chief_timeout",
-        type=float,
+        type=quantities.SECONDS,
         default=300.0,
         metavar="S",
         help="how long a worker waits for its chief (default 300)",
@@ -64,45 +70,84 @@ def _add_search_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_searched_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("searched if several values are given")
+    add_one = quantities.adder(parser.add_argument_group("searched if several values are given"))
 
-    def add(name: str, kind: Callable[[str], Any], text: str, metavar: str = "X") -> None:
-        group.add_argument(f"--{name}", type=kind, nargs="+", metavar=metavar, help=text)
+    def add(
+        name: str, kind: Quantity | Callable[[str], Any], text: str, metavar: str = "X"
+    ) -> None:
+        add_one(f"--{name}", type=kind, nargs="+", metavar=metavar, help=text)
 
     add("frame_sizes", _frame_sizes, "lower and upper, such as 4/32 16/64", "A/B")
-    add("dim", int, "width of the layers", "N")
+    add("dim", quantities.WIDTH, "width of the layers", "N")
     add("rnn_type", str, "gru, lstm")
-    add("num_rnn_layers", int, "recurrent layers in a tier", "N")
+    add("num_rnn_layers", quantities.LAYERS, "recurrent layers in a tier", "N")
     add("q_type", str, "mu-law, linear (their bits are not comparable)")
-    add("q_levels", int, "(bits at different levels are not comparable)", "N")
+    add("q_levels", quantities.LEVELS, "(bits at different levels are not comparable)", "N")
     add("skip_conn", boolean, "True, False", "BOOL")
-    add("rnn_dropout", float, "0 to below 1")
-    add("seq_len", int, "samples of a training segment", "N")
-    add("batch_size", int, "(default 64)", "N")
+    add("rnn_dropout", quantities.DROPOUT, "0 to below 1")
+    add("seq_len", quantities.SEQ_LEN, "samples of a training segment", "N")
+    add("batch_size", quantities.COUNT, "(default 64)", "N")
     add("optimizer", str, "adam, sgd, rmsprop (default adam)")
-    add("learning_rate", float, "(default 0.001)")
+    add("learning_rate", quantities.FACTOR, "(default 0.001)")
     add("lr_schedule", str, "constant, cosine (default constant)")
-    add("warmup_steps", int, "(default 0)", "N")
-    add("epsilon", float, "of the optimizer (default: PRiSM's)")
-    add("momentum", float, "of sgd and rmsprop (default 0.9)")
-    add("clip_norm", float, "of the gradients (default 5)")
+    add("warmup_steps", quantities.COUNT_OR_NONE, "(default 0)", "N")
+    add("epsilon", quantities.FACTOR, "of the optimizer (default: PRiSM's)")
+    add("momentum", quantities.MOMENTUM, "of sgd and rmsprop (default 0.9)")
+    add("clip_norm", quantities.FACTOR, "of the gradients (default 5)")
 
 
 def _add_fixed_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--sample_rate", type=int, metavar="HZ", help="(default: the config's, 16000)")
-    add("--val_frac", type=float, default=VAL_FRAC, help=f"held-out fraction (default {VAL_FRAC})")
-    add("--cut_below", type=float, metavar="DBFS", help="leave out softer passages")
-    add("--input_noise", type=float, metavar="PART", help="fraction of sequences with input noise")
+    add = quantities.adder(parser)
+    add(
+        "--sample_rate",
+        type=quantities.RATE,
+        metavar="HZ",
+        help="(default: the config's, 16000)",
+    )
+    add(
+        "--val_frac",
+        type=quantities.PART,
+        default=VAL_FRAC,
+        help=f"held-out fraction (default {VAL_FRAC})",
+    )
+    add("--cut_below", type=quantities.DBFS, metavar="DBFS", help="leave out softer passages")
+    add(
+        "--input_noise",
+        type=quantities.NOISE_PART,
+        metavar="PART",
+        help="fraction of sequences with input noise",
+    )
     add("--mixed_precision", action="store_true", help="compute products in bfloat16")
-    add("--early_stopping_patience", type=int, default=3, metavar="EPOCHS", help="(default 3)")
-    add("--max_checkpoints", type=int, default=1, help="kept per trial beside its best (default 1)")
-    add("--log_every", type=int, default=50, help="steps between two lines of a history (50)")
-    add("--rng_seed", type=int, default=0, help="of the search and of each trial (default 0)")
+    add(
+        "--early_stopping_patience",
+        type=quantities.COUNT,
+        default=3,
+        metavar="EPOCHS",
+        help="(default 3)",
+    )
+    add(
+        "--max_checkpoints",
+        type=quantities.COUNT,
+        default=1,
+        help="kept per trial beside its best (default 1)",
+    )
+    add(
+        "--log_every",
+        type=quantities.COUNT,
+        default=50,
+        help="steps between two lines of a history (50)",
+    )
+    add(
+        "--rng_seed",
+        type=quantities.RNG_SEED,
+        default=0,
+        help="of the search and of each trial (default 0)",
+    )
 
 
 def _frame_sizes(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split("/")))
+    read = quantities.FRAME_SIZE.bound("--frame_sizes")
+    return tuple(map(read, text.split("/")))
 
 
 _frame_sizes.__name__ = "A/B"  # for argparse's error text

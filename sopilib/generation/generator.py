@@ -11,10 +11,10 @@ from sopilib.engine import is_built
 from sopilib.engine.load import load_generator
 from sopilib.errors import RequestError
 from sopilib.generation.sample_generator import SampleGenerator
+from sopilib.limits import MOST_VOICES
 from sopilib.model.folder import ModelFiles
 
 ENGINES = ("auto", "native", "tensorflow")
-MOST_VOICES = 4096
 
 
 def make_generator(

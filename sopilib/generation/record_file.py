@@ -6,19 +6,22 @@ curve are float32, written with enough digits to restore them. See
 `sopilib.generation.record_values` for the meaning of the values.
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sopilib import __version__
-from sopilib.audio.files import write_audio
-from sopilib.errors import RecordError, SampleRNNError
+from sopilib.audio.write import check_format, write_sound
+from sopilib.errors import AudioError, RecordError, SampleRNNError
 from sopilib.generation.record import ModelRecord, TakeRecord
 from sopilib.generation.record_fields import AS_SAVED
 from sopilib.generation.record_values import SavedTake, record_values, saved_take, seed_name
+from sopilib.generation.take_files import TakeFiles, outdated_seeds, seeds_of
+from sopilib.new_files import NewFiles, unwritable
 from sopilib.small_files import RECORD_BYTES, read_json
 
 # increase it whenever another program would make another take of a record
@@ -33,7 +36,9 @@ def save_take(
     model: ModelRecord,
     take: TakeRecord,
 ) -> None:
-    """Write a take's sound, its record, and its seeds beside the record.
+    """Write a take's sound, its record, and its seeds beside the record: all of them, or none.
+
+    Whatever has these names is replaced; `take_files.conflict` says before whether it may be.
 
     Args:
       sound_paths: one path, for a file with a channel for each voice, or one for each.
@@ -45,28 +50,44 @@ def save_take(
     Raises:
       AudioError, RecordError: a file cannot be written.
     """
-    sounds = [audio.T] if len(sound_paths) == 1 else list(audio)
-    for path, sound in zip(sound_paths, sounds, strict=True):
-        write_audio(path, sound, take.out_rate)
-    for k, part in enumerate(take.chain()):
-        if part.seed_audio is not None:
-            seed_path = record_path.with_name(seed_name(record_path.stem, k))
-            write_audio(seed_path, part.seed_audio, model.sample_rate, "FLOAT")
+    sounds = [audio.T] if len(sound_paths) == 1 else [voice[:, np.newaxis] for voice in audio]
+    seeds = {seed_name(record_path.stem, k): take.chain()[k].seed_audio for k in seeds_of(take)}
+    files = TakeFiles(tuple(sound_paths), record_path, tuple(map(record_path.with_name, seeds)))
     values = {
         "samplernn_take": RECORD_VERSION,
         "version": __version__,
         "sound": [path.name for path in sound_paths],
         **record_values(record_path.stem, model, take),
     }
+    with _told(sound_paths[0], AudioError), NewFiles() as new:
+        for path in outdated_seeds(files):
+            new.remove(path)
+        for path, sound in zip(sound_paths, sounds, strict=True):
+            _write_sound(new, path, sound, take.out_rate)
+        for path, seed in zip(files.seeds, seeds.values(), strict=True):
+            assert seed is not None  # `seeds_of` says so
+            _write_sound(new, path, seed[:, np.newaxis], model.sample_rate, "FLOAT")
+        with _told(record_path, RecordError):
+            # a name that is not UTF-8 is escaped, as JSON has it
+            text = _json_text(values) + "\n"
+            new.open(record_path).write(text.encode("utf-8", "backslashreplace"))
+
+
+def _write_sound(
+    new: NewFiles, path: Path, audio: np.ndarray, rate: int, subtype: str | None = None
+) -> None:
+    check_format(path, rate, audio.shape[1], len(audio), subtype)
+    with _told(path, AudioError):
+        write_sound(new.open(path), path, audio, rate, subtype)
+
+
+@contextlib.contextmanager
+def _told(path: Path, kind: type[SampleRNNError]) -> Iterator[None]:
+    """Turn an OSError into an error of `kind` that names `path`."""
     try:
-        # names that are not UTF-8 become escapes that JSON reads
-        record_path.write_text(
-            _json_text(values) + "\n", encoding="utf-8", errors="backslashreplace"
-        )
+        yield
     except OSError as error:
-        raise RecordError(
-            f"cannot write {record_path}: {error.strerror} (choose a folder that is writable)"
-        ) from error
+        raise kind(unwritable(path, error)) from error
 
 
 def _json_text(value: Any, indent: str = "") -> str:

@@ -71,7 +71,7 @@ def seed_name(name: str, k: int) -> str:
 def _take_values(take: TakeRecord, seed_file: str) -> dict[str, Any]:
     seed = None
     if take.seed_audio is not None:
-        digest = _seed_digest(take.seed_audio)
+        digest = seed_digest(take.seed_audio)
         seed = {"from": take.seed_name, "file": seed_file, "sha256": digest}
     return {
         **{key: getattr(take, key) for key in _PLAIN},
@@ -81,7 +81,8 @@ def _take_values(take: TakeRecord, seed_file: str) -> dict[str, Any]:
     }
 
 
-def _seed_digest(audio: np.ndarray) -> str:
+def seed_digest(audio: np.ndarray) -> str:
+    """Return the digest of a seed, float32 (num_samples,), as a record says it."""
     return hashlib.sha256(audio.astype("<f4").tobytes()).hexdigest()
 
 
@@ -179,6 +180,6 @@ def _seed(values: dict[str, Any] | None, folder: Path) -> tuple[np.ndarray | Non
     check_fields(values, file=kinds.TEXT, sha256=kinds.SHA256, **{"from": kinds.TEXT_OR_NULL})
     path = folder / Path(values["file"]).name
     audio = read_audio(path)[0][:, 0]
-    if _seed_digest(audio) != values["sha256"]:
+    if seed_digest(audio) != values["sha256"]:
         raise RecordError(f"{path} is not the seed of the take (put back the one saved with it)")
     return audio, values["from"]

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from sopilib.errors import RequestError
+from sopilib.limits import HIGHEST_TEMPERATURE
 
 ENVELOPE_FORM = "Env([levels],[seconds],[curves]) such as Env([0.7,1.05],[4],[0])"
 
@@ -128,9 +129,9 @@ def check_temperature(value: float) -> float:
     """Return `value`, a temperature.
 
     Raises:
-      RequestError: it is not finite, or below 0.
+      RequestError: it is not finite, below 0, or above HIGHEST_TEMPERATURE.
     """
-    if not (math.isfinite(value) and value >= 0):
+    if not 0 <= value <= HIGHEST_TEMPERATURE:
         raise RequestError(
             f"the temperature {value:g} is out of range (give a finite number, 0 or "
             "above; 0 is the most likely sample, 1 the model as trained)"

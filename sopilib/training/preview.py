@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from sopilib import engine
-from sopilib.audio.files import write_audio
 from sopilib.audio.spectrogram import draw_take
+from sopilib.audio.write import write_audio
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.few_takes import precision_for_few_takes
 from sopilib.engine.fold import fold

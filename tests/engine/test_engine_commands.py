@@ -15,7 +15,7 @@ from engine_models import engine_generator
 from golden import CHECKPOINTS, copy_checkpoint, needs_tensorflow
 
 import sopilib
-from sopilib.audio.files import write_audio
+from sopilib.audio.write import write_audio
 from sopilib.commands import bench
 from sopilib.engine.export import export_model
 from sopilib.engine.load import load_generator

@@ -5,8 +5,9 @@ import pytest
 import soundfile
 import soxr
 
-from sopilib.audio.files import read_audio, read_seed, write_audio
+from sopilib.audio.files import read_audio, read_seed
 from sopilib.audio.resample import StreamResampler, mix_to_mono, resample
+from sopilib.audio.write import write_audio
 from sopilib.errors import AudioError
 
 RATES = [(16000, 44100), (16000, 48000), (44100, 16000), (16000, 8000), (16000, 16001)]
