@@ -175,7 +175,7 @@ def _seeds(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _is_as_saved(path: Path, values: dict[str, Any]) -> bool:
     """Return whether a sound file has the length that its record says."""
     try:
-        num_samples = soundfile.info(path).frames if path.is_file() else None
+        num_samples = soundfile.info(os.fsencode(path)).frames if path.is_file() else None
     except (soundfile.SoundFileError, OSError):
         return False
     return num_samples == _last_take(values).get("num_samples")
