@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 
@@ -85,7 +86,12 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.config.json",
         help="(default: PRiSM's model)",
     )
-    add("--preset", metavar="NAME", help="a shipped configuration, see models/presets")
+    add(
+        "--preset",
+        type=quantities.name,
+        metavar="NAME",
+        help="a shipped configuration, see models/presets",
+    )
 
 
 def boolean(text: str) -> bool:
@@ -111,9 +117,14 @@ def tell_assumed_rate(files: folder.ModelFiles) -> None:
     if files.rate_is_assumed:
         print(
             f"the sample rate of {files.name} is unknown, {files.config.sample_rate} Hz is assumed "
-            f"(samplernn set-rate {files.folder} HZ records it)",
+            f"(samplernn set-rate {quoted(files.folder)} HZ records it)",
             file=sys.stderr,
         )
+
+
+def quoted(path: str | Path) -> str:
+    """Return a path as a shell takes it for one word, and no command for a flag."""
+    return shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))
 
 
 def search_folders() -> list[Path]:

@@ -12,6 +12,7 @@ from sopilib.commands.arguments import (
     add_engine_arguments,
     add_model_arguments,
     find_model,
+    quoted,
     search_folders,
     tell_assumed_rate,
 )
@@ -20,7 +21,6 @@ from sopilib.commands.take_output import (
     check_free,
     check_inputs_stay,
     check_places,
-    quoted,
     save_new_take,
     with_suffix,
 )

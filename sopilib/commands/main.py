@@ -7,6 +7,7 @@ and exit status 1; wrong usage is one line, too, and argparse's status 2; Ctrl-C
 import argparse
 import importlib
 import io
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn, TextIO
@@ -35,6 +36,10 @@ COMMANDS = {
 }
 
 
+# words of more characters than fit on a screen
+_ENDLESS = re.compile(r"(\S{100})\S{200,}(\S{60})")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv`, by default that of the process; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
@@ -44,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser(_command_in(argv)).parse_args(argv)
         return args.run(args)
     except SampleRNNError as error:
-        print(f"samplernn: {error}", file=sys.stderr)
+        print(f"samplernn: {_one_line(str(error))}", file=sys.stderr)
         return 1
     except MemoryError:
         print("samplernn: out of memory (give smaller values, or less sound)", file=sys.stderr)
@@ -69,8 +74,12 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong with the usage and exit with status 2."""
-        line = " ".join(message.split())
-        self.exit(2, f"{self.prog}: {line} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {_one_line(message)} (see {self.prog} --help)\n")
+
+
+def _one_line(text: str) -> str:
+    """Return `text` as one line, the middle of its endless words left out."""
+    return _ENDLESS.sub(r"\1...\2", " ".join(text.split()))
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

@@ -165,8 +165,8 @@ def model_name(text: str) -> str:
     return text
 
 
-def run_id(text: str) -> str:
-    """Return the name of a training or search: a folder below --logdir_root.
+def name(text: str) -> str:
+    """Return the name of a training, a search or a preset: a file or folder in a given place.
 
     Raises:
       argparse.ArgumentTypeError: it is empty or too long, or leads elsewhere.

@@ -1,7 +1,6 @@
 """Where a command saves a take: what cannot be written is found before, nothing is lost after."""
 
 import argparse
-import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -109,8 +108,3 @@ def save_new_take(
         reason = str(error).partition(" (")[0]
         raise AudioError(f"{reason}; the take is saved as {spare.sounds[0]} (move it)") from error
     return files
-
-
-def quoted(path: Path) -> str:
-    """Return a path as a shell takes it for one word, and no command for a flag."""
-    return shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))

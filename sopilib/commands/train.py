@@ -164,7 +164,7 @@ def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
     add = quantities.adder(parser)
     add(
         "--id",
-        type=quantities.run_id,
+        type=quantities.name,
         default="default",
         help="name of the training (default 'default')",
     )

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_search_arguments(parser: argparse.ArgumentParser) -> None:
     add = quantities.adder(parser)
-    add("--id", type=quantities.run_id, default="tune", help="name of the search (default 'tune')")
+    add("--id", type=quantities.name, default="tune", help="name of the search (default 'tune')")
     add(
         "--logdir_root",
         type=quantities.path,
@@ -163,6 +163,7 @@ def run(args: argparse.Namespace) -> int:
     request = _request(args, role)
     if not role.is_chief:
         _check_data(args, request.space.config)
+    make_folder(request.folder, "--logdir_root")
     ranking = Ranking(request.name, request.folder, request.space, request.data)
     if role.is_worker and role.address is not None:
         await_chief(role.address, args.chief_timeout)
@@ -207,7 +208,7 @@ def _request(args: argparse.Namespace, role: Role) -> SearchRequest:
     space = _space(args)
     return SearchRequest(
         name=args.id,
-        folder=_folder(args),
+        folder=args.logdir_root / args.id,
         data=args.data_dir,
         space=space,
         tuner=args.tuner,
@@ -226,12 +227,6 @@ def _space(args: argparse.Namespace) -> Space:
         if name in space.choices:
             print(f"note: bits per sample are not comparable across values of {name}", flush=True)
     return space
-
-
-def _folder(args: argparse.Namespace) -> Path:
-    folder = args.logdir_root / args.id
-    make_folder(folder, "--logdir_root")
-    return folder
 
 
 def _check_data(args: argparse.Namespace, config: ModelConfig) -> None:

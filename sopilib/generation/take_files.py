@@ -94,12 +94,12 @@ def first_free(path: Path, num_files: int = 1, seeds: Sequence[int] = ()) -> Tak
     Raises:
       AudioError: all names are taken.
     """
-    names = [path, *(path.with_name(f"{path.stem}-{k}{path.suffix}") for k in _NUMBERS)]
-    for name in names:
+    for k in range(1, _LAST_NAME + 1):
+        name = path if k == 1 else path.with_name(f"{path.stem}-{k}{path.suffix}")
         files = TakeFiles.at(name, num_files, seeds)
         if not any(map(os.path.lexists, files.paths)):
             return files
-    raise AudioError(f"{path} and {_LAST_NAME} names after it exist (choose another name)")
+    raise AudioError(f"{path} and {_LAST_NAME - 1} names after it exist (choose another name)")
 
 
 def is_same_file(path: Path, other: Path) -> bool:
@@ -132,9 +132,6 @@ def outdated_seeds(files: TakeFiles) -> Iterator[Path]:
         path = files.record.with_name(name)
         if path not in files.seeds and _has_digest(path, digest):
             yield path
-
-
-_NUMBERS = range(2, _LAST_NAME + 1)
 
 
 def _saved_values(path: Path) -> dict[str, Any] | None:

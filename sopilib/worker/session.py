@@ -6,6 +6,7 @@ running take or stream applies those that steer it itself. See docs/protocol.md.
 
 import dataclasses
 import logging
+import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -133,10 +134,11 @@ class Worker(Handlers):
         rate = checked_rate("output", request.out_rate)
         if rate != known and rate not in self._told_rates:
             self._told_rates.add(rate)
+            folder = shlex.quote(str(files.folder))
             self._send(
                 messages.Notice(
                     f"the sample rate of {files.name} is unknown: --out_sr {rate} is taken as it, "
-                    f"without resampling (samplernn set-rate {files.folder} {rate} records it)"
+                    f"without resampling (samplernn set-rate {folder} {rate} records it)"
                 )
             )
         return rate
