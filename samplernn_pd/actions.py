@@ -115,7 +115,7 @@ def _model(control: "Control") -> messages.Loaded:
 def _save(control: "Control", message: messages.Save) -> None:
     path = os.path.join(control.host.patch_folder, os.path.expanduser(message.path))
     control.worker.num_saving += 1
-    control.worker.send(messages.Save(path))
+    control.worker.send(messages.Save(path, message.replaces))
 
 
 def _set(control: "Control", message: PdMessage) -> None:

@@ -102,6 +102,33 @@ def first_free(path: Path, num_files: int = 1, seeds: Sequence[int] = ()) -> Tak
     raise AudioError(f"{path} and {_LAST_NAME - 1} names after it exist (choose another name)")
 
 
+def names_for(path: Path, take: TakeRecord, replaces: bool) -> tuple[TakeFiles, str | None]:
+    """Return where to save a take in one file: at `path`, or else under the next free name.
+
+    Args:
+      path: what the user named it.
+      take: of the take.
+      replaces: whether an earlier take of that name may be replaced; the same take always is.
+
+    Returns:
+      The files, and why they have another name, None if they have not.
+
+    Raises:
+      AudioError: all names are taken.
+    """
+    seeds = seeds_of(take)
+    files = TakeFiles.at(path, 1, seeds)
+    reason = conflict(files)
+    if reason is None and any(map(os.path.lexists, files.paths)):
+        if not (replaces or _is_same_take(files, take.sha256)):
+            reason = f"{path} is an earlier take"
+        if any(
+            part.seed_name and is_same_file(path, Path(part.seed_name)) for part in take.chain()
+        ):
+            reason = f"{path} is the seed of the take"
+    return (files if reason is None else first_free(path, 1, seeds)), reason
+
+
 def is_same_file(path: Path, other: Path) -> bool:
     """Return whether two paths name one existing file."""
     try:
@@ -110,7 +137,7 @@ def is_same_file(path: Path, other: Path) -> bool:
         return False
 
 
-def is_same_take(files: TakeFiles, sha256: str) -> bool:
+def _is_same_take(files: TakeFiles, sha256: str) -> bool:
     """Return whether the record at `files` says that its samples have this digest."""
     old = _saved_values(files.record)
     return old is not None and _last_take(old).get("sha256") == sha256

@@ -10,6 +10,7 @@ values, in Pd and again in the worker. To add such a message, write its class he
 a method of `sopilib.worker.live_stream.LiveStream` that `handles` it.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -235,9 +236,14 @@ class Stop(Message, type_name="stop", pd="stop"):
 
 @dataclass(frozen=True)
 class Save(Message, type_name="save", pd="save FILE"):
-    """Write the last take to the sound file `path`, absolute, and its record beside it."""
+    """Write the last take to the sound file `path`, absolute, and its record beside it.
+
+    It takes the next free name instead of one that has another file, or an earlier take unless
+    it `replaces` that: no dialog has asked about a name that got its `.wav` here.
+    """
 
     path: str
+    replaces: bool = dataclasses.field(default=True, compare=False)
 
     @classmethod
     def from_atoms(cls, atoms: Sequence[Atom]) -> "Save":
@@ -245,7 +251,8 @@ class Save(Message, type_name="save", pd="save FILE"):
         path = words(atoms)
         if not path:
             raise RequestError("save: no file (save FILE)")
-        return cls(path if path.lower().endswith(".wav") else f"{path}.wav")
+        is_whole = path.lower().endswith(".wav")
+        return cls(path if is_whole else f"{path}.wav", is_whole)
 
 
 # From the worker to Pd

@@ -118,9 +118,7 @@ class Optimizer:
             average = self.slots[f"{_AVERAGE}/{path}"]
             value = tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=tf.float32)
             before = tf.raw_ops.ReadVariableOp(resource=average.handle, dtype=tf.float32)
-            tf.raw_ops.AssignAddVariableOp(
-                resource=average.handle, value=part * (value - before)
-            )
+            tf.raw_ops.AssignAddVariableOp(resource=average.handle, value=part * (value - before))
 
     def _adam(
         self,

@@ -22,6 +22,7 @@ from sopilib.generation.record_file import save_take
 from sopilib.generation.request_checks import checked_rate
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take import Take, TakeRequest
+from sopilib.generation.take_files import names_for
 from sopilib.generation.temperature import Curve, Envelope
 from sopilib.generation.temperature_text import parse_temperature
 from sopilib.installation import paths
@@ -182,9 +183,12 @@ class Worker(Handlers):
         """Write the generated part of the last take, and its record."""
         if self._last is None or self._model is None or not self._last.chunks:
             raise RequestError("there is no take to save (generate one first)")
-        path, audio = Path(request.path), np.concatenate(self._last.chunks, axis=1)
-        save_take([path], path.with_suffix(".json"), audio, self._model, self._last.take.record)
-        self._send(messages.Saved(request.path))
+        take, audio = self._last.take.record, np.concatenate(self._last.chunks, axis=1)
+        files, reason = names_for(Path(request.path), take, request.replaces)
+        save_take(files.sounds, files.record, audio, self._model, take)
+        if reason is not None:
+            self._send(messages.Notice(f"{reason}: the take is saved as {files.sounds[0].name}"))
+        self._send(messages.Saved(str(files.sounds[0])))
 
     def _require_generator(self) -> tuple[SampleGenerator, ModelFiles]:
         """Return the generator and its model's files; RequestError where none is loaded."""

@@ -361,6 +361,18 @@ def test_a_take_that_was_turned_continued_and_stopped_is_made_again(pd, tmp_path
     pd.message("temperature 1")
 
 
+def test_save_never_replaces_what_it_was_not_asked_to(pd, tmp_path):
+    (tmp_path / "bell.json").write_text("mine")
+    pd.message("length 0.01")
+    for number in (2, 3):
+        pd.message("generate sound1 sound2")
+        pd.status("generated sound2 16000 160")
+        pd.message(f"save {tmp_path}/bell")
+        pd.status(f"notice .*the take is saved as bell-{number}.wav")
+        pd.status(f"saved {tmp_path}/bell-{number}.wav")
+    assert (tmp_path / "bell.json").read_text() == "mine"
+
+
 def test_save_says_why_it_cannot(pd, tmp_path):
     begin_long_take(pd)
     pd.message(f"save {tmp_path}/take")

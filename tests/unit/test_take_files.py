@@ -11,7 +11,7 @@ import soundfile
 from sopilib.errors import AudioError, RecordError
 from sopilib.generation.record import ModelRecord, TakeRecord
 from sopilib.generation.record_file import save_take
-from sopilib.generation.take_files import TakeFiles, conflict, first_free, seeds_of
+from sopilib.generation.take_files import TakeFiles, conflict, first_free, names_for, seeds_of
 
 MODEL = ModelRecord(
     "bells", "/m/model.ckpt-1", "0" * 64, "/m/c.json", "0" * 64, 16000, "native", "int8", 1
@@ -131,6 +131,31 @@ def test_a_seed_that_was_replaced_by_another_sound_stays(tmp_path):
     before = (tmp_path / "x.seed.wav").read_bytes()
     save(tmp_path / "x.wav")
     assert (tmp_path / "x.seed.wav").read_bytes() == before
+
+
+def test_a_take_takes_a_name_of_its_own_unless_it_may_replace_an_earlier_one(tmp_path):
+    path = tmp_path / "x.wav"
+    assert names_for(path, TAKE, replaces=False) == (TakeFiles.at(path), None)
+    save(path)
+    other = dataclasses.replace(TAKE, sha256="2" * 64)
+    assert names_for(path, other, replaces=True) == (TakeFiles.at(path), None)
+    assert names_for(path, TAKE, replaces=False) == (TakeFiles.at(path), None)  # the same one
+    free = TakeFiles.at(tmp_path / "x-2.wav")
+    assert names_for(path, other, replaces=False) == (free, f"{path} is an earlier take")
+    path.unlink()
+    assert names_for(path, other, replaces=False)[0] == free
+    put_sound(tmp_path, "x.wav", 160)
+    put(tmp_path, "x.json")
+    told = names_for(path, other, replaces=True)
+    assert told == (free, f"{tmp_path / 'x.json'} exists and is not the record of a take")
+
+
+def test_a_take_never_replaces_the_sound_that_it_was_primed_with(tmp_path):
+    path = tmp_path / "x.wav"
+    save(path)
+    seeded = dataclasses.replace(SEEDED, seed_name=str(path), sha256="2" * 64)
+    files, reason = names_for(path, seeded, replaces=True)
+    assert files.sounds[0].name == "x-2.wav" and reason == f"{path} is the seed of the take"
 
 
 def test_free_names_count_up(tmp_path):

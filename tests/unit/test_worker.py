@@ -240,6 +240,22 @@ def test_a_recalled_state_leaves_the_last_take_to_be_saved_but_is_not_its_contin
     assert take["resume"]
 
 
+def test_save_takes_the_next_free_name_and_tells_it(client, tmp_path):
+    generate(client, rng_seed=4)
+    notes = tmp_path / "bell.json"
+    notes.write_text("mine")
+    client.send(protocol.Save(str(tmp_path / "bell.wav")))
+    told = f"{notes} exists and is not the record of a take: the take is saved as bell-2.wav"
+    assert receive(client, protocol.Notice) == protocol.Notice(told)
+    assert receive_saved(client) == protocol.Saved(str(tmp_path / "bell-2.wav"))
+    assert notes.read_text() == "mine" and not (tmp_path / "bell.wav").exists()
+    generate(client, rng_seed=5)
+    for replaces, name in ((False, "bell-2-2.wav"), (True, "bell-2.wav")):
+        client.send(protocol.Save(str(tmp_path / "bell-2.wav"), replaces))
+        assert receive_saved(client) == protocol.Saved(str(tmp_path / name))
+    assert (tmp_path / "bell-2.wav").read_bytes() == (tmp_path / "bell-2-2.wav").read_bytes()
+
+
 def test_save_is_refused_in_one_line_where_it_cannot_be(client, tmp_path):
     client.send(protocol.Generate(take=9, dur_s=600.0))
     receive(client, protocol.Chunk)
