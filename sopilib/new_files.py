@@ -143,12 +143,12 @@ def _create(folder: Path) -> tuple[Path, BinaryIO]:
     """Return a temporary file in `folder`, its permissions those of any new file, locked."""
     while True:
         path = folder / f"{_PREFIX}{secrets.token_hex(6)}{_UNFINISHED}"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        file = open(path, "x+b")  # noqa: SIM115  # its owner closes it
         with contextlib.suppress(OSError):  # some network disks know no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            return path, open(descriptor, "w+b")
-        os.close(descriptor)  # another process took it for an abandoned one
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return path, file
+        file.close()  # another process took it for an abandoned one
 
 
 def _finish(new: _NewFile) -> None:

@@ -6,16 +6,21 @@ window length.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sopilib.new_files import write_whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
+_SOFTWARE = "samplernn"  # in the PNGs, by which they are recognised
 WINDOW = 1024  # samples
 HOP = 128  # samples
 FLOOR_DBFS = -100.0
@@ -24,7 +29,9 @@ DOTS_PER_INCH = 140
 MAX_COLUMNS = 8  # of takes side by side
 
 
-def draw_take(sound: np.ndarray, sample_rate: int, title: str, path: str | Path) -> None:
+def draw_take(
+    sound: np.ndarray, sample_rate: int, title: str, path: str | Path, source: str = ""
+) -> None:
     """Write the plot of a take as a PNG.
 
     Args:
@@ -32,6 +39,10 @@ def draw_take(sound: np.ndarray, sample_rate: int, title: str, path: str | Path)
       sample_rate: in Hz.
       title: one line above the plot.
       path: the file to write.
+      source: what made the take, see `plot_source`.
+
+    Raises:
+      OSError: the file cannot be written.
     """
     from matplotlib.figure import Figure  # slow to import
 
@@ -46,7 +57,7 @@ def draw_take(sound: np.ndarray, sample_rate: int, title: str, path: str | Path)
     waveform.sharex(spectrum)
     waveform.tick_params(labelbottom=False)
     figure.colorbar(image, cax=scale, label="level (dBFS)")
-    figure.savefig(path, dpi=DOTS_PER_INCH, format="png")
+    _save(figure, path, source)
 
 
 def draw_takes(
@@ -55,6 +66,7 @@ def draw_takes(
     title: str,
     titles: Sequence[str],
     path: str | Path,
+    source: str = "",
 ) -> None:
     """Write the spectrograms of several takes, side by side on the same scales, as a PNG.
 
@@ -64,6 +76,10 @@ def draw_takes(
       title: one line above the plot.
       titles: one line above each take.
       path: the file to write.
+      source: what made the takes, see `plot_source`.
+
+    Raises:
+      OSError: the file cannot be written.
     """
     from matplotlib.figure import Figure  # slow to import
 
@@ -80,7 +96,26 @@ def draw_takes(
         axes.set_title(name, fontsize=10)
         axes.label_outer()
     figure.colorbar(image, ax=list(used), label="level (dBFS)", fraction=0.02)
-    figure.savefig(path, dpi=DOTS_PER_INCH, format="png")
+    _save(figure, path, source)
+
+
+def plot_source(path: str | Path) -> str | None:
+    """Return the source that a plot of ours was given, None for any other file."""
+    from PIL import Image  # a dependency of matplotlib
+
+    try:
+        with Image.open(path) as image:
+            facts = image.info
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    return str(facts.get("Source", "")) if facts.get("Software") == _SOFTWARE else None
+
+
+def _save(figure: Figure, path: str | Path, source: str) -> None:
+    content = io.BytesIO()
+    metadata = {"Software": _SOFTWARE, "Source": source}
+    figure.savefig(content, dpi=DOTS_PER_INCH, format="png", metadata=metadata)
+    write_whole(path, content.getvalue())
 
 
 def spectrogram_dbfs(sound: np.ndarray) -> np.ndarray:

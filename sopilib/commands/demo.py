@@ -9,10 +9,15 @@ import soundfile
 from tqdm import tqdm
 
 from sopilib.audio.spectrogram import draw_take
+from sopilib.audio.write import check_writable_files
 from sopilib.commands import pd_demo, quantities
+from sopilib.commands.take_output import add_overwrite_argument, check_free, check_plot_free
 from sopilib.errors import AudioError
+from sopilib.generation.take_files import TakeFiles
 from sopilib.installation import paths
+from sopilib.new_files import unwritable
 
+_SOURCE = "demo"
 _BAR = "{desc} |{bar}|{percentage:4.0f} %"
 
 
@@ -25,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.wav",
         help="the sound file to write (default: demo.wav); its plot goes beside it as .png",
     )
+    add_overwrite_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,12 +47,29 @@ def run(args: argparse.Namespace) -> int:
         raise AudioError(
             f"no folder {sound_path.parent} (make it, or choose another --output_path)"
         )
-    sound_path.unlink(missing_ok=True)
+    _check_output(sound_path, plot_path, args.overwrite)
     take = _make_take_with_bar(sound_path)
     sound = _take_sound(take, sound_path)
     _draw(sound, take, plot_path)
     _report(sound, take, args.output_path, args.output_path.with_suffix(".png"))
     return 0
+
+
+def _check_output(sound_path: Path, plot_path: Path, overwrite: bool) -> None:
+    """Refuse names that cannot be written or have other files; make room if it is wanted.
+
+    Raises:
+      AudioError: see above.
+    """
+    if sound_path.suffix.lower() != ".wav":
+        raise AudioError(f"cannot write {sound_path}: Pd saves WAV (choose a name ending in .wav)")
+    output = TakeFiles.at(sound_path)
+    check_free(output, overwrite, "--output_path")
+    check_plot_free(plot_path, overwrite, "--output_path", _SOURCE)
+    check_writable_files(output.paths)
+    if overwrite:
+        for path in output.paths:
+            path.unlink(missing_ok=True)
 
 
 def _make_take_with_bar(sound_path: Path) -> pd_demo.Take:
@@ -99,7 +122,10 @@ def _draw(sound: np.ndarray, take: pd_demo.Take, plot_path: Path) -> None:
     title = ", ".join(
         [f"{take.model}: {len(sound) / take.sample_rate:.2f} s at {take.sample_rate} Hz", *settings]
     )
-    draw_take(sound, take.sample_rate, title, plot_path)
+    try:
+        draw_take(sound, take.sample_rate, title, plot_path, _SOURCE)
+    except OSError as error:
+        raise AudioError(unwritable(plot_path, error)) from error
 
 
 def _report(sound: np.ndarray, take: pd_demo.Take, sound_path: Path, plot_path: Path) -> None:

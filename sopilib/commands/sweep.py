@@ -5,6 +5,7 @@ Each take has a record, from which `samplernn generate --from` generates it agai
 """
 
 import argparse
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -18,16 +19,24 @@ from sopilib.commands.arguments import (
     find_model,
     tell_assumed_rate,
 )
-from sopilib.errors import RequestError
+from sopilib.commands.take_output import (
+    add_overwrite_argument,
+    check_free,
+    check_places,
+    check_plot_free,
+)
+from sopilib.errors import AudioError, RequestError
 from sopilib.generation.generator import make_generator
 from sopilib.generation.record import model_record
 from sopilib.generation.record_file import save_take
-from sopilib.generation.request_checks import checked_rng_seed
+from sopilib.generation.request_checks import checked_length, checked_rng_seed
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take import Take, TakeRequest
+from sopilib.generation.take_files import TakeFiles, recorded_model
 from sopilib.generation.temperature import check_temperature
 from sopilib.installation.paths import make_folder
 from sopilib.model.folder import ModelFiles
+from sopilib.new_files import unwritable
 
 MAX_TAKES = 48
 PICTURE_NAME = "sweep.png"
@@ -59,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="created if it is missing (default: sweep)",
     )
+    add_overwrite_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,19 +81,61 @@ def run(args: argparse.Namespace) -> int:
     temperatures = parse_temperatures(args.temperature)
     files = find_model(args, args.sample_rate)
     rng_seed = checked_rng_seed(args.rng_seed)
+    _check_output(args, files, temperatures)
     generator = make_generator(files, num_seqs=1)
     sounds = []
     for temperature in temperatures:
-        path = args.output_dir / f"t{temperature:g}.wav"
+        path = _path(args, temperature)
         sounds.append(_write_take(files, generator, temperature, args.dur, rng_seed, path))
         print(f"{path}: {args.dur:g} s at temperature {temperature:g}", flush=True)
     picture = args.output_dir / PICTURE_NAME
     title = f"{files.name}, rng_seed {rng_seed}"
     titles = [f"temperature {temperature:g}" for temperature in temperatures]
-    draw_takes(sounds, files.config.sample_rate, title, titles, picture)
+    try:
+        draw_takes(sounds, files.config.sample_rate, title, titles, picture, files.name)
+    except OSError as error:
+        raise AudioError(unwritable(picture, error)) from error
     print(f"{picture}: {title}")
     tell_assumed_rate(files)
     return 0
+
+
+def _path(args: argparse.Namespace, temperature: float) -> Path:
+    return Path(args.output_dir, f"t{temperature:g}.wav")
+
+
+def _check_output(
+    args: argparse.Namespace, files: ModelFiles, temperatures: Sequence[float]
+) -> None:
+    """Make the folder; refuse one with takes of another model, and names of other files.
+
+    Raises:
+      RequestError: the folder cannot be made.
+      AudioError: see above, or a file cannot be written.
+    """
+    rate = files.config.sample_rate
+    num_samples = checked_length(args.dur, rate, 1)
+    make_folder(args.output_dir, "--output_dir")
+    for temperature in temperatures:
+        output = TakeFiles.at(_path(args, temperature))
+        check_free(output, args.overwrite, "--output_dir")
+        check_places(output, rate, num_samples)
+    if not args.overwrite:
+        _check_model(args.output_dir, files)
+    picture = args.output_dir / PICTURE_NAME
+    check_plot_free(picture, args.overwrite, "--output_dir", files.name)
+
+
+def _check_model(folder: Path, files: ModelFiles) -> None:
+    """Raise AudioError if `folder` has takes of another model."""
+    for record in sorted(folder.glob("t*.json")):
+        name, path = recorded_model(record) or (files.name, files.folder)
+        is_there = files.folder in (path, path.parent) or not path.parent.is_dir()
+        if name != files.name or not is_there:
+            raise AudioError(
+                f"{folder} has takes of another model, {path} (choose another --output_dir, or "
+                "give --overwrite)"
+            )
 
 
 def parse_temperatures(text: str) -> list[float]:
@@ -142,7 +194,6 @@ def _write_take(
     """Generate a take and write it with its record; return float32 (num_samples,)."""
     request = TakeRequest(dur_s=dur_s, temperature=(temperature,), rng_seed=rng_seed)
     take = Take(generator, request)
-    make_folder(path.parent, "--output_dir")
     audio = np.concatenate(list(take), axis=1)  # (1, num_samples)
     record_path = path.with_suffix(".json")
     save_take([path], record_path, audio, model_record(files, generator), take.record)

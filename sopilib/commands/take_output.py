@@ -1,6 +1,7 @@
 """Where a command saves a take: what cannot be written is found before, nothing is lost after."""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sopilib.audio.spectrogram import plot_source
 from sopilib.audio.write import check_sound_paths, check_writable_files, check_writable_suffix
 from sopilib.errors import AudioError, SampleRNNError
 from sopilib.generation.record import ModelRecord, TakeRecord
@@ -50,6 +52,19 @@ def check_free(files: TakeFiles, overwrite: bool, flag: str) -> None:
     reason = None if overwrite else conflict(files)
     if reason:
         raise AudioError(f"{reason} (choose another {flag}, or give --overwrite)")
+
+
+def check_plot_free(path: Path, overwrite: bool, flag: str, source: str) -> None:
+    """Refuse the name of a plot that has a file other than our plot of the same source.
+
+    Raises:
+      AudioError: it has one, or the plot could not be written.
+    """
+    if not overwrite and os.path.lexists(path) and plot_source(path) != source:
+        raise AudioError(
+            f"{path} exists and is no plot of {source} (choose another {flag}, or give --overwrite)"
+        )
+    check_writable_files([path])
 
 
 def check_inputs_stay(files: TakeFiles, inputs: Sequence[Path | None], flag: str) -> None:

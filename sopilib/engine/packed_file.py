@@ -16,10 +16,8 @@ import hashlib
 import json
 import math
 import mmap
-import os
 import re
 import struct
-import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ from sopilib.engine import is_built
 from sopilib.engine.pack import RECIPES, PackedModel, packed_settings
 from sopilib.errors import CheckpointError, ConfigError
 from sopilib.model.config import ModelConfig
+from sopilib.new_files import NewFiles
 from sopilib.small_files import SMALL_BYTES, open_regular, parse_json
 
 # increase this whenever the layouts of `pack` or of this file change
@@ -64,17 +63,10 @@ def write_packed(path: str | Path, config: ModelConfig, packed: PackedModel) -> 
         offset = places[name]["offset"]
         data[offset : offset + array.nbytes] = np.ascontiguousarray(array).data.cast("B")
     prefix = _PREFIX.pack(_MAGIC, VERSION, len(header), zlib.crc32(header), zlib.crc32(data))
-    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", delete=False) as file:
-        try:
-            file.write((prefix + header).ljust(_data_begin(len(header)), b"\0"))
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except OSError:
-            os.unlink(file.name)
-            raise
+    with NewFiles() as files:
+        file = files.open(path)
+        file.write((prefix + header).ljust(_data_begin(len(header)), b"\0"))
+        file.write(data)
 
 
 def packed_paths(folder: Path, precision: str) -> list[Path]:

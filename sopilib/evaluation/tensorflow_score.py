@@ -46,7 +46,7 @@ def _total_bits(model: SampleRNN, levels: np.ndarray) -> float:
     return total
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _segment_bits(
     model: SampleRNN, samples: tf.Tensor, state: RNNState
 ) -> tuple[tf.Tensor, RNNState]:

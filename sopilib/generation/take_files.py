@@ -143,13 +143,13 @@ def _is_same_take(files: TakeFiles, sha256: str) -> bool:
     return old is not None and _last_take(old).get("sha256") == sha256
 
 
-def model_of_record(path: Path) -> tuple[str, str] | None:
-    """Return the name and the digest of the model in a record's file, None if it is no record."""
+def recorded_model(path: Path) -> tuple[str, Path] | None:
+    """Return the name and the path of the model in a record's file, None if it is no record."""
     values = _saved_values(path)
     model = values.get("model") if values is not None else None
     if not isinstance(model, dict):
         return None
-    return str(model.get("name")), str(model.get("sha256"))
+    return str(model.get("name")), Path(str(model.get("path")))
 
 
 def outdated_seeds(files: TakeFiles) -> Iterator[Path]:

@@ -75,7 +75,7 @@ class SampleLoop:
     def __init__(self, model: SampleRNN, num_seqs: int) -> None:
         self._model, self._num_seqs = model, num_seqs
         self._table = model.sample_mlp.convolution_table()
-        self._compiled = tf.function(self._generate_block, jit_compile=True)
+        self._compiled = tf.function(self._generate_block, jit_compile=True, autograph=False)
 
     def generate(
         self, state: NetworkState, temperature: np.ndarray, uniform: np.ndarray

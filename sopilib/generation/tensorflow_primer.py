@@ -40,7 +40,7 @@ class Primer:
         if is_conditioned:
             signature.append(tf.TensorSpec([self._num_seqs, None, self._config.dim]))
         graph: Callable[..., tuple[tf.Tensor, tf.Tensor]]
-        graph = tf.function(tier).get_concrete_function(*signature)
+        graph = tf.function(tier, autograph=False).get_concrete_function(*signature)
         return graph
 
     def prime(self, state: NetworkState, levels: np.ndarray) -> NetworkState:

@@ -5,15 +5,13 @@ indentation stay. So the text is edited where the value stands, after a look at 
 alone; that the result says what it should is checked before it takes the file's place.
 """
 
-import os
 import re
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from sopilib.errors import ConfigError
 from sopilib.model.config import read_json_object
+from sopilib.new_files import NewFiles
 from sopilib.small_files import read_bytes
 
 _TOKEN = re.compile(
@@ -81,19 +79,12 @@ def _value_span(tokens: list[re.Match[str]], key: str) -> tuple[int, int] | None
 
 def _replace(path: Path, text: str, expected: dict[str, Any]) -> None:
     """Put `text` in the place of the file at `path`, once it reads as `expected`."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        unfinished = Path(file.name)
-        try:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-            if read_json_object(unfinished) != expected:
-                raise ConfigError(
-                    f"cannot change {path} by itself (write the sample rate into it by hand: "
-                    f'"sample_rate": {expected["sample_rate"]})'
-                )
-            shutil.copymode(path, unfinished)
-            os.replace(unfinished, path)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+    with NewFiles() as files:
+        unfinished = files.open(path)
+        unfinished.write(text.encode("utf-8"))
+        unfinished.flush()
+        if read_json_object(unfinished.name) != expected:
+            raise ConfigError(
+                f"cannot change {path} by itself (write the sample rate into it by hand: "
+                f'"sample_rate": {expected["sample_rate"]})'
+            )

@@ -177,6 +177,8 @@ def fitting_chunk_length(
     seq_len = config.seq_len
     longest = max(seq_len, int(chunk_dur_s * config.sample_rate) // seq_len * seq_len)
     total = _num_samples(stretches)
+    if not total:
+        raise AudioError("no sound is left to train on (lower --cut_below, or add recordings)")
     num_batches = math.ceil(total / (batch_size * longest))
     for length in range(longest, 0, -seq_len):
         if total // length >= num_batches * batch_size:

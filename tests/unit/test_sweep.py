@@ -82,6 +82,31 @@ def test_what_cannot_be_is_one_line(flags, told, tmp_path, capsys):
     assert not (tmp_path / "none").exists()
 
 
+def test_the_takes_of_two_models_do_not_mix_and_those_of_one_are_replaced(tmp_path, capsys):
+    out = tmp_path / "sweep"
+
+    def sweep(model, *flags):
+        words = ["--ckpt_dir", str(model), "--dur", "0.01", "--output_dir", str(out), *flags]
+        return main(["sweep", *words])
+
+    first = copy_checkpoint("gru_mulaw", tmp_path / "a" / "model")
+    second = copy_checkpoint("gru_mulaw", tmp_path / "b" / "model")
+    assert sweep(first, "--temperature", "1") == 0
+    assert sweep(first, "--temperature", "1,0.9") == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert sweep(second, "--temperature", "0.5") == 1
+    assert f"has takes of another model, {first}" in capsys.readouterr().err
+    (out / "t0.7.wav").write_bytes(b"mine")
+    assert sweep(first, "--temperature", "0.7") == 1
+    (out / "t0.7.wav").unlink()
+    (out / "sweep.png").write_bytes(b"mine")
+    assert sweep(first, "--temperature", "0.7") == 1
+    assert "sweep.png exists and is no plot of model" in capsys.readouterr().err
+    (out / "sweep.png").write_bytes(before["sweep.png"])
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert sweep(second, "--temperature", "0.5", "--overwrite") == 0
+
+
 def test_ten_takes_stand_in_two_rows(tmp_path):
     names = [str(k) for k in range(10)]
     draw_takes([[0.0] * 200] * 10, 16000, "ten", names, tmp_path / "ten.png")
