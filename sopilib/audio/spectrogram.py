@@ -99,6 +99,11 @@ def draw_takes(
     _save(figure, path, source)
 
 
+def plot_metadata(source: str) -> dict[str, str]:
+    """Return what a plot of ours says about itself, for matplotlib; see `plot_source`."""
+    return {"Software": _SOFTWARE, "Source": source}
+
+
 def plot_source(path: str | Path) -> str | None:
     """Return the source that a plot of ours was given, None for any other file."""
     from PIL import Image  # a dependency of matplotlib
@@ -113,8 +118,7 @@ def plot_source(path: str | Path) -> str | None:
 
 def _save(figure: Figure, path: str | Path, source: str) -> None:
     content = io.BytesIO()
-    metadata = {"Software": _SOFTWARE, "Source": source}
-    figure.savefig(content, dpi=DOTS_PER_INCH, format="png", metadata=metadata)
+    figure.savefig(content, dpi=DOTS_PER_INCH, format="png", metadata=plot_metadata(source))
     write_whole(path, content.getvalue())
 
 

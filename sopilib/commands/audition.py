@@ -23,10 +23,11 @@ import numpy as np
 from sopilib import engine
 from sopilib.audio.file_sound import FileSound
 from sopilib.audio.recordings import RecordingSet, read_recordings
-from sopilib.audio.spectrogram import draw_take
+from sopilib.audio.spectrogram import draw_take, plot_source
 from sopilib.audio.write import write_audio
 from sopilib.commands import quantities
 from sopilib.commands.arguments import add_rate_argument, search_folders
+from sopilib.commands.take_output import add_overwrite_argument, check_plotted_sound
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.few_takes import precision_for_few_takes
 from sopilib.engine.load import check_weights_fit
@@ -34,12 +35,14 @@ from sopilib.errors import AudioError, RequestError
 from sopilib.evaluation import engine_score
 from sopilib.evaluation.similarity import ReferenceStatistics, Similarity
 from sopilib.generation.generator import make_generator
+from sopilib.generation.request_checks import checked_length
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.temperature import check_temperature
 from sopilib.model.config import ModelConfig
 from sopilib.model.folder import ModelFiles, checkpoint_number, find_model
 from sopilib.model.sample_codec import SampleCodec
+from sopilib.new_files import unwritable
 from sopilib.small_files import text_if_readable
 from sopilib.training.history import HISTORY_NAME, find_run, read_history
 from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC
@@ -124,6 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="for the takes and their plots (default: audition)",
     )
+    add_overwrite_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -139,6 +143,7 @@ def run(args: argparse.Namespace) -> int:
     temperatures = list(map(check_temperature, args.temperature or PREVIEW_TEMPERATURES))
     checkpoints = find_checkpoints(args.model, search_folders(), args.sample_rate)
     config = checkpoints[0].config
+    _check_output(args, checkpoints, temperatures)
     corpus = read_recordings(args.data_dir, config.sample_rate)
     for line in [*corpus.left_out_lines(), *corpus.odd_lines()]:
         print(line, file=sys.stderr)
@@ -153,6 +158,36 @@ def run(args: argparse.Namespace) -> int:
     print(f"takes and plots: {args.output_dir}", file=sys.stderr)
     print(table(ranked(auditions)))
     return 0
+
+
+def _check_output(
+    args: argparse.Namespace, checkpoints: Sequence[ModelFiles], temperatures: Sequence[float]
+) -> None:
+    """Make the folder; refuse names that have another file or a take of another run.
+
+    Raises:
+      RequestError: the takes are too long.
+      AudioError: a name has such a file, or a take cannot be written.
+    """
+    checked_length(args.dur, checkpoints[0].config.sample_rate, 1)
+    paths = [_path(args, files, t) for files in checkpoints for t in temperatures]
+    try:
+        args.output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioError(unwritable(paths[0], error)) from error
+    source = str(checkpoints[0].folder.absolute())
+    for plot in sorted(args.output_dir.glob("*_t*.png")):
+        if not args.overwrite and plot_source(plot) not in (None, source):
+            raise AudioError(
+                f"{args.output_dir} has takes of another run, {plot_source(plot)} (choose another "
+                "--output_dir, or give --overwrite)"
+            )
+    for path in paths:
+        check_plotted_sound(path, args.overwrite, "--output_dir", source)
+
+
+def _path(args: argparse.Namespace, files: ModelFiles, temperature: float) -> Path:
+    return Path(args.output_dir, f"{_name(files)}_t{temperature:g}.wav")
 
 
 def find_checkpoints(
@@ -261,23 +296,20 @@ def _generate_takes(
     for temperature in temperatures:
         request = TakeRequest(dur_s=args.dur, temperature=(temperature,), rng_seed=args.rng_seed)
         takes[temperature] = np.concatenate(list(Take(generator, request)), axis=1)[0]
-        path = args.output_dir / f"{name}_t{temperature:g}.wav"
         title = f"{name}, temperature {temperature:g}"
-        _write(takes[temperature], files.config.sample_rate, title, path)
+        _write(takes[temperature], files, title, _path(args, files, temperature))
         print(title, file=sys.stderr, flush=True)
     return takes
 
 
-def _write(sound: np.ndarray, sample_rate: int, title: str, path: Path) -> None:
-    """Write a take and its plot into a folder; create the folder if it is missing."""
+def _write(sound: np.ndarray, files: ModelFiles, title: str, path: Path) -> None:
+    """Write a take and its plot, which says of which run it is."""
+    rate, plot = files.config.sample_rate, path.with_name(f"{path.stem}.png")
+    write_audio(path, sound, rate)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_audio(path, sound, sample_rate)
-        draw_take(sound, sample_rate, title, path.with_name(f"{path.stem}.png"))
+        draw_take(sound, rate, title, plot, str(files.folder.absolute()))
     except OSError as error:
-        raise AudioError(
-            f"cannot write {path}: {error.strerror} (choose another --output_dir)"
-        ) from error
+        raise AudioError(unwritable(plot, error)) from error
 
 
 def ranked(auditions: Sequence[Audition]) -> list[Audition]:

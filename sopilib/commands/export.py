@@ -9,6 +9,7 @@ from sopilib.commands.arguments import (
     add_rate_argument,
     find_model,
 )
+from sopilib.commands.take_output import add_overwrite_argument
 from sopilib.engine.export import export_model
 
 
@@ -24,11 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the precisions to write (default: all)",
     )
     parser.add_argument("--output_dir", type=quantities.path, required=True, metavar="DIR")
+    add_overwrite_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run `samplernn export`; return its exit status."""
     files = find_model(args, args.sample_rate)
-    for path in export_model(files, args.precision, args.output_dir):
+    for path in export_model(files, args.precision, args.output_dir, args.overwrite):
         print(path)
     return 0

@@ -4,12 +4,19 @@
 """
 
 import argparse
+import os
+from pathlib import Path
 
+from sopilib.audio.spectrogram import plot_source
 from sopilib.commands import quantities
+from sopilib.commands.take_output import add_overwrite_argument
 from sopilib.errors import AudioError, RequestError
-from sopilib.training.report_html import html_report
-from sopilib.training.report_png import png_report
+from sopilib.new_files import unwritable, write_whole
+from sopilib.training.report_html import GENERATOR, html_report
+from sopilib.training.report_png import SOURCE, png_report
 from sopilib.training.report_run import read_run
+
+_HEAD_BYTES = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="(default: previews in the run folder)",
     )
+    add_overwrite_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,9 +53,21 @@ def run(args: argparse.Namespace) -> int:
         content = png_report(run)
     else:
         content = html_report(run).encode(errors="backslashreplace")
+    if args.output is not None and not args.overwrite and not _is_free(path):
+        raise AudioError(f"{path} exists and is no report (choose another, or give --overwrite)")
     try:
-        path.write_bytes(content)
+        write_whole(path, content)
     except OSError as error:
-        raise AudioError(f"cannot write {path}: {error.strerror} (choose another)") from error
+        raise AudioError(unwritable(path, error)) from error
     print(f"{path}: {len(content) / 1e6:.1f} MB")
     return 0
+
+
+def _is_free(path: Path) -> bool:
+    """Return whether nothing but an earlier report is at `path`."""
+    if not os.path.lexists(path):
+        return True
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return GENERATOR.encode() in file.read(_HEAD_BYTES) or plot_source(path) == SOURCE

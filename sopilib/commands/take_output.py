@@ -67,6 +67,19 @@ def check_plot_free(path: Path, overwrite: bool, flag: str, source: str) -> None
     check_writable_files([path])
 
 
+def check_plotted_sound(path: Path, overwrite: bool, flag: str, source: str) -> None:
+    """Refuse the name of a sound unless its plot beside it says that it is ours, of `source`.
+
+    Raises:
+      AudioError: it is another file, or one of the two could not be written.
+    """
+    plot = path.with_name(f"{path.stem}.png")
+    check_plot_free(plot, overwrite, flag, source)
+    if not overwrite and os.path.lexists(path) and not plot.exists():
+        raise AudioError(f"{path} exists (choose another {flag}, or give --overwrite)")
+    check_writable_files([path])
+
+
 def check_inputs_stay(files: TakeFiles, inputs: Sequence[Path | None], flag: str) -> None:
     """Refuse names of the files from which the take is made.
 

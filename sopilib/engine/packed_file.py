@@ -69,6 +69,15 @@ def write_packed(path: str | Path, config: ModelConfig, packed: PackedModel) -> 
         file.write(data)
 
 
+def is_packed(path: Path) -> bool:
+    """Return whether the file at `path` begins as a packed model does."""
+    try:
+        with open(path, "rb") as file:
+            return path.is_file() and file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
+
+
 def packed_paths(folder: Path, precision: str) -> list[Path]:
     """Return the packed files of an exported model in this precision, the one to play first."""
     return sorted(folder.glob(f"*.{precision}.pack"))

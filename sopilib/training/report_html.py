@@ -14,6 +14,8 @@ from PIL import Image  # a dependency of matplotlib
 from sopilib.training.report_curves import draw_curves
 from sopilib.training.report_run import Preview, Run, facts, shown_epochs
 
+# by which a report is recognised
+GENERATOR = '<meta name="generator" content="samplernn">'
 # how many epochs to show previews of: the first, the best, the last and others between
 MAX_EPOCHS = 8
 _PLOT_WIDTH = 770  # dots
@@ -28,7 +30,8 @@ def html_report(run: Run) -> str:
     """Return the page."""
     title = html.escape(run.title)
     parts = [
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">{GENERATOR}',
+        f"<title>{title}</title>",
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>",
         _table(facts(run)),
         _image(_curves(run), "losses, learning rate and speed over the steps"),

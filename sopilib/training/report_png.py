@@ -7,9 +7,11 @@ from typing import Any
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import imread
 
+from sopilib.audio.spectrogram import plot_metadata
 from sopilib.training.report_curves import draw_curves
 from sopilib.training.report_run import Preview, Run, facts, shown_epochs
 
+SOURCE = "report"  # as the PNG says
 _MAX_EPOCHS = 4
 _HEAD_INCHES, _CURVES_INCHES, _PREVIEWS_INCHES = 2.0, 8.0, 2.6
 _WIDTH_INCHES = 11
@@ -29,7 +31,7 @@ def png_report(run: Run) -> bytes:
     for strip, epoch in zip(strips, epochs):
         _draw_previews(strip, epoch, run.previews_of(epoch))
     content = io.BytesIO()
-    figure.savefig(content, dpi=120, format="png")
+    figure.savefig(content, dpi=120, format="png", metadata=plot_metadata(SOURCE))
     return content.getvalue()
 
 

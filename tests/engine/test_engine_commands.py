@@ -133,6 +133,25 @@ def test_a_precision_that_was_not_exported_is_told_but_auto_takes_what_there_is(
     np.testing.assert_array_equal(audio, expected)
 
 
+def test_an_export_replaces_an_older_one_and_nothing_else(files):
+    folder = exported(files, "int8").folder
+    names = sorted(path.name for path in folder.iterdir())
+    export_model(files, ["int8"], folder)
+    assert sorted(path.name for path in folder.iterdir()) == names
+    (config,) = folder.glob("*.config.json")
+    (packed,) = folder.glob("*.pack")
+    config.write_text(config.read_text().replace('"dim"', '// mine\n"dim"'))
+    export_model(files, ["int8"], folder)
+    assert "// mine" in config.read_text()
+    for path in (packed, config):
+        path.write_text('{"dim": 32}')
+        with pytest.raises(CheckpointError, match=f"{path.name} .*--overwrite"):
+            export_model(files, ["int8"], folder)
+        assert path.read_text() == '{"dim": 32}'
+    export_model(files, ["int8"], folder, overwrite=True)
+    load_generator(find_model(folder), 1, "int8")
+
+
 def test_an_export_that_cannot_be_written_is_told(files):
     with pytest.raises(CheckpointError, match="cannot write .*model.ckpt-2.index: "):
         export_model(files, ["int8"], files.prefix + ".index")

@@ -9,6 +9,7 @@ import soundfile
 from golden import copy_checkpoint, needs_tensorflow
 from training_runs import PLAN, history, prepared, write_sounds
 
+from sopilib.audio.spectrogram import draw_take
 from sopilib.commands.audition import Audition, ranked, table
 from sopilib.commands.main import main
 from sopilib.evaluation.similarity import LEAST, Similarity
@@ -124,6 +125,18 @@ def test_a_checkpoint_that_the_history_lacks_has_all_scored_alike(trained, tmp_p
     (run / "args.txt").write_text("samplernn train --val_frac 0.25 --id x")
     assert audition(run, sounds, tmp_path / "takes") == 0
     assert "scored on 1.0 s (1 of 2 files, 1.0 s)" in capsys.readouterr().err
+
+
+def test_takes_of_others_stay(trained, tmp_path, capsys):
+    sounds, run_folder = trained
+    draw_take(np.zeros(100), 16000, "take", tmp_path / "model.ckpt-9_t1.png", "/other/run")
+    assert audition(run_folder.path, sounds, tmp_path) == 1
+    assert "has takes of another run, /other/run (" in capsys.readouterr().err
+    (tmp_path / "model.ckpt-9_t1.png").unlink()
+    (tmp_path / "model.ckpt-2_t1.wav").write_bytes(b"mine")
+    assert audition(run_folder.path, sounds, tmp_path) == 1
+    assert "model.ckpt-2_t1.wav exists (choose another --output_dir" in capsys.readouterr().err
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
 
 
 @pytest.mark.parametrize(

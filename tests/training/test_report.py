@@ -123,6 +123,18 @@ def test_a_preview_that_is_still_being_written_is_left_out(run, tmp_path):
     assert main([*page, str(tmp_path / "page.png")]) == 0
 
 
+@pytest.mark.parametrize("suffix", ["html", "png"])
+def test_a_report_replaces_an_older_one_and_no_other_file(suffix, run, tmp_path, capsys):
+    path = tmp_path / f"page.{suffix}"
+    command = ["report", str(run), "--output", str(path)]
+    path.write_bytes(b"<html>mine</html>")
+    assert main(command) == 1
+    assert f"page.{suffix} exists and is no report" in capsys.readouterr().err
+    assert path.read_bytes() == b"<html>mine</html>"
+    assert main([*command, "--overwrite"]) == 0
+    assert main(command) == 0
+
+
 def test_of_many_epochs_the_first_the_best_and_the_last_are_shown(run):
     many = read_run(run)
     assert shown_epochs(many, 8) == [1, 2, 3]
@@ -137,6 +149,7 @@ def test_of_many_epochs_the_first_the_best_and_the_last_are_shown(run):
         (["{empty}"], "no history.jsonl in"),
         (["{run}", "--output", "page.pdf"], "ends in .html or .png"),
         (["{run}", "--output", "{empty}/no/page.html"], "cannot write"),
+        (["{run}", "--output", "{run}/previews"], "that is a folder"),
     ],
 )
 def test_invalid_requests_are_a_one_line_error(flags, told, run, tmp_path, capsys):

@@ -13,10 +13,10 @@ import pytest
 from sopilib.commands import main as program
 from sopilib.commands.main import COMMANDS, main
 
-NOT_THERE = "/no/such/folder/at/all"
+NOT_THERE = "/dev/null/no"  # where nobody can make it
 # what each subcommand needs beside the flag in question
 NEEDED = {
-    "generate": ["--ckpt_dir", NOT_THERE, "--output_path", "/no/such/folder/x.wav"],
+    "generate": ["--ckpt_dir", NOT_THERE, "--output_path", f"{NOT_THERE}/x.wav"],
     "sweep": ["--ckpt_dir", NOT_THERE, "--temperature", "1"],
     "score": ["--ckpt_dir", NOT_THERE, f"{NOT_THERE}.wav"],
     "info": ["--ckpt_dir", NOT_THERE],
@@ -24,7 +24,7 @@ NEEDED = {
     "export": ["--ckpt_dir", NOT_THERE, "--output_dir", NOT_THERE],
     "chunk": ["--input", NOT_THERE, "--output_dir", NOT_THERE],
     "train": ["--data_dir", NOT_THERE, "--logdir_root", NOT_THERE],
-    "tune": ["--data_dir", NOT_THERE, "--logdir_root", "/dev/null/no"],
+    "tune": ["--data_dir", NOT_THERE, "--logdir_root", NOT_THERE],
     "report": [NOT_THERE],
     "audition": [NOT_THERE, "--data_dir", NOT_THERE],
     "bench": ["--ckpt_dir", NOT_THERE],
