@@ -23,6 +23,7 @@ _MARKERS = {
         "unit/test_cli.py",
         "unit/test_doctor.py",
         "unit/test_generate.py",
+        "unit/test_generate_files.py",
         "unit/test_hostile_flags.py",
         "unit/test_new_knob.py",
         "unit/test_record.py",

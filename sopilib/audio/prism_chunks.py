@@ -14,7 +14,7 @@ import numpy as np
 
 from sopilib.audio.files import read_audio
 from sopilib.audio.resample import resample
-from sopilib.audio.write import write_audio
+from sopilib.audio.write import write_new_audio
 
 SILENCE_DBFS = -64.0
 
@@ -59,7 +59,7 @@ def write_prism_chunks(
         written = None
         if not is_half_silent(chunk, rate):
             written = output_dir / f"{path.stem}_chunk_{number}.wav"
-            write_audio(written, chunk, rate)
+            write_new_audio(written, chunk, rate)
         yield PrismChunk(number, start_ms, written)
 
 

@@ -7,6 +7,7 @@ file, whose errors say why, takes the bytes.
 """
 
 import io
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import soundfile
 
 from sopilib.errors import AudioError
-from sopilib.new_files import NewFiles, check_writable, unwritable
+from sopilib.new_files import NewFiles, check_writable, unwritable, write_whole
 
 _BLOCK = 1 << 14  # samples
 _TRIED = 4096  # samples
@@ -49,6 +50,22 @@ def write_audio(
     try:
         with NewFiles() as files:
             write_sound(files.open(path), path, with_channels, sample_rate, subtype)
+    except OSError as error:
+        raise AudioError(unwritable(path, error)) from error
+
+
+def write_new_audio(path: Path, audio: np.ndarray, sample_rate: int) -> None:
+    """Write a sound as `write_audio` does; leave a file with other content in its place.
+
+    Raises:
+      AudioError: there is such a file, or the sound cannot be written.
+    """
+    content = io.BytesIO()
+    write_sound(content, path, audio.reshape(len(audio), -1), sample_rate)
+    try:
+        if os.path.lexists(path) and path.read_bytes() != content.getvalue():
+            raise AudioError(f"{path} exists (choose another folder, or remove it)")
+        write_whole(path, content.getvalue())
     except OSError as error:
         raise AudioError(unwritable(path, error)) from error
 

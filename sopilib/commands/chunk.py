@@ -15,7 +15,7 @@ import numpy as np
 
 from sopilib.audio.prism_chunks import write_prism_chunks
 from sopilib.audio.recordings import SILENCE_DBFS, RecordingSet, is_silent, read_recordings
-from sopilib.audio.write import write_audio
+from sopilib.audio.write import write_new_audio
 from sopilib.commands import quantities
 from sopilib.errors import AudioError, printable
 from sopilib.installation.paths import make_folder
@@ -204,7 +204,7 @@ def write_chunks(
             written = None
             if not is_silent(audio):
                 written = output_dir / f"{number:04}_{_stem(recording.path)}_{k:05}.wav"
-                write_audio(written, audio, rate)
+                write_new_audio(written, audio, rate)
             chunks.append(Chunk(recording.path, start / rate, float(np.abs(audio).max()), written))
     return chunks, left_out
 

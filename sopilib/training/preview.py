@@ -1,5 +1,6 @@
 """Previews: takes of a checkpoint at several temperatures, as WAV and PNG."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sopilib import engine
-from sopilib.audio.spectrogram import draw_take
+from sopilib.audio.spectrogram import draw_take, plot_source
 from sopilib.audio.write import write_audio
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.few_takes import precision_for_few_takes
@@ -15,9 +16,12 @@ from sopilib.engine.fold import fold
 from sopilib.engine.pack import pack
 from sopilib.errors import AudioError
 from sopilib.generation.take import Take, TakeRequest
+from sopilib.generation.take_files import first_free
 from sopilib.generation.tensorflow_generator import Generator
 from sopilib.model.network import SampleRNN, named_variables
 from sopilib.training.plan import PREVIEW_TEMPERATURES
+
+_SOURCE = "preview"  # as the plots say
 
 
 @dataclass(frozen=True)
@@ -88,17 +92,27 @@ def make_previews(
     for voice, (sound, temperature) in enumerate(zip(audio, temperatures)):
         name = f"temperature {temperature:g}"
         number = voice % request.num_takes
-        path = request.folder / request.file_name(epoch, temperature, number)
+        path = _free_path(request.folder / request.file_name(epoch, temperature, number))
         _write(path, sound, model.config.sample_rate, f"epoch {epoch}, {name}")
         previews.append((name + request.suffix(number), sound, path.with_suffix(".png")))
     return previews
+
+
+def _free_path(path: Path) -> Path:
+    """Return `path`, or the next free name if something else than an earlier preview has it."""
+    plot = path.with_suffix(".png")
+    if not (os.path.lexists(path) or os.path.lexists(plot)) or plot_source(plot) == _SOURCE:
+        return path
+    free = first_free(path).sounds[0]
+    print(f"{path} exists: the preview is {free}", flush=True)
+    return free
 
 
 def _write(path: Path, sound: np.ndarray, sample_rate: int, title: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_audio(path, sound, sample_rate)
-        draw_take(sound, sample_rate, title, path.with_suffix(".png"))
+        draw_take(sound, sample_rate, title, path.with_suffix(".png"), _SOURCE)
     except OSError as error:
         raise AudioError(
             f"cannot write {path}: {error.strerror or error} (free disk space, or choose another "

@@ -1,5 +1,7 @@
 """The generator's state against teacher forcing and the golden logits."""
 
+import tempfile
+
 import numpy as np
 import pytest
 from golden import NAMES, amid, constant, golden_arrays, golden_generator, golden_model, predicted
@@ -154,3 +156,12 @@ def test_sampling_inverts_the_cumulative_distribution(temperature, uniform, leve
 def test_no_voices_are_refused():
     with pytest.raises(RequestError, match="0 voices"):
         Generator(golden_model("gru_mulaw"), 0)
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
+    """Autograph would leave the source of what it converts there when the process is killed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    generator = golden_generator("gru_mulaw", 1)
+    generator.prime(np.zeros(64, np.float32))
+    generator.generate(constant(1.0, 5, 1))
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from sopilib.audio import write
-from sopilib.audio.write import check_format, check_sound_paths, write_audio
+from sopilib.audio.write import check_format, check_sound_paths, write_audio, write_new_audio
 from sopilib.errors import AudioError
 
 FORMATS = sorted(soundfile.available_formats())
@@ -117,3 +117,13 @@ def test_too_little_space_is_told_before(tmp_path, monkeypatch):
     with pytest.raises(AudioError, match="0.006 MB are needed, 0.005 MB are free"):
         check_sound_paths(paths, 16000, 1000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_chunk_is_written_again_but_not_over_another_file(tmp_path):
+    path = tmp_path / "bell_chunk_1.wav"
+    for _ in range(2):
+        write_new_audio(path, noise(100), 16000)
+    path.write_bytes(b"mine")
+    with pytest.raises(AudioError, match="bell_chunk_1.wav exists"):
+        write_new_audio(path, noise(100), 16000)
+    assert path.read_bytes() == b"mine"
