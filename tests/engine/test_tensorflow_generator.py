@@ -5,6 +5,7 @@ import tempfile
 import numpy as np
 import pytest
 from golden import NAMES, amid, constant, golden_arrays, golden_generator, golden_model, predicted
+from places import PROJECT
 
 from sopilib.errors import RequestError
 from sopilib.generation.tensorflow_generator import Generator
@@ -165,3 +166,10 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
     generator.prime(np.zeros(64, np.float32))
     generator.generate(constant(1.0, 5, 1))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_function_is_converted_by_autograph():
+    sources = [path.read_text(encoding="utf-8") for path in (PROJECT / "sopilib").rglob("*.py")]
+    functions = [line for text in sources for line in text.splitlines() if "tf.function(" in line]
+    assert len(functions) > 5
+    assert all("autograph=False" in line for line in functions)

@@ -276,3 +276,8 @@ def test_dropout_has_another_seed_in_each_step():
     seeds = [tuple(step_seed(0, step)) for step in range(100)]
     assert len(set(seeds)) == 100
     assert seeds[3] == tuple(step_seed(0, 3)) != tuple(step_seed(1, 3))
+
+
+def test_no_sound_above_cut_below_is_told():
+    with pytest.raises(AudioError, match=r"no sound is left to train on \(lower --cut_below"):
+        fitting_chunk_length([], CONFIG, 4, 8.0)
