@@ -3,13 +3,11 @@
 Audio is float32, -1 <= x <= 1, and (num_samples, num_channels) as soundfile has it.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from sopilib.audio.sound_reader import SoundReader, reason_of
+from sopilib.audio.sound_reader import SoundReader
 from sopilib.errors import AudioError
 
 
@@ -65,5 +63,3 @@ def read_seed(path: str | Path | None, offset: int) -> tuple[np.ndarray, int] | 
             f"(give 0 to {len(audio) - 1})"
         )
     return audio[offset:], rate
-
-

@@ -23,6 +23,7 @@ class SampleCodec:
 
     def __init__(self, config: ModelConfig, num_seqs: int = 1) -> None:
         self._config, self._num_seqs = config, num_seqs
+        self._newest: np.ndarray
         levels = np.arange(config.q_levels)
         self._audio_of_level = dequantize(levels, config.q_type, config.q_levels)
         self.reset()
