@@ -23,7 +23,6 @@ class SampleCodec:
 
     def __init__(self, config: ModelConfig, num_seqs: int = 1) -> None:
         self._config, self._num_seqs = config, num_seqs
-        self._newest: np.ndarray
         levels = np.arange(config.q_levels)
         self._audio_of_level = dequantize(levels, config.q_type, config.q_levels)
         self.reset()
@@ -79,7 +78,8 @@ class SampleCodec:
 
     def save(self) -> np.ndarray:
         """Return the newest sample of each voice, for `restore`."""
-        return self._newest.copy()
+        newest: np.ndarray = self._newest.copy()
+        return newest
 
     def restore(self, newest: np.ndarray) -> None:
         """Go on from where `save` was called."""
