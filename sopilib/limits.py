@@ -10,6 +10,8 @@ MOST_VOICES = 4096
 HIGHEST_TEMPERATURE = 1e30
 # what a stream uses of a seed, from its end: the network forgets what was before
 STREAM_SEED_S = 2.0
+# shortest and longest time in seconds after which a frozen stream starts again
+FREEZE_S = (0.02, 3600.0)
 
 
 def is_sample_rate(rate: object) -> bool:

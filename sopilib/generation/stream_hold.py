@@ -3,9 +3,8 @@
 from sopilib.errors import RequestError
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.stream_voices import StreamVoices
+from sopilib.limits import FREEZE_S
 from sopilib.model.generator_state import SavedState
-
-SHORTEST_HOLD_S, LONGEST_HOLD_S = 0.02, 3600.0
 
 
 class Hold:
@@ -28,10 +27,10 @@ class Hold:
         Raises:
           RequestError: it is neither 0 nor 0.02 to 3600.
         """
-        if seconds != 0 and not SHORTEST_HOLD_S <= seconds <= LONGEST_HOLD_S:
+        shortest, longest = FREEZE_S
+        if seconds != 0 and not shortest <= seconds <= longest:
             raise RequestError(
-                f"freeze: {seconds:g} s (give 0 to release it, or {SHORTEST_HOLD_S:g} to "
-                f"{LONGEST_HOLD_S:g})"
+                f"freeze: {seconds:g} s (give 0 to release it, or {shortest:g} to {longest:g})"
             )
         self._period = round(seconds * self._generator.config.sample_rate)
         self.move_here()

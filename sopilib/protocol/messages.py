@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sopilib.errors import RequestError
+from sopilib.limits import FREEZE_S
 from sopilib.limits import STREAM_SEED_S as STREAM_SEED_S  # the class sends no more
 from sopilib.protocol.atoms import (
     Atom,
@@ -33,7 +34,6 @@ from sopilib.protocol.base import Message as Message
 
 PROTOCOL_VERSION = 2
 LATENCY_MS = (40, 2000)  # shortest and longest for a performer
-FREEZE_S = (0.02, 3600.0)  # shortest and longest
 
 
 # Both ways
