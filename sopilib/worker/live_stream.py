@@ -6,24 +6,21 @@ sends with each poll how far the stream has been played.
 """
 
 import queue
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 
 import numpy as np
 
-from sopilib.errors import RequestError, SampleRNNError
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.stream import Stream
 from sopilib.generation.stream_speed import settle
 from sopilib.generation.take import TakeRequest
 from sopilib.model.generator_state import SavedState
 from sopilib.protocol import messages
-from sopilib.worker.running_take import Fail, Inbox, Send
-from sopilib.worker.steering import Steered, handles
-
-States = MutableMapping[int, SavedState]  # by slot
+from sopilib.worker.states import KeepsStates, States
+from sopilib.worker.steering import Fail, Inbox, Send, Steered, handles
 
 
-class LiveStream(Steered):
+class LiveStream(Steered, KeepsStates):
     """Plays one stream of a worker.
 
     Args:
@@ -53,7 +50,6 @@ class LiveStream(Steered):
         self.temperature = self._stream.temperature
         settle(generator)
         self._num_played = 0
-        self._stopped = False
 
     def run(self, inbox: Inbox, send: Send, fail: Fail) -> None:
         """Play until `stop`.
@@ -68,7 +64,7 @@ class LiveStream(Steered):
         send(messages.Started(self._number, None, stream.sample_rate, stream.rng_seed))
         try:
             stream.begin()
-            while not self._stopped:
+            while not self.is_stopped:
                 is_due = stream.is_due(self._num_played)
                 if self._apply_next(inbox, fail, wait=not (is_due or stream.is_listening)):
                     continue
@@ -86,11 +82,7 @@ class LiveStream(Steered):
             request = inbox.get(block=wait)
         except queue.Empty:
             return False
-        try:
-            if not self.apply(request):
-                raise RequestError("a take is running (stop it first)")
-        except SampleRNNError as error:
-            fail(request, str(error))
+        self.steer(request, fail)
         return True
 
     def _send_chunk(self) -> None:
@@ -100,10 +92,6 @@ class LiveStream(Steered):
             speed = round(self._stream.speed, 3)
             payload = chunk.astype("<f4").tobytes()
             self._send(messages.Chunk(self._number, start, 1, speed, payload))
-
-    @handles(messages.Stop)
-    def _stop(self, request: messages.Stop) -> None:
-        self._stopped = True
 
     @handles(messages.Played)
     def _note_played(self, request: messages.Played) -> None:
@@ -126,19 +114,8 @@ class LiveStream(Steered):
     def _freeze(self, request: messages.Freeze) -> None:
         self._stream.hold(request.seconds)
 
-    @handles(messages.SaveState)
-    def _save_state(self, request: messages.SaveState) -> None:
-        self._states[request.slot] = self._generator.save_state()
-        self._send(messages.State(request.slot, "saved"))
+    def _require_generator(self) -> SampleGenerator:
+        return self._generator
 
-    @handles(messages.RecallState)
-    def _recall_state(self, request: messages.RecallState) -> None:
-        self._stream.recall(saved_state(self._states, request.slot))
-        self._send(messages.State(request.slot, "recalled"))
-
-
-def saved_state(states: States, slot: int) -> SavedState:
-    """Return the state in `slot`. Raises RequestError where there is none."""
-    if slot not in states:
-        raise RequestError(f"recall_state: no state {slot} is saved (save_state {slot} first)")
-    return states[slot]
+    def _recall(self, state: SavedState) -> None:
+        self._stream.recall(state)

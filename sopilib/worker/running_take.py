@@ -2,18 +2,13 @@
 
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
-from sopilib.errors import RequestError, SampleRNNError
 from sopilib.generation.take import Take
 from sopilib.protocol import messages
-from sopilib.worker.steering import Steered, handles
-
-Inbox = queue.Queue[messages.Message]
-Send = Callable[[messages.Message], None]
-Fail = Callable[[messages.Message, str], None]
+from sopilib.worker.steering import Fail, Inbox, Send, Steered
 
 
 class RunningTake(Steered):
@@ -29,7 +24,6 @@ class RunningTake(Steered):
         self.chunks: list[np.ndarray] = []
         self.temperature = take.temperature
         self._number = number
-        self._stopped = False
 
     def run(self, inbox: Inbox, send: Send, fail: Fail) -> None:
         """Make the take to its end, or until `stop`.
@@ -48,24 +42,16 @@ class RunningTake(Steered):
                 send(_chunk_message(number, position, chunk, take.sample_rate, began))
                 position += chunk.shape[1]
             self._apply_waiting(inbox, fail)
-            if self._stopped:
+            if self.is_stopped:
                 send(messages.Stopped(number, position))
                 return
         send(messages.Finished(number, position))
 
-    @handles(messages.Stop)
-    def _stop(self, request: messages.Stop) -> None:
-        self._stopped = True
-
     def _apply_waiting(self, inbox: Inbox, fail: Fail) -> None:
         """Apply the requests that wait, those behind a `stop` excepted."""
         for request in _waiting(inbox):
-            try:
-                if not self.apply(request):
-                    raise RequestError("a take is running (stop it first)")
-            except SampleRNNError as error:
-                fail(request, str(error))
-            if self._stopped:
+            self.steer(request, fail)
+            if self.is_stopped:
                 return
 
 

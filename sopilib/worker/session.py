@@ -34,15 +34,16 @@ from sopilib.protocol import messages
 from sopilib.worker import live_stream
 from sopilib.worker.missing_package import missing_package_text, slow_generator_text
 from sopilib.worker.notices import warnings_as_notices
-from sopilib.worker.running_take import Inbox, RunningTake, Send
-from sopilib.worker.steering import Handlers, handles
+from sopilib.worker.running_take import RunningTake
+from sopilib.worker.states import KeepsStates, States
+from sopilib.worker.steering import Inbox, Send, handles
 
 log = logging.getLogger("samplernn.worker")
 _SEED_END_S = 0.3
 _SOFT = 10 ** (-50 / 20)
 
 
-class Worker(Handlers):
+class Worker(KeepsStates):
     """Answers the requests in `inbox` by calling `send(event)`."""
 
     def __init__(self, inbox: Inbox, send: Send) -> None:
@@ -52,7 +53,7 @@ class Worker(Handlers):
         self._files: ModelFiles | None = None  # of the generator
         self._model: ModelRecord | None = None  # of the generator
         self._told_rates: set[int] = set()  # that takes of this model have been given
-        self._states: dict[int, SavedState] = {}  # by slot, of this generator
+        self._states: States = {}  # of this generator
         self._is_recalled = False  # the next take or stream resumes from a recalled state
         self._last: RunningTake | None = None
 
@@ -112,7 +113,8 @@ class Worker(Handlers):
 
     @handles(messages.Generate)
     def _generate(self, request: messages.Generate) -> None:
-        generator, files = self._require_generator()
+        generator, files = self._require_generator(), self._files
+        assert files is not None
         if request.latency_s is not None:
             self._stream(generator, files, request, request.latency_s)
             return
@@ -166,17 +168,9 @@ class Worker(Handlers):
         self._is_recalled, self._last = False, None
         stream.run(self._inbox, self._send, self._fail)
 
-    @handles(messages.SaveState)
-    def _save_state(self, request: messages.SaveState) -> None:
-        self._states[request.slot] = self._require_generator()[0].save_state()
-        self._send(messages.State(request.slot, "saved"))
-
-    @handles(messages.RecallState)
-    def _recall_state(self, request: messages.RecallState) -> None:
-        generator, _ = self._require_generator()
-        generator.restore_state(live_stream.saved_state(self._states, request.slot))
+    def _recall(self, state: SavedState) -> None:
+        self._require_generator().restore_state(state)
         self._is_recalled = True
-        self._send(messages.State(request.slot, "recalled"))
 
     @handles(messages.Save)
     def _save(self, request: messages.Save) -> None:
@@ -190,11 +184,10 @@ class Worker(Handlers):
             self._send(messages.Notice(f"{reason}: the take is saved as {files.sounds[0].name}"))
         self._send(messages.Saved(str(files.sounds[0])))
 
-    def _require_generator(self) -> tuple[SampleGenerator, ModelFiles]:
-        """Return the generator and its model's files; RequestError where none is loaded."""
-        if self._generator is None or self._files is None:
+    def _require_generator(self) -> SampleGenerator:
+        if self._generator is None:
             raise RequestError("no model is loaded (load one first)")
-        return self._generator, self._files
+        return self._generator
 
     def _take_request(self, request: messages.Generate) -> TakeRequest:
         payload = np.frombuffer(request.payload, dtype="<f4")
@@ -247,7 +240,7 @@ class Worker(Handlers):
             name = "array"
         else:
             return None, None
-        if _ends_silent(samples, rate or self._require_generator()[0].config.sample_rate):
+        if _ends_silent(samples, rate or self._require_generator().config.sample_rate):
             self._send(
                 messages.Notice(
                     f"the seed {name} ends in silence: silence may follow (cut it where it sounds)"

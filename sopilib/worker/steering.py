@@ -4,15 +4,20 @@ A method says with `@handles(messages.Freeze)` what it is for; `Handlers.apply` 
 a request and calls it. A subclass inherits the table and may add to it.
 """
 
+import queue
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from sopilib.errors import RequestError, SampleRNNError
 from sopilib.generation.temperature import Curve
 from sopilib.generation.temperature_control import TemperatureControl
 from sopilib.protocol import messages
 
+Inbox = queue.Queue[messages.Message]
+Send = Callable[[messages.Message], None]
+Fail = Callable[[messages.Message, str], None]
 Method = TypeVar("Method", bound=Callable[..., None])
 
 
@@ -36,14 +41,14 @@ class Handlers:
     methods: ClassVar[dict[type[messages.Message], Callable[[Any, Any], None]]] = {}
 
     def __init_subclass__(cls) -> None:
-        """Add the marked methods of the class to the table that it inherits."""
+        """Collect the marked methods of the class and its bases."""
         super().__init_subclass__()
-        marked = {
+        cls.methods = {
             method.handled_class: method
-            for method in vars(cls).values()
+            for base in reversed(cls.__mro__)
+            for method in vars(base).values()
             if hasattr(method, "handled_class")
         }
-        cls.methods = {**cls.methods, **marked}
 
     def apply(self, request: messages.Message) -> bool:
         """Check `request` and call its method; False where the table has none.
@@ -60,9 +65,27 @@ class Handlers:
 
 
 class Steered(Handlers):
-    """Base of a take and a stream: their temperature changes while they are being made."""
+    """Base of a take and a stream: requests steer them while they are being made.
+
+    Attributes:
+        temperature: of the samples to come.
+        is_stopped: whether a request has ended it.
+    """
 
     temperature: TemperatureControl
+    is_stopped = False
+
+    def steer(self, request: messages.Message, fail: Fail) -> None:
+        """Apply a request, or call `fail` with it and the reason, a line."""
+        try:
+            if not self.apply(request):
+                raise RequestError("a take is running (stop it first)")
+        except SampleRNNError as error:
+            fail(request, str(error))
+
+    @handles(messages.Stop)
+    def _stop(self, request: messages.Stop) -> None:
+        self.is_stopped = True
 
     @handles(messages.SetTemperature)
     def _set_temperature(self, request: messages.SetTemperature) -> None:
