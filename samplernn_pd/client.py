@@ -8,12 +8,33 @@ the worker gone.
 """
 
 import collections
+import enum
 import threading
 from pathlib import Path
 
 from samplernn_pd.process import End, WorkerProcess, start_error
 from sopilib import __version__
 from sopilib.protocol import messages
+
+
+class Life(enum.Enum):
+    """What a worker has said so far, and which model it holds."""
+
+    STARTING = enum.auto()  # it has not said hello
+    FIRST_LOAD = enum.auto()  # it has no model, and no load is answered
+    EMPTY = enum.auto()  # the load has failed
+    READY = enum.auto()  # it has a model
+    NEXT_LOAD = enum.auto()  # it has a model, and another load is unanswered
+    MODEL_LOST = enum.auto()  # a second Python does that load and lacks the first model
+    CLOSED = enum.auto()
+
+
+_AFTER_HELLO = {Life.STARTING: Life.FIRST_LOAD}
+_AFTER_REQUEST = {Life.EMPTY: Life.FIRST_LOAD, Life.READY: Life.NEXT_LOAD}  # a load
+_AFTER_FAILURE = {Life.FIRST_LOAD: Life.EMPTY, Life.NEXT_LOAD: Life.READY}  # of a load
+_AFTER_MOVE = {Life.NEXT_LOAD: Life.MODEL_LOST}  # to the fallback
+# where another Python can take over, since no answer is lost
+_CAN_MOVE = {Life.STARTING, Life.FIRST_LOAD, Life.NEXT_LOAD, Life.MODEL_LOST}
 
 
 class WorkerGone:
@@ -38,13 +59,10 @@ class WorkerClient:
         self._fallback = None if fallback == python else fallback
         self._events: collections.deque[object] = collections.deque()
         self._arrived = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._process: WorkerProcess | None = None
-        self._closed = False
-        self._greeted = False
-        # the requests that a second Python would need, None while no load is unanswered
-        self._unanswered: list[messages.Message] | None = []
-        self._has_model = self._has_lost_model = False
+        self._life = Life.STARTING
+        self._unanswered: list[messages.Message] = []  # what a second Python would need
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -56,9 +74,9 @@ class WorkerClient:
     def send(self, message: messages.Message) -> None:
         """Queue `message` for the worker."""
         with self._lock:
-            if self._unanswered is None and isinstance(message, messages.Load):
-                self._unanswered = []
-            if self._unanswered is not None:
+            if isinstance(message, messages.Load):
+                self._step(_AFTER_REQUEST)
+            if self._life in _CAN_MOVE:
                 self._unanswered.append(message)
             if self._process is not None:
                 self._process.send(message)
@@ -78,7 +96,7 @@ class WorkerClient:
     def close(self) -> None:
         """End the process at once. No event comes after this."""
         with self._lock:
-            self._closed = True
+            self._life = Life.CLOSED
             self._events.clear()
             if self._process is not None:
                 self._process.kill()
@@ -87,19 +105,26 @@ class WorkerClient:
         """Wait for the thread to end after `close`, at most `timeout_s` seconds."""
         self._thread.join(timeout_s)
 
+    def _step(self, transitions: dict[Life, Life]) -> None:
+        """Change the life as `transitions` say; forget requests that are answered."""
+        self._life = transitions.get(self._life, self._life)
+        if self._life not in _CAN_MOVE:
+            self._unanswered.clear()
+
     def _serve(self) -> None:
         """Run the worker in its Python or, if that cannot run it, in the fallback."""
         end = self._run(self.python)
         if end.is_of_python and (fallback := self._next_python()):
-            self._fallback = None
-            self._has_lost_model = self._has_model
+            with self._lock:
+                self._fallback = None
+                self._step(_AFTER_MOVE)
             self._emit(messages.Notice(f"{end.reason}; {fallback} is used instead"))
             end = self._run(fallback)
         self._emit(WorkerGone(end.reason))
 
     def _next_python(self) -> str | None:
         """Return the fallback, None if it has been tried or if more than a load is lost."""
-        return None if self._closed or self._unanswered is None else self._fallback
+        return self._fallback if self._life in _CAN_MOVE else None
 
     def _run(self, python: str) -> End:
         """Run one process until it ends; return how it ended."""
@@ -110,9 +135,9 @@ class WorkerClient:
         process.send(messages.Hello(messages.PROTOCOL_VERSION, __version__))
         with self._lock:
             self._process = process
-            for message in self._unanswered or ():
+            for message in self._unanswered:
                 process.send(message)
-            if self._closed:
+            if self._life is Life.CLOSED:
                 process.kill()
         return process.run(lambda event: self._receive(process, event))
 
@@ -122,25 +147,24 @@ class WorkerClient:
         if failure and failure.other_python and self._next_python():
             process.kill(failure.text)
             return
-        if isinstance(event, messages.Hello):
-            if self._greeted:  # the second Python continues where the first one stopped
-                return
-            self._greeted = True
-        if isinstance(event, messages.Loaded) or (failure and failure.request == "load"):
-            self._end_load(process, failure)
-        self._emit(event)
-
-    def _end_load(self, process: WorkerProcess, failure: messages.Failure | None) -> None:
-        """Note the answer to a load; end a worker that has lost its previous model."""
         with self._lock:
-            self._unanswered = None
-        if failure is None:
-            self._has_model, self._has_lost_model = True, False
-        elif self._has_lost_model:
-            process.kill("the previously loaded model is gone too (load it again)")
+            life = self._life
+            if life is Life.CLOSED:
+                return
+            if isinstance(event, messages.Hello):
+                if life is not Life.STARTING:  # the second Python resumes for the first one
+                    return
+                self._step(_AFTER_HELLO)
+            elif isinstance(event, messages.Loaded):
+                self._step({life: Life.READY})
+            elif failure and failure.request == messages.Load.type_name:
+                self._step(_AFTER_FAILURE)
+                if life is Life.MODEL_LOST:
+                    process.kill("the previously loaded model is gone too (load it again)")
+            self._emit(event)
 
     def _emit(self, event: object) -> None:
         with self._lock:
-            if not self._closed:
+            if self._life is not Life.CLOSED:
                 self._events.append(event)
         self._arrived.set()
