@@ -29,6 +29,7 @@ _MARKERS = {
         "unit/test_record.py",
         "unit/test_sample_rate.py",
         "unit/test_stream.py",
+        "unit/test_stream_jumps.py",
         "unit/test_sweep.py",
         "unit/test_worker.py",
         "unit/test_worker_python.py",
@@ -41,6 +42,7 @@ _MARKERS = {
         "pd/test_patch_live.py",
         "pd/test_stream_endurance.py",
         "pd/test_stream_in_pd.py",
+        "pd/test_stream_steered_in_pd.py",
     ),
 }
 
