@@ -18,6 +18,7 @@ from typing import IO
 from sopilib.errors import ProtocolError
 from sopilib.installation.isolated import REFUSED, command
 from sopilib.protocol import codec, messages
+from sopilib.protocol.fields import checked
 
 READ_BYTES = 1 << 16
 LOG_LINES = 20
@@ -59,6 +60,7 @@ class WorkerProcess:
         self._outgoing: queue.SimpleQueue[messages.Message | None] = queue.SimpleQueue()
         self._log: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
         self._reason: str | None = None  # the reason of a `kill`
+        self._has_answered = False
         self._threads = [
             threading.Thread(target=target, daemon=True) for target in (self._write, self._keep_log)
         ]
@@ -83,7 +85,8 @@ class WorkerProcess:
     def run(self, receive: Callable[[messages.Message], None]) -> End:
         """Call `receive` with each event until the process ends; return how it ended.
 
-        No event follows a `kill` with a reason.
+        Each event has the types and values of its class; a wrong one ends the process. No
+        event follows a `kill` with a reason.
         """
         limit = threading.Timer(
             HELLO_LIMIT_S,
@@ -95,7 +98,7 @@ class WorkerProcess:
         try:
             self._read_events(receive, limit)
         except ProtocolError as error:
-            self.kill(f"{self._python!r} is not a Python that can run the worker: {error}")
+            self.kill(self._wrong_event(error))
         finally:
             limit.cancel()
         returncode = _end(self._process)
@@ -113,7 +116,13 @@ class WorkerProcess:
                 if self._reason is not None:  # ignore what it still sends
                     return
                 limit.cancel()
-                receive(event)
+                receive(checked(event))
+                self._has_answered = True
+
+    def _wrong_event(self, error: ProtocolError) -> str:
+        if self._has_answered:
+            return f"the worker sent a wrong event: {error} (load again)"
+        return f"{self._python!r} is not a Python that can run the worker: {error}"
 
     def _write(self) -> None:
         try:

@@ -10,12 +10,12 @@ from typing import Any
 from samplernn_pd.host import Arrays, Host
 from samplernn_pd.messages import Envelope, Generate, Seed, Stream
 from samplernn_pd.settings import Settings
+from samplernn_pd.take import MAX_ARRAY_SAMPLES
 from sopilib.errors import RequestError
 from sopilib.protocol import codec, messages
 
 # A Pd array holds 8 bytes per sample; clearing and copying it needs as much again.
 _BYTES_PER_ARRAY_SAMPLE = 16
-MAX_ARRAY_SAMPLES = 1 << 28  # the longest array that our pyext allows
 
 Temperature = tuple[float | str | None, ...]
 Sound = tuple[str | None, bytes, int | None]  # file, samples, rate

@@ -14,6 +14,7 @@ from sopilib.protocol import messages
 if TYPE_CHECKING:
     from samplernn_pd.stream import StreamInPd
 
+MAX_ARRAY_SAMPLES = 1 << 28  # the longest array that our pyext allows
 REDRAW_EVERY_S = 0.2
 _BYTES_PER_SAMPLE = 4
 _SLICE_SAMPLES = 1 << 14
@@ -57,7 +58,8 @@ class TakeInPd:
 
     def begin(self, num_samples: int | None, sample_rate: int) -> bool:
         """Resize every array to the length of the take; return False if one cannot be resized."""
-        assert num_samples is not None  # None is for streams only
+        if num_samples is None or num_samples > MAX_ARRAY_SAMPLES:
+            return False
         self._num_samples, self._sample_rate = num_samples, sample_rate
         old_length = max(self._arrays.length(name) for name in self.array_names)
         self._old_end = min(old_length, num_samples)  # Pd fills new samples with silence

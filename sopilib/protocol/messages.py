@@ -7,7 +7,8 @@ which is its binary part (float32, little-endian).
 A message that a performer sends and that the class in Pd passes on as it is says so
 with `pd`: its Pd form, selector first. `from_atoms` reads it and `check` judges its
 values, in Pd and again in the worker. To add such a message, write its class here and
-a method of `sopilib.worker.live_stream.LiveStream` that `handles` it.
+a method of `sopilib.worker.live_stream.LiveStream` that `handles` it. The events, which
+travel the other way, are in `sopilib.protocol.events` and have their names here too.
 """
 
 import dataclasses
@@ -31,6 +32,17 @@ from sopilib.protocol.atoms import (
 from sopilib.protocol.base import MESSAGES as MESSAGES
 from sopilib.protocol.base import PD_MESSAGES as PD_MESSAGES
 from sopilib.protocol.base import Message as Message
+from sopilib.protocol.events import Alive as Alive
+from sopilib.protocol.events import Chunk as Chunk
+from sopilib.protocol.events import Failure as Failure
+from sopilib.protocol.events import Finished as Finished
+from sopilib.protocol.events import Loaded as Loaded
+from sopilib.protocol.events import Notice as Notice
+from sopilib.protocol.events import Saved as Saved
+from sopilib.protocol.events import SoundWarning as SoundWarning
+from sopilib.protocol.events import Started as Started
+from sopilib.protocol.events import State as State
+from sopilib.protocol.events import Stopped as Stopped
 
 PROTOCOL_VERSION = 2
 LATENCY_MS = (40, 2000)  # shortest and longest for a performer
@@ -253,96 +265,6 @@ class Save(Message, type_name="save", pd="save FILE"):
             raise RequestError("save: no file (save FILE)")
         is_whole = path.lower().endswith(".wav")
         return cls(path if is_whole else f"{path}.wav", is_whole)
-
-
-# From the worker to Pd
-
-
-@dataclass(frozen=True)
-class Loaded(Message, type_name="loaded"):
-    """The model is ready; `facts` are rows `[key, value, ...]` for `info`."""
-
-    name: str
-    sample_rate: int
-    num_seqs: int
-    facts: tuple[tuple[str | float, ...], ...] = ()
-    rate_source: str = "config"  # what says the sample rate, or "assumed"
-
-
-@dataclass(frozen=True)
-class Started(Message, type_name="started"):
-    """The take has begun; each voice will have `num_samples` samples, null for a stream."""
-
-    take: int
-    num_samples: int | None
-    sample_rate: int
-    rng_seed: int
-
-
-@dataclass(frozen=True)
-class Chunk(Message, type_name="chunk"):
-    """Samples `start` ... of every voice, one voice after the other in the payload.
-
-    `speed` is seconds of sound made in a second: since a take began, of a stream recently.
-    """
-
-    take: int
-    start: int
-    num_seqs: int
-    speed: float
-    payload: bytes = b""
-
-
-@dataclass(frozen=True)
-class Finished(Message, type_name="finished"):
-    """The take is complete."""
-
-    take: int
-    num_samples: int
-
-
-@dataclass(frozen=True)
-class Stopped(Message, type_name="stopped"):
-    """The take ended early, with `num_samples` samples a voice made."""
-
-    take: int
-    num_samples: int
-
-
-@dataclass(frozen=True)
-class State(Message, type_name="state"):
-    """The state number `slot` has been `saved` or `recalled`."""
-
-    slot: int
-    done: str
-
-
-@dataclass(frozen=True)
-class Saved(Message, type_name="saved"):
-    """The last take is written to the sound file `path`."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class Notice(Message, type_name="notice"):
-    """Something the user should know that stops nothing, such as a silent seed."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Failure(Message, type_name="failure"):
-    """A request failed; `request` is its type, `take` its take if it had begun one.
-
-    `other_python`: the Python of this worker lacks what the request needs; another may
-    have it.
-    """
-
-    request: str
-    text: str
-    take: int | None = None
-    other_python: bool = False
 
 
 @dataclass(frozen=True)

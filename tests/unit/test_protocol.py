@@ -47,6 +47,8 @@ CASES = [
     protocol.Save("/takes/caffè 1.wav"),
     protocol.Loaded("preludes", 16000, 1, (["rnn", "gru"],)),
     protocol.Started(3, 64000, 16000, 123),
+    protocol.Alive(10.0),
+    protocol.SoundWarning(3, "stuck", True),
     protocol.Chunk(3, 128, 2, 0.2, struct.pack("<4f", 0, 1, 2, 3)),
     protocol.Finished(3, 64000),
     protocol.Stopped(3, 12),
