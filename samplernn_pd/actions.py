@@ -35,7 +35,7 @@ def _forward(control: "Control", message: messages.Message) -> None:
 
 def _load(control: "Control", message: Load) -> None:
     python = worker_python(message.python)
-    if control.worker.python not in (None, python):
+    if control.worker.is_silent or control.worker.python not in (None, python):
         control.drop_worker()
     control.state = State.LOADING
     control.worker.load(
@@ -67,6 +67,9 @@ def _info(control: "Control", message: Info) -> None:
 
 
 def _stop(control: "Control", message: PdMessage) -> None:
+    if control.worker.is_silent:
+        control.lose_worker("stop: the worker does not answer and is ended (load again)")
+        return
     control.forget_deferred()
     if control.output.stream:
         control.output.stream.fade_out()

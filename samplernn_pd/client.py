@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from samplernn_pd.process import End, WorkerProcess, start_error
+from samplernn_pd.silence import Silence
 from sopilib import __version__
 from sopilib.protocol import messages
 
@@ -62,6 +63,7 @@ class WorkerClient:
         self._lock = threading.RLock()
         self._process: WorkerProcess | None = None
         self._life = Life.STARTING
+        self._silence = Silence()  # of the process
         self._unanswered: list[messages.Message] = []  # what a second Python would need
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -86,7 +88,7 @@ class WorkerClient:
         try:
             return self._events.popleft()
         except IndexError:
-            return None
+            return self._silence.look()
 
     def wait(self, timeout_s: float) -> None:
         """Wait until an event arrives, at most `timeout_s` seconds."""
@@ -96,7 +98,7 @@ class WorkerClient:
     def close(self) -> None:
         """End the process at once. No event comes after this."""
         with self._lock:
-            self._life = Life.CLOSED
+            self._life, self._silence = Life.CLOSED, Silence()
             self._events.clear()
             if self._process is not None:
                 self._process.kill()
@@ -134,7 +136,7 @@ class WorkerClient:
             return start_error(python, error)
         process.send(messages.Hello(messages.PROTOCOL_VERSION, __version__))
         with self._lock:
-            self._process = process
+            self._process, self._silence = process, Silence()
             for message in self._unanswered:
                 process.send(message)
             if self._life is Life.CLOSED:
@@ -143,6 +145,9 @@ class WorkerClient:
 
     def _receive(self, process: WorkerProcess, event: messages.Message) -> None:
         """Pass on an event, or end a process that lacks a package for the load."""
+        self._silence.hear(event)
+        if isinstance(event, messages.Alive):
+            return
         failure = event if isinstance(event, messages.Failure) else None
         if failure and failure.other_python and self._next_python():
             process.kill(failure.text)

@@ -42,8 +42,9 @@ class Control:
     @property
     def is_busy(self) -> bool:
         """Whether `deliver` has anything to wait for or to do."""
-        is_at_rest = self.state in (State.EMPTY, State.IDLE)
-        return not is_at_rest or self.worker.num_saving > 0 or self.output.is_clearing
+        is_at_rest = self.state in (State.EMPTY, State.IDLE) or self.worker.is_silent
+        has_answers_to_come = self.worker.num_saving > 0 and not self.worker.is_silent
+        return not is_at_rest or has_answers_to_come or self.output.is_clearing
 
     def handle(self, message: PdMessage) -> None:
         """Apply, defer, ignore or refuse a message as its row of the table says.
@@ -51,7 +52,8 @@ class Control:
         Raises:
             SampleRNNError: it is refused, or cannot be applied.
         """
-        answer = answer_to(message, self.state, bool(self._deferred))
+        state = State.SILENT if self.worker.is_silent else self.state
+        answer = answer_to(message, state, bool(self._deferred))
         if isinstance(answer, Refusal):
             raise RequestError(f"{message.selector()}: {self._reason(answer)}")
         if answer is Answer.DEFER:
@@ -151,9 +153,11 @@ class Control:
         """End the worker, and with it the running take."""
         take = self.output.running
         self.close_worker()
-        if take and take.begun:
-            take.report("stopped")
-        self.outbox.say("worker", "off")
+        try:
+            if take and take.begun:
+                take.report("stopped")
+        finally:
+            self.outbox.say("worker", "off")
 
     def close_worker(self) -> WorkerClient | None:
         """End the worker without a report; return its client, whose threads can be joined."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from samplernn_pd.client import WorkerGone
+from samplernn_pd.silence import WorkerSilent
+from samplernn_pd.states import SILENT, State
 from sopilib.protocol import messages
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ def _on_hello(control: "Control", event: messages.Hello) -> None:
 
 def _on_loaded(control: "Control", event: messages.Loaded) -> None:
     """Report that the worker is ready; to a patch every model looks like a new worker."""
+    if control.state is not State.LOADING:
+        return
     if control.worker.model:
         control.outbox.say("worker", "off")
     control.outbox.say("worker", "on")
@@ -46,7 +50,7 @@ def _on_started(control: "Control", event: messages.Started) -> None:
 
 def _on_chunk(control: "Control", event: messages.Chunk) -> None:
     take = control.output.running
-    if take and event.take == take.number and not take.write(event):
+    if take and take.begun and event.take == take.number and not take.write(event):
         control.give_up_take()
 
 
@@ -60,12 +64,17 @@ def _on_stopped(control: "Control", event: messages.Stopped) -> None:
         control.end_take("stopped")
 
 
+def _on_warning(control: "Control", event: messages.SoundWarning) -> None:
+    if _is_running(control, event):
+        control.outbox.say("warning", event.kind, *(("healed",) if event.healed else ()))
+
+
 def _on_state(control: "Control", event: messages.State) -> None:
     control.outbox.say("state", event.done, event.slot)
 
 
 def _on_saved(control: "Control", event: messages.Saved) -> None:
-    control.worker.num_saving -= 1
+    control.worker.end_save()
     control.outbox.say("saved", event.path)
 
 
@@ -76,15 +85,24 @@ def _on_notice(control: "Control", event: messages.Notice) -> None:
 def _on_failure(control: "Control", event: messages.Failure) -> None:
     control.outbox.error(event.text)
     if event.request == messages.Load.type_name:
-        control.end_load(None)
+        if control.state is State.LOADING:
+            control.end_load(None)
     elif event.request == messages.Save.type_name:
-        control.worker.num_saving -= 1
+        control.worker.end_save()
     elif _is_running(control, event):
         control.end_take("stopped")
 
 
 def _on_gone(control: "Control", event: WorkerGone) -> None:
     control.lose_worker(event.reason)
+
+
+def _on_silence(control: "Control", event: WorkerSilent) -> None:
+    control.worker.is_silent = event.is_silent
+    if event.is_silent:
+        control.outbox.error(SILENT.reason)
+    else:
+        control.outbox.notice("the worker answers again")
 
 
 def _is_running(control: "Control", event: Any) -> bool:
@@ -100,9 +118,11 @@ _REACTIONS: dict[type, Callable[["Control", Any], None]] = {
     messages.Chunk: _on_chunk,
     messages.Finished: _on_finished,
     messages.Stopped: _on_stopped,
+    messages.SoundWarning: _on_warning,
     messages.State: _on_state,
     messages.Saved: _on_saved,
     messages.Notice: _on_notice,
     messages.Failure: _on_failure,
     WorkerGone: _on_gone,
+    WorkerSilent: _on_silence,
 }

@@ -31,6 +31,7 @@ class State(enum.Enum):
     TAKING = enum.auto()  # a take is running
     STREAMING = enum.auto()
     STOPPING = enum.auto()  # the worker has not yet ended a stopped take or stream
+    SILENT = enum.auto()  # whatever it was, the worker does not answer
 
 
 class Answer(enum.Enum):
@@ -61,29 +62,31 @@ NO_MODEL = Refusal("no model is loaded (load one, wait for `loaded`)")
 _NO_TAKE = Refusal("no take is running")
 _NO_STREAM = Refusal("no stream is running (start one first)")
 _NOTHING = Refusal("there is no take (generate one first)")
+SILENT = Refusal("the worker does not answer (unload, then load)")
 
 # fmt: off
 TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
-    #                         EMPTY       IDLE        LOADING     TAKING      STREAMING   STOPPING
-    Load:                    (_APPLY,     _APPLY,     _LOADING,   _IN_TAKE,   _IN_STREAM, _DEFER),
-    Generate:                (NO_MODEL,   _APPLY,     NO_MODEL,   _IN_TAKE,   _IN_STREAM, _DEFER),
-    Stream:                  (NO_MODEL,   _APPLY,     NO_MODEL,   _IN_TAKE,   _IN_STREAM, _DEFER),
-    EndStream:               (_IGNORE,    _IGNORE,    _IGNORE,    _IGNORE,    _APPLY,     _DEFER),
-    messages.Save:           (_NOTHING,   _APPLY,     _APPLY,     _IN_TAKE,   _IN_STREAM, _DEFER),
-    messages.SaveState:      (NO_MODEL,   _APPLY,     NO_MODEL,   _IN_TAKE,   _APPLY,     _DEFER),
-    messages.RecallState:    (NO_MODEL,   _APPLY,     NO_MODEL,   _IN_TAKE,   _APPLY,     _DEFER),
-    messages.Stop:           (_NO_TAKE,   _NO_TAKE,   _NO_TAKE,   _APPLY,     _APPLY,     _APPLY),
-    Unload:                  (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY),
-    Info:                    (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY),
-    Length:                  (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
-    Envelope:                (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
-    Seed:                    (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
-    messages.SetTemperature: (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
-    messages.Ramp:           (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
-    messages.Reseed:         (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
-    messages.Latency:        (_APPLY,     _APPLY,     _APPLY,     _APPLY,     _APPLY,     _TURN),
+    #                         EMPTY     IDLE      LOADING   TAKING    STREAMING   STOPPING  SILENT
+    Load:                    (_APPLY,   _APPLY,   _LOADING, _IN_TAKE, _IN_STREAM, _DEFER,   _APPLY),
+    Generate:                (NO_MODEL, _APPLY,   NO_MODEL, _IN_TAKE, _IN_STREAM, _DEFER,   SILENT),
+    Stream:                  (NO_MODEL, _APPLY,   NO_MODEL, _IN_TAKE, _IN_STREAM, _DEFER,   SILENT),
+    EndStream:               (_IGNORE,  _IGNORE,  _IGNORE,  _IGNORE,  _APPLY,     _DEFER,   _APPLY),
+    messages.Save:           (_NOTHING, _APPLY,   _APPLY,   _IN_TAKE, _IN_STREAM, _DEFER,   SILENT),
+    messages.SaveState:      (NO_MODEL, _APPLY,   NO_MODEL, _IN_TAKE, _APPLY,     _DEFER,   SILENT),
+    messages.RecallState:    (NO_MODEL, _APPLY,   NO_MODEL, _IN_TAKE, _APPLY,     _DEFER,   SILENT),
+    messages.Stop:           (_NO_TAKE, _NO_TAKE, _NO_TAKE, _APPLY,   _APPLY,     _APPLY,   _APPLY),
+    Unload:                  (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
+    Info:                    (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
+    Length:                  (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
+    Envelope:                (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
+    Seed:                    (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
+    messages.SetTemperature: (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
+    messages.Ramp:           (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
+    messages.Reseed:         (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
+    messages.Latency:        (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
 }
-_STEERS_STREAM = (_NO_STREAM, _NO_STREAM, _NO_STREAM, _NO_STREAM, _APPLY,     _TURN)  # all others
+# all others
+_STEERS_STREAM = (_NO_STREAM, _NO_STREAM, _NO_STREAM, _NO_STREAM, _APPLY, _TURN, SILENT)
 # fmt: on
 
 

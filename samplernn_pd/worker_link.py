@@ -24,6 +24,7 @@ class WorkerLink:
     Attributes:
         model: `messages.Loaded` of the model, None without one.
         num_saving: number of unanswered `save` requests.
+        is_silent: whether it has not answered for longer than any work takes.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class WorkerLink:
         self._client: WorkerClient | None = None
         self.model: messages.Loaded | None = None
         self.num_saving = 0
+        self.is_silent = False
 
     @property
     def python(self) -> str | None:
@@ -48,6 +50,10 @@ class WorkerLink:
     def end_load(self, model: messages.Loaded | None) -> None:
         """Note that a load has ended with `model`, or has failed and left the old one."""
         self.model = model or self.model
+
+    def end_save(self) -> None:
+        """Note the answer to a `save`."""
+        self.num_saving = max(0, self.num_saving - 1)
 
     def send(self, request: messages.Message) -> None:
         """Send `request` to the worker, if there is one."""
@@ -69,6 +75,7 @@ class WorkerLink:
         client, self._client = self._client, None
         self.model = None
         self.num_saving = 0
+        self.is_silent = False
         if client:
             client.close()
         return client

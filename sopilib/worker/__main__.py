@@ -20,6 +20,7 @@ from sopilib.installation.isolated import refuse
 from sopilib.protocol import codec as frames
 from sopilib.protocol.messages import Message
 from sopilib.worker.missing_package import missing_package_text, no_generator_text
+from sopilib.worker.pulse import Pulse, WatchedInbox
 
 log = logging.getLogger("samplernn.worker")
 READ_BYTES = 1 << 16
@@ -34,8 +35,10 @@ def main() -> None:
     stdin = os.fdopen(os.dup(0), "rb", buffering=0)
     send = _sender(_private_stdout())
     worker_class = _import_worker()
-    inbox: queue.Queue[Message] = queue.Queue()
+    pulse = Pulse(send)
+    inbox = WatchedInbox(pulse)
     threading.Thread(target=read_requests, args=(stdin, inbox), daemon=True).start()
+    pulse.start()
     try:
         worker_class(inbox, send).run()
     except BrokenPipeError:
@@ -82,10 +85,13 @@ def _private_stdout() -> io.FileIO:
 
 
 def _sender(stream: io.FileIO) -> Callable[[Message], None]:
+    lock = threading.Lock()
+
     def send(message: Message) -> None:
         view = memoryview(frames.encode(message))
-        while view:
-            view = view[stream.write(view) :]
+        with lock:
+            while view:
+                view = view[stream.write(view) :]
 
     return send
 

@@ -16,8 +16,9 @@ from sopilib.generation.stream_speed import settle
 from sopilib.generation.take import TakeRequest
 from sopilib.model.generator_state import SavedState
 from sopilib.protocol import messages
+from sopilib.worker.channels import Fail, Inbox, Send
 from sopilib.worker.states import KeepsStates, States
-from sopilib.worker.steering import Fail, Inbox, Send, Steered, handles
+from sopilib.worker.steering import Steered, handles
 
 
 class LiveStream(Steered, KeepsStates):

@@ -8,7 +8,8 @@ import numpy as np
 
 from sopilib.generation.take import Take
 from sopilib.protocol import messages
-from sopilib.worker.steering import Fail, Inbox, Send, Steered
+from sopilib.worker.channels import Fail, Inbox, Send
+from sopilib.worker.steering import Steered
 
 
 class RunningTake(Steered):

@@ -32,11 +32,12 @@ from sopilib.model.generator_state import SavedState
 from sopilib.model.sample_rate import RateSource
 from sopilib.protocol import messages
 from sopilib.worker import live_stream
+from sopilib.worker.channels import Inbox, Send
 from sopilib.worker.missing_package import missing_package_text, slow_generator_text
 from sopilib.worker.notices import warnings_as_notices
 from sopilib.worker.running_take import RunningTake
 from sopilib.worker.states import KeepsStates, States
-from sopilib.worker.steering import Inbox, Send, handles
+from sopilib.worker.steering import handles
 
 log = logging.getLogger("samplernn.worker")
 _SEED_END_S = 0.3

@@ -6,7 +6,8 @@ from sopilib.errors import RequestError
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.model.generator_state import SavedState
 from sopilib.protocol import messages
-from sopilib.worker.steering import Handlers, Send, handles
+from sopilib.worker.channels import Send
+from sopilib.worker.steering import Handlers, handles
 
 States = MutableMapping[int, SavedState]  # by slot
 

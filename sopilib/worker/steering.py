@@ -4,7 +4,6 @@ A method says with `@handles(messages.Freeze)` what it is for; `Handlers.apply` 
 a request and calls it. A subclass inherits the table and may add to it.
 """
 
-import queue
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -14,10 +13,8 @@ from sopilib.errors import RequestError, SampleRNNError
 from sopilib.generation.temperature import Curve
 from sopilib.generation.temperature_control import TemperatureControl
 from sopilib.protocol import messages
+from sopilib.worker.channels import Fail
 
-Inbox = queue.Queue[messages.Message]
-Send = Callable[[messages.Message], None]
-Fail = Callable[[messages.Message, str], None]
 Method = TypeVar("Method", bound=Callable[..., None])
 
 
