@@ -23,6 +23,7 @@ from sopilib.installation import isolated, paths
 from sopilib.installation.original_pyext import find_original_pyext
 from sopilib.installation.worker_python import recorded_python, worker_python
 from sopilib.model.folder import find_model
+from sopilib.worker.priority import HAS_REAL_TIME, can_be_real_time
 
 PACKAGES = ("numpy", "soundfile", "soxr", "tqdm", "matplotlib")
 HEADER = "m_pd.h"
@@ -306,6 +307,19 @@ def check_audio() -> str:
     return lines[lines.index("audio output devices:") + 1].strip()
 
 
+def check_priority() -> str:
+    """Return how a stream claims a processor beside other programs."""
+    if can_be_real_time():
+        return "real time, just below Pd's audio"
+    if not HAS_REAL_TIME:
+        return "as Pd's"
+    raise CheckError(
+        "this user may not run in real time, so busy programs can interrupt the sound (put "
+        "'@audio - rtprio 95' into /etc/security/limits.d/audio.conf, "
+        "run: sudo usermod -aG audio $USER, and log in again)"
+    )
+
+
 def check_display() -> str:
     """Return the display on which the patch would open."""
     if sys.platform == "darwin":
@@ -360,6 +374,7 @@ CHECKS = (
     ("engine", check_engine, False),
     ("Pd header", check_header, False),
     ("audio", check_audio, False),
+    ("priority", check_priority, False),
     ("display", check_display, False),
     ("worker", check_worker, True),
 )

@@ -5,7 +5,6 @@ messages and ends the process when its parent is gone; the main thread answers t
 after the other. See docs/protocol.md.
 """
 
-import contextlib
 import io
 import logging
 import os
@@ -20,16 +19,16 @@ from sopilib.installation.isolated import refuse
 from sopilib.protocol import codec as frames
 from sopilib.protocol.messages import Message
 from sopilib.worker.missing_package import missing_package_text, no_generator_text
+from sopilib.worker.priority import leave_real_time
 from sopilib.worker.pulse import Pulse, WatchedInbox
 
 log = logging.getLogger("samplernn.worker")
 READ_BYTES = 1 << 16
-NICENESS = 5
 
 
 def main() -> None:
     """Run the worker on the process's own pipes until the parent hangs up."""
-    _give_way()
+    leave_real_time()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Pd; its end is ours
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s: %(message)s")
     stdin = os.fdopen(os.dup(0), "rb", buffering=0)
@@ -67,14 +66,6 @@ def read_requests(stream: io.FileIO, inbox: queue.Queue[Message]) -> None:
         log.error("hanging up: %s", error)
     finally:
         os._exit(0)
-
-
-def _give_way() -> None:
-    """Put Pd's audio first: leave the inherited real-time class and lower this priority."""
-    os.nice(NICENESS)
-    if hasattr(os, "sched_setscheduler"):
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def _private_stdout() -> io.FileIO:

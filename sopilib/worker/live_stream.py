@@ -17,8 +17,11 @@ from sopilib.generation.take import TakeRequest
 from sopilib.model.generator_state import SavedState
 from sopilib.protocol import messages
 from sopilib.worker.channels import Fail, Inbox, Send
+from sopilib.worker.priority import RealTime
 from sopilib.worker.states import KeepsStates, States
 from sopilib.worker.steering import Steered, handles
+
+_MEASURED_S = 2.0  # of sound, before its speed counts
 
 
 class LiveStream(Steered, KeepsStates):
@@ -52,30 +55,37 @@ class LiveStream(Steered, KeepsStates):
         settle(generator)
         self._num_played = 0
 
-    def run(self, inbox: Inbox, send: Send, fail: Fail) -> None:
+    def run(self, inbox: Inbox, send: Send, fail: Fail, real_time: RealTime) -> None:
         """Play until `stop`.
 
         Args:
             inbox: requests.
             send: called with each event.
             fail: called with a request that failed and the reason, a line.
+            real_time: the class of this process, which a slow stream leaves.
         """
         stream = self._stream
         self._send = send
         send(messages.Started(self._number, None, stream.sample_rate, stream.rng_seed))
         try:
             stream.begin()
-            while not self.is_stopped:
-                is_due = stream.is_due(self._num_played)
-                if self._apply_next(inbox, fail, wait=not (is_due or stream.is_listening)):
-                    continue
-                if is_due:
-                    self._send_chunk()
-                else:
-                    stream.listen()
+            self._play(inbox, fail, real_time)
         finally:
             self._generator.limit_threads(self._generator.threads)
         send(messages.Stopped(self._number, stream.num_made))
+
+    def _play(self, inbox: Inbox, fail: Fail, real_time: RealTime) -> None:
+        stream = self._stream
+        while not self.is_stopped:
+            is_due = stream.is_due(self._num_played)
+            if self._apply_next(inbox, fail, wait=not (is_due or stream.is_listening)):
+                continue
+            if not is_due:
+                stream.listen()
+                continue
+            self._send_chunk()
+            if stream.num_made > _MEASURED_S * stream.sample_rate:
+                real_time.keep(stream.speed)
 
     def _apply_next(self, inbox: Inbox, fail: Fail, wait: bool) -> bool:
         """Apply the next request, if `wait` one that is still to come; False without one."""

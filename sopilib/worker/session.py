@@ -35,6 +35,7 @@ from sopilib.worker import live_stream
 from sopilib.worker.channels import Inbox, Send
 from sopilib.worker.missing_package import missing_package_text, slow_generator_text
 from sopilib.worker.notices import warnings_as_notices
+from sopilib.worker.priority import RealTime, leaves_processors
 from sopilib.worker.running_take import RunningTake
 from sopilib.worker.states import KeepsStates, States
 from sopilib.worker.steering import handles
@@ -124,7 +125,8 @@ class Worker(KeepsStates):
         assert self._model is not None
         self._model = record_at_rate(self._model, generator.config)
         self._last, self._is_recalled = RunningTake(request.take, take), False
-        self._last.run(self._inbox, self._send, self._fail)
+        with RealTime(leaves_processors(generator.threads)):
+            self._last.run(self._inbox, self._send, self._fail)
 
     def _rate(
         self, request: messages.Generate, generator: SampleGenerator, files: ModelFiles
@@ -154,20 +156,21 @@ class Worker(KeepsStates):
         request: messages.Generate,
         latency_s: float,
     ) -> None:
-        with sample_rate_of(generator, files.config.sample_rate):
-            take_request = self._take_request(request)
-            if self._is_recalled:
-                take_request = dataclasses.replace(take_request, resume=True, seed_audio=None)
-            stream = live_stream.LiveStream(
-                request.take,
-                generator,
-                take_request,
-                latency_s,
-                self._states,
-                self._live_seed,
-            )
-        self._is_recalled, self._last = False, None
-        stream.run(self._inbox, self._send, self._fail)
+        with RealTime() as real_time:  # also while the stream tries how fast it can be
+            with sample_rate_of(generator, files.config.sample_rate):
+                take_request = self._take_request(request)
+                if self._is_recalled:
+                    take_request = dataclasses.replace(take_request, resume=True, seed_audio=None)
+                stream = live_stream.LiveStream(
+                    request.take,
+                    generator,
+                    take_request,
+                    latency_s,
+                    self._states,
+                    self._live_seed,
+                )
+            self._is_recalled, self._last = False, None
+            stream.run(self._inbox, self._send, self._fail, real_time)
 
     def _recall(self, state: SavedState) -> None:
         self._require_generator().restore_state(state)

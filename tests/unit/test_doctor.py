@@ -228,3 +228,10 @@ def test_an_installation_without_patches_fails_with_the_fix(
     assert status == 1
     assert {"loader", "models"} <= failed(table)
     assert "install again" in table["models"][1]
+
+
+def test_without_the_right_to_real_time_it_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(doctor, "can_be_real_time", lambda: False)
+    monkeypatch.setattr(doctor, "HAS_REAL_TIME", True)
+    with pytest.raises(doctor.CheckError, match=r"@audio - rtprio 95.*usermod -aG audio.*log in"):
+        doctor.check_priority()
