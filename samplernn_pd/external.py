@@ -25,7 +25,7 @@ _DEFAULT_SAMPLE_RATE = 44100
 _POLLS_WITHIN_S = 1.0
 _HINT_AFTER_S = 5.0  # without polls: a large patch may start them late, a busy Pd pause them
 _PUMP_WAIT_S = 0.02
-_PUMP_LIMIT_S = 0.05
+_PUMP_LIMIT_S = 0.02  # the time after which a deleted object is noticed
 _NO_POLLS = (
     "nothing is delivered without polls (connect [metro 20] to a message poll to this inlet, "
     "or create the object with @detach 1)"

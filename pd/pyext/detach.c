@@ -6,6 +6,7 @@
 
 #define MAX_QUEUED 262144
 #define MAX_THREADS 512
+#define SERVE_EVERY_S 0.001
 #define CLOSE_S (IS_STAND_IN ? 3600.0 : 1.0)
 
 typedef struct message {
@@ -197,12 +198,17 @@ static t_message *remove_messages(const t_host *host)
     return removed;
 }
 
+/* Waits at most CLOSE_S, the mutex held. A handler that uses an array waits for this thread,
+   so its jobs are served meanwhile. */
 static void wait_until_idle(const t_host *host)
 {
     double until_s = queue_now_s() + CLOSE_S;
     while (host->num_running > 0 && queue_now_s() < until_s) {
-        struct timespec soon = queue_time_in(0.02);
+        struct timespec soon = queue_time_in(SERVE_EVERY_S);
         pthread_cond_timedwait(&changed, &mutex, &soon);
+        pthread_mutex_unlock(&mutex);
+        queue_serve();
+        pthread_mutex_lock(&mutex);
     }
 }
 

@@ -127,6 +127,7 @@ void queue_start(void);
 int queue_post(t_job *job);
 int queue_call(t_job *job);
 void queue_flush(void);
+void queue_serve(void);
 void queue_drop(const t_host *host);
 void queue_hurry(int by);
 double queue_now_s(void);

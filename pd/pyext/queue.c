@@ -7,7 +7,8 @@
 
    A thread that finds the list full or needs an answer waits without the GIL, and only
    for a limited time: Pd's thread may be waiting for this very thread. While an object
-   is being deleted, this time runs HURRY times as fast. */
+   is being deleted, Pd's thread serves the jobs on arrays, and this time runs HURRY times
+   as fast. */
 
 #include "pyext.h"
 #include <pthread.h>
@@ -225,6 +226,42 @@ void queue_flush(void)
 {
     if (!is_draining)
         drain(3600.0);
+}
+
+/* Removes and returns the first job that belongs to no object, NULL without one. */
+static t_job *take_common(void)
+{
+    t_job **link = &first;
+    pthread_mutex_lock(&mutex);
+    while (*link && (*link)->host)
+        link = &(*link)->next;
+    t_job *job = *link;
+    if (job) {
+        *link = job->next;
+        if (!*link)
+            end = link;
+        length--;
+        if (job->state == QUEUED)
+            job->state = RUNNING;
+        if (num_waiting)
+            pthread_cond_broadcast(&changed);
+    }
+    pthread_mutex_unlock(&mutex);
+    return job;
+}
+
+/* Does the jobs that send nothing into the patch, such as those on arrays. For Pd's thread
+   while it waits for a thread that may itself wait for such a job. */
+void queue_serve(void)
+{
+    t_job *job;
+    is_draining++;
+    while ((job = take_common())) {
+        if (job->state == RUNNING)
+            job->run(job);
+        finish(job);
+    }
+    is_draining--;
 }
 
 /* Shortens (1) or restores (-1) the patience of all waiting threads. */
