@@ -11,6 +11,7 @@ from sopilib.errors import RequestError
 from sopilib.limits import SAMPLE_RATES
 
 Atom = int | float | str
+_ALL_WHOLE = 2**24  # up to here Pd's floats hold every whole number
 
 
 def number(name: str, atom: object) -> float:
@@ -87,8 +88,10 @@ def sample_rate(name: str, atom: object) -> int:
 
 
 def text(atom: object) -> str:
-    """Return an atom as Pd shows it."""
-    return f"{atom:g}" if isinstance(atom, float) else str(atom)
+    """Return an atom as Pd shows it, a whole number with all its digits: it may be a name."""
+    if not isinstance(atom, float):
+        return str(atom)
+    return str(int(atom)) if atom.is_integer() and abs(atom) < _ALL_WHOLE else f"{atom:g}"
 
 
 def words(atoms: Sequence[Atom]) -> str:

@@ -35,6 +35,18 @@ def test_1_before_the_load_starts_the_stream_as_soon_as_the_model_is_there(pd):
     ]
 
 
+@pytest.mark.parametrize("arguments, told", [("2024", "2024"), ("0", None)])
+def test_a_number_is_a_model_too_and_0_is_none(tmp_path, arguments, told):
+    """An argument that an abstraction around it lacks is 0."""
+    with LivePatch(tmp_path, arguments) as pd:
+        pd.message("info")
+        pd.status("info rng .*")
+        if told:
+            pd.status(rf"error no model '{told}'.*")
+        else:
+            assert not any(line.startswith("error") for line in pd.statuses())
+
+
 def test_0_before_the_model_is_there_leaves_it_silent(pd):
     pd.message(1)
     pd.message(0)
