@@ -3,7 +3,7 @@
 Pd asks for a real-time class and gets it where the system allows that to its user (the
 limit `rtprio`, as audio users have). The worker leaves that class when it starts. While it
 plays, its threads go round robin in it, one step below the lowest of Pd's, so that Pd's
-audio always comes first. A stream may do so while it pauses at least a fifth of the time, a take
+audio always comes first. A stream may do so while it is a tenth faster than it must be, a take
 if half of the processors stay free; Linux itself keeps 5 % of each for ordinary programs.
 Without that right, and where Pd has no real-time class, the worker is as nice as Pd.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 HAS_REAL_TIME = hasattr(os, "sched_setscheduler")
 _TASKS = Path("/proc/self/task")
-_SLOWEST = 1.25  # times real time: a fifth of the processors stays free
+_SLOWEST = 1.1  # times real time: a little of the processors stays free
 
 
 def leave_real_time() -> None:
@@ -71,7 +71,7 @@ class RealTime:
             _schedule(os.SCHED_OTHER, 0)
 
     def keep(self, times_real_time: float) -> None:
-        """Leave unless work that waits for its playback is fast enough to pause often."""
+        """Leave unless work that waits for its playback is fast enough to pause."""
         if times_real_time < _SLOWEST:
             self.leave()
 

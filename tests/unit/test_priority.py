@@ -96,10 +96,10 @@ def test_a_stream_that_becomes_too_slow_to_pause_is_ordinary_again(monkeypatch):
     monkeypatch.setattr(priority, "_lowest_real_time", lambda pid: 6)
     monkeypatch.setattr(priority, "_schedule", lambda *claim: scheduled.append(claim))
     with RealTime() as real_time:
-        real_time.keep(1.3)
+        real_time.keep(1.11)
         assert scheduled == [(os.SCHED_RR, 5)]
-        real_time.keep(1.2)
-        real_time.keep(1.2)
+        real_time.keep(1.09)
+        real_time.keep(1.09)
         assert scheduled == [(os.SCHED_RR, 5), (os.SCHED_OTHER, 0)]
     assert len(scheduled) == 2
     with RealTime(is_wanted=False):
