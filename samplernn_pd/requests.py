@@ -71,6 +71,7 @@ def stream_request(
         latency_s=settings.latency_s,
         out_rate=message.sample_rate or host.sample_rate,
         envelope_s=settings.envelope.seconds or settings.seconds,
+        heal=settings.heal,
         **_beginning(None, sound, settings, model, host),
     )
 

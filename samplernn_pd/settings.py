@@ -21,6 +21,7 @@ class Settings:
     seed: Seed = Seed(None)
     rng_seed: int | None = None
     latency_s: float = 0.1
+    heal: bool = False
 
     def change(self, message: PdMessage) -> None:
         """Apply `message`, one of `SETTINGS`."""
@@ -36,6 +37,7 @@ class Settings:
             ("seed", self.seed.source or "none"),
             ("rng", "none" if self.rng_seed is None else self.rng_seed),
             ("latency", self.latency_s * 1e3),
+            ("heal", int(self.heal)),
         )
 
     def _envelope_row(self) -> Row:
@@ -53,4 +55,5 @@ SETTINGS: dict[type, Callable[[Any], dict[str, Any]]] = {  # the fields that eac
     messages.Ramp: lambda message: {"ramp": message},
     messages.Reseed: lambda message: {"rng_seed": message.rng_seed},
     messages.Latency: lambda message: {"latency_s": message.seconds},
+    messages.Heal: lambda message: {"heal": message.is_on == 1},
 }

@@ -84,6 +84,7 @@ TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
     messages.Ramp:           (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
     messages.Reseed:         (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
     messages.Latency:        (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
+    messages.Heal:           (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
 }
 # all others
 _STEERS_STREAM = (_NO_STREAM, _NO_STREAM, _NO_STREAM, _NO_STREAM, _APPLY, _TURN, SILENT)

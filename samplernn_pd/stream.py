@@ -73,7 +73,7 @@ class StreamInPd:
         """
         if isinstance(message, messages.Latency):
             self._set_latency(message)
-        elif isinstance(message, messages.Reseed):
+        elif isinstance(message, (messages.Reseed, messages.Heal)):
             self._send(message)
         elif isinstance(message, Envelope):
             self._drawn.follow(message)

@@ -10,6 +10,7 @@ import numpy as np
 from sopilib.audio.resample import StreamResampler
 from sopilib.generation.request_checks import checked_rate, checked_rng_seed
 from sopilib.generation.sample_generator import SampleGenerator
+from sopilib.generation.stream_health import Failing, Health
 from sopilib.generation.stream_hold import Hold
 from sopilib.generation.stream_lead import Lead
 from sopilib.generation.stream_seed import SeedListener, end_of_seed
@@ -33,6 +34,7 @@ class Stream:
       rng_seed: the random seed that it began with.
       temperature: TemperatureControl.
       num_made: samples handed out so far.
+      failing: how the last chunk began to fail, None if it did not.
 
     Raises:
       RequestError: rate, latency, temperatures or random seed out of range.
@@ -52,9 +54,11 @@ class Stream:
         if request.ramp is not None:
             self.temperature.ramp(*request.ramp)
         self.num_made = 0
+        self.failing: Failing | None = None
         self._lead = Lead(rate, self.sample_rate, latency_s)
         self._voices = StreamVoices(generator, self.temperature)
         self._hold = Hold(generator, self._voices)
+        self._health = Health(generator, self._voices)
         self._listener = SeedListener(generator, self._voices)
         self._resampler: StreamResampler | None = None  # made where it begins, if rates differ
         self._speedometer = Speedometer(rate)
@@ -67,6 +71,7 @@ class Stream:
         if self._first_seed is not None:
             generator.prime(self._first_seed)
             generator.handover.append(np.tile(self._first_seed, (generator.num_seqs, 1)))
+        self._health.begin()
         rate = generator.config.sample_rate
         if self.sample_rate != rate:
             past = generator.handover.played.sum(axis=0, keepdims=True)
@@ -77,12 +82,18 @@ class Stream:
         num_samples = self._hold.advance(self._lead.chunk_size)
         with self._speedometer.timing(num_samples):
             chunk = self._voices.next(num_samples)  # (1, num_samples)
+            self._hear(chunk[0])
             if self._resampler is not None:
                 chunk = self._resampler.push(chunk)
         self._lead.note_generated(num_samples)
         self.num_made += chunk.shape[1]
         sound: np.ndarray = chunk[0]
         return sound
+
+    def _hear(self, sound: np.ndarray) -> None:
+        self.failing = self._health.hear(sound, self._hold.is_held)
+        if self.failing and self.failing.is_healed:
+            self._hold.move_here()
 
     # Time
 
@@ -132,7 +143,7 @@ class Stream:
         """Listen to a little more of the seed, some milliseconds of work."""
         self._listener.listen()
         if not self._listener.is_listening:
-            self._hold.move_here()
+            self._move_here()
 
     def reseed(self, rng_seed: int | None) -> None:
         """Continue with the random numbers of `rng_seed`, or of a fresh one if it is None."""
@@ -158,4 +169,12 @@ class Stream:
         """
         self._listener.cancel()
         self._voices.jump(state, random=True)
+        self._move_here()
+
+    def heal(self, is_wanted: bool) -> None:
+        """Return to a healthy state from now on where the sound fails, or no longer."""
+        self._health.is_healing = is_wanted
+
+    def _move_here(self) -> None:
         self._hold.move_here()
+        self._health.move()

@@ -21,6 +21,11 @@ class Hold:
         self._period = 0  # samples at the model's rate
         self._num_left = 0  # of the current period
 
+    @property
+    def is_held(self) -> bool:
+        """Whether a state is held."""
+        return self._state is not None
+
     def set_period(self, seconds: float) -> None:
         """Hold the present state and return to it every `seconds`; 0 to release it.
 

@@ -106,6 +106,7 @@ class Generate(Message, type_name="generate"):
     resume: bool = False
     seed_name: str | None = None  # of the array that is the seed, for the take's record
     payload: bytes = b""
+    heal: bool = False  # of a stream, as `Heal`
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,18 @@ class Freeze(Message, type_name="freeze", pd="freeze S"):
             raise RequestError(
                 f"freeze: {text(seconds)} s (0 to release, or {shortest:g} to {longest:g})"
             )
+
+
+@dataclass(frozen=True)
+class Heal(Message, type_name="heal", pd="heal 0|1"):
+    """Return the running stream to a healthy state where its sound fails; 0 for no longer."""
+
+    is_on: int
+
+    def check(self) -> None:
+        """Raise RequestError unless it is 0 or 1."""
+        if whole_number("heal", self.is_on) not in (0, 1):
+            raise RequestError(f"heal: {self.is_on} (0 or 1)")
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,8 @@ class LiveStream(Steered, KeepsStates):
             speed = round(self._stream.speed, 3)
             payload = chunk.astype("<f4").tobytes()
             self._send(messages.Chunk(self._number, start, 1, speed, payload))
+        if failing := self._stream.failing:
+            self._send(messages.SoundWarning(self._number, failing.kind, failing.is_healed))
 
     @handles(messages.Played)
     def _note_played(self, request: messages.Played) -> None:
@@ -124,6 +126,10 @@ class LiveStream(Steered, KeepsStates):
     @handles(messages.Freeze)
     def _freeze(self, request: messages.Freeze) -> None:
         self._stream.hold(request.seconds)
+
+    @handles(messages.Heal)
+    def _heal(self, request: messages.Heal) -> None:
+        self._stream.heal(request.is_on == 1)
 
     def _require_generator(self) -> SampleGenerator:
         return self._generator

@@ -170,6 +170,7 @@ class Worker(KeepsStates):
                     self._live_seed,
                 )
             self._is_recalled, self._last = False, None
+            stream.apply(messages.Heal(int(request.heal)))
             stream.run(self._inbox, self._send, self._fail, real_time)
 
     def _recall(self, state: SavedState) -> None:

@@ -41,6 +41,7 @@ ROWS = {
     "ramp 0.5 1": ". . . >ramp >ramp . .",
     "rng 7": ". . . . >reseed . .",
     "latency 200": ". . . . >latency . .",
+    "heal 1": ". . . . >heal . .",
     "envelope curve": ". . . . >curve . .",
     "seed a": ". . . . >prime . .",
 }
@@ -55,6 +56,7 @@ CHANGED = {  # rows of `info` after a message that only changes a setting
     "temperature 0.5": "info temperature 0.5",
     "rng 7": "info rng 7",
     "latency 200": "info latency 200.0",
+    "heal 1": "info heal 1",
     "envelope curve": "info envelope curve",
     "seed a": "info seed a",
 }

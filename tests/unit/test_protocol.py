@@ -41,6 +41,7 @@ CASES = [
     protocol.Prime(None, 44100, struct.pack("<f", 0.5)),
     protocol.Reseed(None),
     protocol.Freeze(0.25),
+    protocol.Heal(1),
     protocol.SaveState(1),
     protocol.RecallState(1),
     protocol.Stop(),
