@@ -89,7 +89,8 @@ class Control:
     def _play_streams_at(self, position: int | None) -> None:
         for stream in self.output.streams:
             try:
-                stream.play_at(position)
+                if notice := stream.play_at(position):
+                    self.outbox.notice(notice)
             except SampleRNNError as error:
                 self.outbox.error(str(error))
                 stream.cut()

@@ -10,6 +10,7 @@ before it have been played, samples after it have not.
 """
 
 import array
+import math
 
 from samplernn_pd.host import Arrays
 
@@ -37,6 +38,7 @@ class Ring:
         self.length = arrays.length(name)
         self._fade = max(1, round(FADE_S * sample_rate))
         self._step = round(_FIRST_STEP_S * sample_rate)  # the longest recent step between two polls
+        self._long_steps = [0, 0, 0]  # the longest steps between two polls so far
         self._position: int | None = None  # in the array, as the patch last reported
         self.played = self.end = 0
         self._cleared = 0  # position up to which there is silence, from `end` on
@@ -74,6 +76,18 @@ class Ring:
         """The number of samples ahead that cannot be played before the next poll."""
         return min(2 * self._step + BLOCK, self.length // 4)
 
+    @property
+    def shortest_latency(self) -> int:
+        """The samples that a worker must be ahead, 0 until some polls have shown their steps.
+
+        Pd plays a step between two polls, in a large `[block~]` a whole block. The worker
+        learns of it a step later and its sound arrives another step later; two steps are the
+        lead. A chunk, an eighth of the latency, is not made before it fits. A single long
+        step does not count.
+        """
+        step = self._long_steps[0]
+        return math.ceil((4 * step + BLOCK + self._fade) * 8 / 7) if step else 0
+
     def play_at(self, position: int) -> None:
         """Note that the patch now plays the sample `position` of the array."""
         position = int(position) % self.length
@@ -86,6 +100,7 @@ class Ring:
             self.played += step
             if step < self.length // 2:  # else it went back: playback has restarted
                 self._step = max(step, self._step - self._step // 16, BLOCK)
+                self._long_steps = sorted([*self._long_steps, step])[1:]
         self._position = position
 
     def is_running_out(self) -> bool:

@@ -6,6 +6,7 @@ that they name.
 """
 
 import array
+import math
 from collections.abc import Callable
 
 from samplernn_pd import requests
@@ -22,6 +23,7 @@ from sopilib.errors import RequestError
 from sopilib.protocol import messages
 
 MAX_RING_SAMPLES = 1 << 19
+_TOLERANCE = 1.05  # steps between polls vary by a block
 
 
 class StreamInPd:
@@ -109,20 +111,40 @@ class StreamInPd:
         self._report.speed = chunk.speed
         return self._playout.write(array.array("f", chunk.payload))
 
-    def play_at(self, position: int | None) -> None:
+    def play_at(self, position: int | None) -> str | None:
         """Note that the patch plays the array at `position`; None if it does not report one.
 
+        Returns:
+            A notice for the performer, None without one.
+
         Raises:
-            RequestError: the patch never reports a position.
+            RequestError: the patch never reports a position, or too seldom.
         """
         playout = self._playout
         if position is not None:
             playout.ring.play_at(position)
         if self._is_over:
-            return
+            return None
         self._drawn.send_if_new()
         self._position.check(playout.ring.is_played)
         self._position.tell(playout.num_played, playout.latency)
+        is_too_short = playout.ring.shortest_latency > _TOLERANCE * playout.latency
+        return self._lengthen() if is_too_short else None
+
+    def _lengthen(self) -> str:
+        """Use the shortest latency that lasts from poll to poll; return the notice."""
+        too_short, shortest = self._playout.latency, self._playout.ring.shortest_latency
+        latency = messages.Latency(math.ceil(1e3 * shortest / self.sample_rate) / 1e3)
+        if latency.seconds > messages.LATENCY_MS[1] / 1e3:
+            raise RequestError(
+                f"stream: polls come so seldom that it needs a latency of {latency.seconds:g} s "
+                "(poll more often, or use a smaller [block~])"
+            )
+        self._set_latency(latency)
+        return (
+            f"a latency of {round(1e3 * too_short / self.sample_rate)} ms is too short for this "
+            f"[block~] and these polls: {round(1e3 * latency.seconds)} ms is used"
+        )
 
     def advance(self) -> bool:
         """Keep writing as playback advances; return False if the array no longer accepts it."""

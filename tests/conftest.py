@@ -26,11 +26,14 @@ _MARKERS = {
         "unit/test_generate_files.py",
         "unit/test_hostile_flags.py",
         "unit/test_new_knob.py",
+        "unit/test_priority.py",
         "unit/test_record.py",
         "unit/test_sample_rate.py",
         "unit/test_stream.py",
+        "unit/test_stream_health.py",
         "unit/test_stream_jumps.py",
         "unit/test_sweep.py",
+        "unit/test_watchdog.py",
         "unit/test_worker.py",
         "unit/test_worker_python.py",
     ),
@@ -38,11 +41,13 @@ _MARKERS = {
     "realtime": (
         "engine/test_engine_commands.py",
         "engine/test_engine_weights.py",
+        "pd/test_detached_deleted_in_pd.py",
         "pd/test_original_pyext.py",
         "pd/test_patch_live.py",
         "pd/test_stream_endurance.py",
         "pd/test_stream_in_pd.py",
         "pd/test_stream_steered_in_pd.py",
+        "unit/test_watchdog.py",
     ),
 }
 
