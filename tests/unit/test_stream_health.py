@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from engine_models import engine_generator
+from places import GRU
+from player import Player
 from streams import begun, sound
+from worker_in_process import WorkerInProcess
 
 from sopilib.generation.stream_health import Health
 from sopilib.generation.stream_voices import StreamVoices
@@ -118,3 +121,23 @@ def test_healing_does_not_change_a_sound_that_does_not_fail(is_healing):
     stream.heal(is_healing)
     expected = sound(begun(engine_generator("gru_mulaw", 1, threads=1)), RATE // 2)
     np.testing.assert_array_equal(sound(stream, RATE // 2)[: len(expected)], expected)
+
+
+def test_a_stream_in_pd_warns_of_its_noise_and_heals_on_request(monkeypatch):
+    """The fixture's random network makes noise from its start."""
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    player = Player(WorkerInProcess)
+    player.say(f"load {GRU}")
+    player.wait_for("loaded")
+    player.say("stream ring 400")
+    player.wait_for("warning noise")
+    player.say("stop")
+    player.wait_for("stream off")
+    player.say("heal 1")
+    player.say("stream ring 400")
+    for _ in range(2):  # it begins again, and fails again
+        player.wait_for("warning noise healed")
+    player.say("heal 2")
+    player.wait_for("error heal: 2 (0 or 1)")
+    player.say("stop")
+    player.wait_for("stream off")

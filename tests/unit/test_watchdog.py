@@ -8,19 +8,16 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from class_host import Host
-from places import GRU, PROJECT
+from places import GRU
+from player import Player
 from processes import wait_until_ended
 
 from samplernn_pd import silence
-from samplernn_pd.instrument import Instrument
 from samplernn_pd.silence import Silence
-from samplernn_pd.worker_link import WorkerLink
 from sopilib.protocol import messages
 from sopilib.worker import pulse
 from sopilib.worker.pulse import LOAD, STEP, WAITING, Pulse, WatchedInbox
 
-TIME_LIMIT_S = 60
 FASTER = 4  # how much faster the clock of the class runs here than that of the worker
 ERROR = "error the worker does not answer (unload, then load)"
 
@@ -93,33 +90,6 @@ def test_an_inbox_announces_what_its_reader_does(monkeypatch):
     with pytest.raises(queue.Empty):
         inbox.get_nowait()
     assert announced == [WAITING, LOAD, STEP]
-
-
-class Player:
-    """An instrument with a worker process."""
-
-    def __init__(self):
-        self.host = Host()
-        self.link = WorkerLink(PROJECT)
-        self.instrument = Instrument(self.host, PROJECT, self.link)
-
-    @property
-    def pid(self):
-        return self.link._client.pid
-
-    def say(self, text):
-        words = text.split()
-        self.instrument.receive(words[0], words[1:])
-
-    def wait_for(self, status):
-        """Poll until a status begins so, then clear the statuses before it."""
-        deadline = time.monotonic() + TIME_LIMIT_S
-        while not any(told.startswith(status) for told in self.host.told):
-            assert time.monotonic() < deadline, f"no {status!r} in {self.host.told}"
-            time.sleep(0.01)
-            self.instrument.poll()
-        while not self.host.told.pop(0).startswith(status):
-            pass
 
 
 def test_a_stopped_worker_is_told_refused_forgiven_and_replaced(monkeypatch):
