@@ -228,12 +228,12 @@ void queue_flush(void)
         drain(3600.0);
 }
 
-/* Removes and returns the first job that belongs to no object, NULL without one. */
-static t_job *take_common(void)
+/* Removes and returns the first job that a thread waits for, NULL without one. */
+static t_job *take_waited_for(void)
 {
     t_job **link = &first;
     pthread_mutex_lock(&mutex);
-    while (*link && (*link)->host)
+    while (*link && !(*link)->waited_for)
         link = &(*link)->next;
     t_job *job = *link;
     if (job) {
@@ -250,13 +250,13 @@ static t_job *take_common(void)
     return job;
 }
 
-/* Does the jobs that send nothing into the patch, such as those on arrays. For Pd's thread
-   while it waits for a thread that may itself wait for such a job. */
+/* Does the jobs that threads wait for, all on arrays; they send nothing into the patch. For
+   Pd's thread while it waits for a thread that may itself wait for such a job. */
 void queue_serve(void)
 {
     t_job *job;
     is_draining++;
-    while ((job = take_common())) {
+    while ((job = take_waited_for())) {
         if (job->state == RUNNING)
             job->run(job);
         finish(job);
