@@ -5,8 +5,7 @@ take at each temperature, with the same random seed, and the takes are compared 
 corpus; `sopilib.evaluation.similarity` explains the measures and their units. `misfit` is the
 largest ratio of a measure to its limit; a take holds if its misfit is at most 1.
 
-Checkpoints with a take that holds come first. Both groups are sorted by the sum of two
-ranks: the rank by held-out bits per sample and the rank by the misfit of the best take.
+`sopilib.evaluation.auditions` has the order of the checkpoints.
 """
 
 import argparse
@@ -15,7 +14,6 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +31,8 @@ from sopilib.engine.few_takes import precision_for_few_takes
 from sopilib.engine.load import check_weights_fit
 from sopilib.errors import AudioError, RequestError
 from sopilib.evaluation import engine_score
-from sopilib.evaluation.similarity import ReferenceStatistics, Similarity
+from sopilib.evaluation.auditions import Audition, ranked, table
+from sopilib.evaluation.similarity import ReferenceStatistics
 from sopilib.generation.generator import make_generator
 from sopilib.generation.request_checks import checked_length
 from sopilib.generation.sample_generator import SampleGenerator
@@ -52,33 +51,6 @@ LEAST_DUR_S = 0.5
 # the longest part of the corpus to score if the history has no held-out bits
 SCORED_S = 60.0
 _DEFAULT_TEMPERATURES = " ".join(map(str, PREVIEW_TEMPERATURES))
-_UNITS = {"spectrum": "dB", "level": "dB", "silence": "%", "noise": "%", "loop": "%", "stuck": "ms"}
-_FACTORS = {"dB": 1, "%": 100, "ms": 1000}
-
-
-@dataclass(frozen=True)
-class Audition:
-    """The results of a checkpoint.
-
-    Attributes:
-      name: of the checkpoint.
-      bits: per sample, on held-out sound.
-      similarities: of its takes, by temperature, one or more.
-    """
-
-    name: str
-    bits: float
-    similarities: dict[float, Similarity]
-
-    @property
-    def best(self) -> float:
-        """The temperature of the take with the lowest misfit."""
-        return min(self.similarities, key=lambda t: self.similarities[t].misfit)
-
-    @property
-    def misfit(self) -> float:
-        """The misfit of the best take."""
-        return self.similarities[self.best].misfit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -310,45 +282,3 @@ def _write(sound: np.ndarray, files: ModelFiles, title: str, path: Path) -> None
         draw_take(sound, rate, title, plot, str(files.folder.absolute()))
     except OSError as error:
         raise AudioError(unwritable(plot, error)) from error
-
-
-def ranked(auditions: Sequence[Audition]) -> list[Audition]:
-    """Return auditions in the order that the module's docstring describes, best first."""
-
-    def place(value: float, values: Iterable[float]) -> int:
-        return sum(other < value for other in values)
-
-    all_bits, misfits = [a.bits for a in auditions], [a.misfit for a in auditions]
-    return sorted(
-        auditions,
-        key=lambda a: (
-            a.misfit > 1,
-            place(a.bits, all_bits) + place(a.misfit, misfits),
-            a.bits,
-        ),
-    )
-
-
-def table(auditions: Sequence[Audition]) -> str:
-    """Return the text to print: ranked auditions, their takes, and why takes do not hold."""
-    heads = [f"{name} {unit}" for name, unit in _UNITS.items()]
-    lines = ["  temperature  misfit  " + "  ".join(heads)]
-    for place, one in enumerate(auditions, start=1):
-        lines.append(f"{place}. {one.name}: {one.bits:.4f} bits per sample held out")
-        for temperature, similarity in one.similarities.items():
-            values = [
-                f"{similarity.measures[name] * _FACTORS[unit]:{len(head)}.1f}"
-                for (name, unit), head in zip(_UNITS.items(), heads)
-            ]
-            reasons = "; ".join(similarity.reasons) or "holds"
-            row = f"  {temperature:<11g}  {similarity.misfit:6.2f}  {'  '.join(values)}  {reasons}"
-            lines.append(row)
-    best = auditions[0]
-    if best.misfit > 1:
-        lines.append(
-            "no take holds (train on, or try other temperatures); nearest is "
-            f"{best.name} at temperature {best.best:g}"
-        )
-    else:
-        lines.append(f"best: {best.name} at temperature {best.best:g}")
-    return "\n".join(lines)

@@ -19,11 +19,27 @@ so that quantization noise counts on neither side.
                  above that of 99 % of the corpus's stretches, and above 0.9.
     stuck        seconds: the longest run of one level above 0.01 of full scale; a run below
                  that is silence.
+    octaves      dB: the largest distance between the absolute levels of an octave, among those
+                 whose middle lies between 125 Hz and 8 kHz. Levels more than 60 dB below the
+                 RMS of the corpus count as 60 dB below.
+    harmonicity  dB: mean harmonic-to-noise ratio (`sopilib.evaluation.harmonicity`) of the
+                 frames that are not silent, of the take minus that of the corpus.
+    reach        octaves: how many octaves the partials of the take end below those of the
+                 corpus. They end with the highest octave that has lost less than 10 dB against
+                 the corpus. Octaves in which the corpus has no partials do not count: less
+                 than a tenth of their power.
+    onsets       onsets a second (`sopilib.evaluation.onsets`), each plus 0.25, of the take over
+                 the corpus; log2, so that half and twice as many count alike.
+    windows      the distance between the distributions of half-second windows, over the
+                 corpus's own from piece to piece (`sopilib.evaluation.windows`): 1 for a
+                 typical piece.
 
 The limits of the measures come from the corpus: pieces of it, as long as the take, are
-measured against the whole. A limit is the value that 95 % of the pieces stay within, at least
-that of `LEAST`.
+measured against the whole. 95 % of the pieces stay within all limits, which are as low as that
+allows, and at least those of `sopilib.evaluation.verdict.LEAST`.
 """
+
+from __future__ import annotations
 
 import math
 from collections.abc import Sequence
@@ -31,71 +47,85 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FRAME_S = 0.064
-LOWEST_OCTAVE_HZ = 50.0
+from sopilib.evaluation.harmonicity import harmonic_to_noise_db, partials
+from sopilib.evaluation.onsets import flux, log_mel, onsets_per_second
+from sopilib.evaluation.repetition import correlations_at_long_lags, longest_run
+from sopilib.evaluation.spectra import (
+    FRAME_S,
+    TINY,
+    decibels,
+    flatness,
+    frames,
+    octave_edges,
+    octave_powers,
+    power,
+    power_spectra,
+)
+from sopilib.evaluation.verdict import LEAST, Similarity
+from sopilib.evaluation.windows import WindowDistance, window_features
+
 OCTAVE_FLOOR_DB = -60.0
 SILENCE_DB = -40.0  # of frames, against the corpus
 LOUD_DB = -20.0  # of frames, against the corpus
 LEAST_FLATNESS = 0.02
-STRETCH_S = 2.0
-LAGS_S = (0.1, 1.0)
 LEAST_CORRELATION = 0.9
-STUCK_LEVEL = 0.01  # of full scale
+LEVEL_OCTAVES_HZ = (125.0, 8000.0)  # middles of the octaves that `octaves` compares
+LEAST_PARTIALS = 0.1  # of the power of an octave, where it counts for `reach`
+LOST_DB = -10.0  # partials of an octave, against the corpus
+FEW_ONSETS = 0.25  # a second, added so that none is no division by 0
 MAX_PIECES = 40
 MAX_FRAMES = 40_000  # of the corpus, from all over
-# the lowest limit of each measure, in its unit above
-LEAST = {
-    "spectrum": 6.0,
-    "level": 6.0,
-    "silence": 0.1,
-    "noise": 0.005,
-    "loop": 0.1,
-    "stuck": 0.02,
-}
-_TINY = 1e-12  # of power
 
 
 @dataclass(frozen=True)
-class Similarity:
-    """The measures of a take, in the units of the module.
+class _Spectrum:
+    """What the frames of a sound have on average.
 
     Attributes:
-      measures: by the names in `LEAST`; the level with its sign.
-      octave_db: float (num_octaves,), from the lowest up.
-      octave_hz: upper edges of the octaves in Hz, float (num_octaves,).
-      limits: by the same names.
+      power: float, > 0.
+      octaves: power in each octave, float (num_octaves,).
+      partials: power of the partials in each octave, float (num_octaves,).
+      flatness: of each frame, float (num_frames,).
+      powers: of each frame, float (num_frames,).
+      hnr_db: harmonic-to-noise ratio of each frame, float (num_frames,).
     """
 
-    measures: dict[str, float]
-    octave_db: np.ndarray
-    octave_hz: np.ndarray
-    limits: dict[str, float]
+    power: float
+    octaves: np.ndarray
+    partials: np.ndarray
+    flatness: np.ndarray
+    powers: np.ndarray
+    hnr_db: np.ndarray
+
+    @classmethod
+    def of(cls, of_frames: np.ndarray, sample_rate: int) -> _Spectrum:
+        """Return the _Spectrum of frames (num_frames, length)."""
+        powers, spectra = power(of_frames), power_spectra(of_frames)
+        of_partials = partials(spectra, sample_rate)
+        return cls(
+            power=max(float(powers.mean()), TINY),
+            octaves=octave_powers(spectra.mean(axis=0), sample_rate),
+            partials=octave_powers(of_partials.mean(axis=0), sample_rate),
+            flatness=flatness(spectra),
+            powers=powers,
+            hnr_db=harmonic_to_noise_db(spectra, of_partials),
+        )
 
     @property
-    def misfit(self) -> float:
-        """The largest measure divided by its limit: at most 1 for a take that holds."""
-        return max(abs(self.measures[name]) / self.limits[name] for name in self.limits)
+    def shares_db(self) -> np.ndarray:
+        """Levels of the octaves relative to their sum, float (num_octaves,)."""
+        shares = self.octaves / max(self.octaves.sum(), TINY)
+        return np.maximum(decibels(shares), OCTAVE_FLOOR_DB)
 
-    @property
-    def reasons(self) -> list[str]:
-        """A line for each measure beyond its limit; empty for a take that holds."""
-        beyond = [n for n in self.limits if abs(self.measures[n]) > self.limits[n]]
-        return [self._reason(name) for name in beyond]
+    def levels_db(self, corpus: _Spectrum) -> np.ndarray:
+        """Return levels of the octaves relative to a corpus's power, float (num_octaves,)."""
+        shares = self.octaves / max(corpus.octaves.sum(), TINY)
+        return np.maximum(decibels(shares), OCTAVE_FLOOR_DB)
 
-    def _reason(self, name: str) -> str:
-        value, limit = self.measures[name], self.limits[name]
-        if name == "spectrum":
-            worst = int(np.argmax(np.abs(self.octave_db)))
-            return (
-                f"{self.octave_db[worst]:+.1f} dB in the octave up to "
-                f"{self.octave_hz[worst]:.0f} Hz (limit {limit:.1f})"
-            )
-        if name == "level":
-            return f"{abs(value):.1f} dB {'louder' if value > 0 else 'softer'} (limit {limit:.1f})"
-        if name == "stuck":
-            return f"stuck on one level for {1000 * value:.0f} ms (limit {1000 * limit:.0f})"
-        said = {"silence": "silence", "noise": "noise bursts", "loop": "loops or a steady tone"}
-        return f"{said[name]} for {100 * value:.3g} % of the time (limit {100 * limit:.3g})"
+    def harmonicity_db(self, corpus: _Spectrum) -> float:
+        """Return the mean harmonic-to-noise ratio of frames that are not silent, 0 for none."""
+        is_sound = self.powers >= corpus.power * 10 ** (SILENCE_DB / 10)
+        return float(self.hnr_db[is_sound].mean()) if is_sound.any() else 0.0
 
 
 class ReferenceStatistics:
@@ -110,118 +140,112 @@ class ReferenceStatistics:
     def __init__(self, sounds: Sequence[np.ndarray], sample_rate: int, dur_s: float) -> None:
         self._sample_rate = sample_rate
         step = math.ceil(sum(map(len, sounds)) / sample_rate / FRAME_S / MAX_FRAMES)
-        frames = np.concatenate([_frames(sound, sample_rate, step) for sound in sounds])
-        powers, spectra = _power(frames), _spectra(frames)
-        self._power = max(powers.mean(), _TINY)
-        self._octaves_db, self._octave_hz = _octave_levels(spectra, sample_rate)
-        is_loud = powers > self._power * 10 ** (LOUD_DB / 10)
-        self._flatness = max(LEAST_FLATNESS, np.percentile(_flatness(spectra[is_loud]), 99))
+        of_frames = np.concatenate([frames(sound, sample_rate, step) for sound in sounds])
+        self._spectrum = _Spectrum.of(of_frames, sample_rate)
+        self._octave_hz = octave_edges(sample_rate)
+        middles = self._octave_hz / math.sqrt(2)
+        is_between = (middles > LEVEL_OCTAVES_HZ[0]) & (middles < LEVEL_OCTAVES_HZ[1])
+        self._level_octaves = is_between if is_between.any() else middles > 0
+        is_loud = self._is_loud(self._spectrum)
+        loud_flatness = np.append(self._spectrum.flatness[is_loud], LEAST_FLATNESS)
+        self._flatness = max(LEAST_FLATNESS, float(np.percentile(loud_flatness, 99)))
         pieces = _pieces(sounds, round(dur_s * sample_rate))
         correlations = [correlations_at_long_lags(piece, sample_rate) for piece in pieces]
         self._correlation = np.percentile(np.concatenate(correlations), 99)
         self._correlation = max(LEAST_CORRELATION, self._correlation)
-        self._limits = self._learnt_limits([self._measures(piece)[0] for piece in pieces])
+        self._learn_limits(pieces)
 
-    def _learnt_limits(self, measures: Sequence[dict[str, float]]) -> dict[str, float]:
-        return {
-            name: max(least, float(np.percentile([abs(of[name]) for of in measures], 95)))
-            for name, least in LEAST.items()
-        }
+    def _learn_limits(self, pieces: Sequence[np.ndarray]) -> None:
+        spectra = [self._spectrum_of(piece) for piece in pieces]
+        rises = [self._rises_and_features(p, s) for p, s in zip(pieces, spectra)]
+        self._onsets = float(np.mean([onsets for onsets, _ in rises]))
+        self._windows = WindowDistance([features for _, features in rises])
+        measures = [
+            self._measures(piece, spectrum, onsets, distance)
+            for piece, spectrum, (onsets, _), distance in zip(
+                pieces, spectra, rises, self._windows.of_pieces
+            )
+        ]
+        self._limits = limits_within(measures)
 
     def measure(self, sound: np.ndarray) -> Similarity:
         """Return the Similarity of a take, float (num_samples,), full scale ±1."""
-        return Similarity(*self._measures(sound), self._octave_hz, self._limits)
+        corpus, spectrum = self._spectrum, self._spectrum_of(sound)
+        onsets, features = self._rises_and_features(sound, spectrum)
+        distance = self._windows.measure(features)
+        hertz = np.concatenate([[0.0], self._octave_hz])  # by how many octaves are reached
+        return Similarity(
+            measures=self._measures(sound, spectrum, onsets, distance),
+            octave_db=spectrum.shares_db - corpus.shares_db,
+            octave_hz=self._octave_hz,
+            limits=self._limits,
+            octave_level_db=spectrum.levels_db(corpus) - corpus.levels_db(corpus),
+            figures={
+                "harmonicity": (spectrum.harmonicity_db(corpus), corpus.harmonicity_db(corpus)),
+                "reach": (float(hertz[self._reach(spectrum)]), float(hertz[self._reach(corpus)])),
+                "onsets": (onsets, self._onsets),
+            },
+        )
 
-    def _measures(self, sound: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
-        frames = _frames(sound, self._sample_rate)
-        powers, spectra = _power(frames), _spectra(frames)
-        octave_db = _octave_levels(spectra, self._sample_rate)[0] - self._octaves_db
-        is_loud = powers > self._power * 10 ** (LOUD_DB / 10)
+    def _measures(
+        self, sound: np.ndarray, spectrum: _Spectrum, onsets: float, distance: float
+    ) -> dict[str, float]:
+        corpus = self._spectrum
+        octave_db = spectrum.shares_db - corpus.shares_db
+        level_db = (spectrum.levels_db(corpus) - corpus.levels_db(corpus))[self._level_octaves]
+        is_burst = self._is_loud(spectrum) & (spectrum.flatness > self._flatness)
         correlations = correlations_at_long_lags(sound, self._sample_rate)
         measures = {
             "spectrum": np.abs(octave_db).max(),
-            "level": 10 * np.log10(max(powers.mean(), _TINY) / self._power),
-            "silence": np.mean(powers < self._power * 10 ** (SILENCE_DB / 10)),
-            "noise": np.mean(is_loud & (_flatness(spectra) > self._flatness)),
+            "level": decibels(spectrum.power / corpus.power),
+            "silence": np.mean(spectrum.powers < corpus.power * 10 ** (SILENCE_DB / 10)),
+            "noise": np.mean(is_burst),
             "loop": np.mean(correlations > self._correlation),
             "stuck": longest_run(sound) / self._sample_rate,
+            "octaves": level_db[np.argmax(np.abs(level_db))],
+            "harmonicity": spectrum.harmonicity_db(corpus) - corpus.harmonicity_db(corpus),
+            "reach": self._reach(corpus) - self._reach(spectrum),
+            "onsets": math.log2((onsets + FEW_ONSETS) / (self._onsets + FEW_ONSETS)),
+            "windows": distance,
         }
-        return {name: float(value) for name, value in measures.items()}, octave_db
+        return {name: float(value) for name, value in measures.items()}
+
+    def _spectrum_of(self, sound: np.ndarray) -> _Spectrum:
+        return _Spectrum.of(frames(sound, self._sample_rate), self._sample_rate)
+
+    def _rises_and_features(
+        self, sound: np.ndarray, spectrum: _Spectrum
+    ) -> tuple[float, np.ndarray]:
+        """Return the onsets a second, and the features of the windows."""
+        mel_db = log_mel(sound, self._sample_rate, self._spectrum.power)
+        rises = flux(mel_db)
+        return onsets_per_second(rises), window_features(mel_db, rises, spectrum.hnr_db)
+
+    def _is_loud(self, spectrum: _Spectrum) -> np.ndarray:
+        is_loud: np.ndarray = spectrum.powers > self._spectrum.power * 10 ** (LOUD_DB / 10)
+        return is_loud
+
+    def _reach(self, spectrum: _Spectrum) -> int:
+        """Return the number of the highest octave whose partials are not lost, 0 for none."""
+        corpus = self._spectrum
+        counts = corpus.partials > LEAST_PARTIALS * np.maximum(corpus.octaves, TINY)
+        counts &= corpus.levels_db(corpus) > OCTAVE_FLOOR_DB
+        is_kept = decibels(spectrum.partials) > decibels(corpus.partials) + LOST_DB
+        return int(np.max(np.flatnonzero(counts & is_kept) + 1, initial=0))
 
 
-def _frames(sound: np.ndarray, sample_rate: int, step: int = 1) -> np.ndarray:
-    """Return every `step`-th frame minus its mean: float (num_frames, length), at least one."""
-    length = 2 ** round(math.log2(FRAME_S * sample_rate))
-    padded = np.pad(sound, (0, max(0, length - len(sound))))
-    frames = padded[: len(padded) // length * length].reshape(-1, length)[::step]
-    return frames - frames.mean(axis=1, keepdims=True)
+def limits_within(measures: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return limits within which 95 % of pieces lie in all measures at once.
 
-
-def _power(frames: np.ndarray) -> np.ndarray:
-    """Return the mean power of each frame: float (num_frames,)."""
-    power: np.ndarray = np.mean(np.square(frames), axis=1)
-    return power
-
-
-def _spectra(frames: np.ndarray) -> np.ndarray:
-    """Return power spectra without the bin at 0 Hz: float (num_frames, frame length // 2)."""
-    hann = np.hanning(frames.shape[1] + 1)[:-1]
-    return np.square(np.abs(np.fft.rfft(frames * hann, axis=1)))[:, 1:]
-
-
-def _flatness(spectra: np.ndarray) -> np.ndarray:
-    """Return the spectral flatness of frames, 0 to 1: float (num_frames,); 0 for no frames."""
-    if not len(spectra):
-        return np.zeros(1)
-    means = spectra.mean(axis=1)
-    return np.exp(np.log(spectra + _TINY).mean(axis=1)) / np.maximum(means, _TINY)
-
-
-def _octave_levels(spectra: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return levels of octaves in dB, relative to their sum, and their upper edges in Hz."""
-    num_octaves = max(1, math.ceil(math.log2(sample_rate / 2 / LOWEST_OCTAVE_HZ)))
-    edges = sample_rate / 2 / 2.0 ** np.arange(num_octaves - 1, -1, -1)
-    mean = spectra.mean(axis=0)
-    hertz = np.arange(1, len(mean) + 1) * sample_rate / (2 * len(mean))
-    octave = np.searchsorted(edges, hertz)
-    powers = np.bincount(octave, weights=mean, minlength=num_octaves)
-    shares = powers / max(powers.sum(), _TINY)
-    return np.maximum(10 * np.log10(np.maximum(shares, _TINY)), OCTAVE_FLOOR_DB), edges
-
-
-def correlations_at_long_lags(sound: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Return how much each stretch of a sound repeats: float (num_stretches,), -1 to 1.
-
-    A stretch is `STRETCH_S` long, or as long as the sound; its first half slides over the
-    rest. The largest normalized correlation at lags within `LAGS_S` counts; a silent stretch
-    has 0.
+    Args:
+      measures: of each piece, one or more, by the names in `LEAST`.
     """
-    length = min(round(STRETCH_S * sample_rate), len(sound))
-    starts = range(0, len(sound) - length + 1, max(1, length // 2))
-    return np.array([_correlation(sound[k : k + length], sample_rate) for k in starts])
-
-
-def _correlation(stretch: np.ndarray, sample_rate: int) -> float:
-    half = len(stretch) // 2
-    stretch = stretch - stretch.mean()
-    size = 2 ** math.ceil(math.log2(2 * len(stretch) + 1))
-    spectrum = np.fft.rfft(stretch, size) * np.conj(np.fft.rfft(stretch[:half], size))
-    products = np.fft.irfft(spectrum, size)[: half + 1]  # of each lag
-    sums = np.concatenate([[0.0], np.cumsum(np.square(stretch, dtype=np.float64))])
-    energies = sums[half : 2 * half + 1] - sums[: half + 1]
-    first = min(round(LAGS_S[0] * sample_rate), half)
-    lags = slice(first, min(round(LAGS_S[1] * sample_rate), half) + 1)
-    scale = np.sqrt(np.maximum(energies[0] * energies[lags], 0.0))
-    is_sound = scale > _TINY * half
-    return float(np.max(products[lags][is_sound] / scale[is_sound], initial=0.0))
-
-
-def longest_run(sound: np.ndarray | Sequence[float]) -> int:
-    """Return the samples of the longest run of one level beyond ±`STUCK_LEVEL`."""
-    changes = np.flatnonzero(np.diff(sound)) + 1
-    bounds = np.concatenate([[0], changes, [len(sound)]])
-    is_off_rest = np.abs(np.asarray(sound)[bounds[:-1]]) > STUCK_LEVEL
-    return int(np.max(np.diff(bounds)[is_off_rest], initial=0))
+    values = np.abs([[of[name] for name in LEAST] for of in measures])  # (num_pieces, num_names)
+    least = np.array(list(LEAST.values()))
+    of_each = np.maximum(np.percentile(values, 95, axis=0), least)
+    misfits = (values / of_each).max(axis=1)
+    kept = values[np.argsort(misfits)[: math.ceil(0.95 * len(values))]]
+    return dict(zip(LEAST, np.maximum(kept.max(axis=0), least).tolist()))
 
 
 def _pieces(sounds: Sequence[np.ndarray], length: int) -> list[np.ndarray]:

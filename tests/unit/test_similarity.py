@@ -6,8 +6,10 @@ import pytest
 from sopilib.evaluation.similarity import (
     ReferenceStatistics,
     correlations_at_long_lags,
+    limits_within,
     longest_run,
 )
+from sopilib.evaluation.verdict import LEAST
 
 RATE = 16000
 TIMES = np.arange(4 * RATE) / RATE
@@ -108,3 +110,65 @@ def test_limits_are_wider_where_the_corpus_itself_varies():
 def test_a_corpus_and_a_take_shorter_than_a_frame_are_measured():
     short = np.sin(np.arange(300) / 5)
     assert ReferenceStatistics([short], RATE, dur_s=4.0).measure(short).measures["level"] == 0.0
+
+
+def test_absolute_levels_of_octaves_are_measured_from_125_hz_up(corpus, reference):
+    similarity = reference.measure(corpus / 4)
+    assert similarity.measures["octaves"] == pytest.approx(-12.04, abs=0.01)
+    assert similarity.octave_level_db[3] == pytest.approx(-12.04, abs=0.01)
+    reason = "an octave 12.0 dB off in absolute level (limit"
+    assert any(line.startswith(reason) for line in similarity.reasons)
+    rumble = corpus[: len(TIMES)] + 0.5 * np.sin(2 * np.pi * 40 * TIMES)
+    assert abs(reference.measure(rumble).measures["octaves"]) < 3
+
+
+def test_a_take_with_noise_on_it_is_less_harmonic(corpus, reference):
+    take = corpus[: len(TIMES)]
+    noise = np.random.default_rng(6).normal(0, take.std(), len(take))
+    similarity = reference.measure(take + noise)
+    assert similarity.measures["harmonicity"] < -10
+    noisy, clean = similarity.figures["harmonicity"]
+    assert similarity.measures["harmonicity"] == pytest.approx(noisy - clean)
+    assert f"harmonic-to-noise ratio {noisy:.1f} dB, not {clean:.1f} " in str(similarity.reasons)
+
+
+def test_partials_that_end_an_octave_lower_are_an_octave_of_reach():
+    def tones(hertz, seed):
+        rng = np.random.default_rng(seed)
+        strengths = rng.uniform(0.8, 1.2, (len(hertz), 16))
+        beats = np.repeat(strengths, RATE // 2, axis=1)  # 8 s
+        t = np.arange(beats.shape[1]) / RATE
+        sines = np.sin(2 * np.pi * np.array(hertz)[:, np.newaxis] * t)
+        return 0.05 * (beats * sines).sum(axis=0) + rng.normal(0, 1e-3, len(t))
+
+    reference = ReferenceStatistics([tones((180, 700, 1500, 3000), 0)], RATE, dur_s=4.0)
+    similarity = reference.measure(tones((180, 700), 1))
+    assert similarity.measures["reach"] == 2.0
+    assert similarity.figures["reach"] == (1000.0, 4000.0)
+    assert any(
+        reason.startswith("partials up to 1000 Hz, not 4000") for reason in similarity.reasons
+    )
+    assert reference.measure(tones((180, 700, 3000), 2)).measures["reach"] == 0.0
+
+
+def test_half_as_many_onsets_and_one_window_over_and_over_are_far_off(corpus, reference):
+    take = np.zeros(len(TIMES))
+    take[:: RATE // 2] = 0.5  # clicks, two a second
+    similarity = reference.measure(take)
+    onsets, of_corpus = similarity.figures["onsets"]
+    assert onsets == pytest.approx(2.0, abs=0.3)
+    assert of_corpus == pytest.approx(4.0, abs=0.3)  # a note in each quarter of a second
+    expected = np.log2((onsets + 0.25) / (of_corpus + 0.25))
+    assert similarity.measures["onsets"] == pytest.approx(expected)
+    assert similarity.measures["windows"] > 1.5
+    assert any("times as far from the corpus" in reason for reason in similarity.reasons)
+
+
+def test_nineteen_of_twenty_pieces_stay_within_all_limits_at_once():
+    # each piece is the worst in another measure; two exceed the least limit by much
+    pieces = [dict.fromkeys(LEAST, 0.0) for _ in range(20)]
+    pieces[3]["level"], pieces[7]["windows"], pieces[9]["silence"] = -12.0, 9.0, 0.05
+    limits = limits_within(pieces)
+    held = [all(abs(piece[name]) <= limits[name] for name in LEAST) for piece in pieces]
+    assert sum(held) == 19
+    assert limits["silence"] == LEAST["silence"] and limits["stuck"] == LEAST["stuck"]
