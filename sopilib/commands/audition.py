@@ -3,12 +3,14 @@
 The checkpoint with the lowest loss does not always sound best. Each checkpoint generates a
 take at each temperature, with the same random seed, and the takes are compared with the
 corpus; `sopilib.evaluation.similarity` explains the measures and their units. `misfit` is the
-largest ratio of a measure to its limit; a take holds if its misfit is at most 1.
+largest ratio of a measure to its limit; a take holds if its misfit is at most 1. The best
+checkpoint also continues seeds from held-out sound (`sopilib.evaluation.seed_steering`).
 
 `sopilib.evaluation.auditions` has the order of the checkpoints.
 """
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -31,7 +33,12 @@ from sopilib.engine.few_takes import precision_for_few_takes
 from sopilib.engine.load import check_weights_fit
 from sopilib.errors import AudioError, RequestError
 from sopilib.evaluation import engine_score
-from sopilib.evaluation.auditions import Audition, ranked, table
+from sopilib.evaluation.auditions import Audition, as_json, ranked, table
+from sopilib.evaluation.seed_steering import (
+    SeedSteering,
+    held_out_seeds,
+    measure_seed_steering,
+)
 from sopilib.evaluation.similarity import ReferenceStatistics
 from sopilib.generation.generator import make_generator
 from sopilib.generation.request_checks import checked_length
@@ -45,11 +52,12 @@ from sopilib.new_files import unwritable
 from sopilib.small_files import text_if_readable
 from sopilib.training.history import HISTORY_NAME, find_run, read_history
 from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC
-from sopilib.training.split import split_recordings
+from sopilib.training.split import Split, split_recordings
 
 LEAST_DUR_S = 0.5
 # the longest part of the corpus to score if the history has no held-out bits
 SCORED_S = 60.0
+STEERED_VOICES = 8  # seeds at a time
 _DEFAULT_TEMPERATURES = " ".join(map(str, PREVIEW_TEMPERATURES))
 
 
@@ -99,6 +107,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="for the takes and their plots (default: audition)",
     )
+    add(
+        "--no_steering",
+        dest="steering",
+        action="store_false",
+        help="leave out whether seeds steer the best checkpoint",
+    )
+    add("--json", action="store_true", help="print a JSON object in place of the table")
     add_overwrite_argument(parser)
 
 
@@ -119,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     corpus = read_recordings(args.data_dir, config.sample_rate)
     for line in [*corpus.left_out_lines(), *corpus.odd_lines()]:
         print(line, file=sys.stderr)
-    sounds = [_rounded(recording.audio, config) for recording in corpus.recordings]
+    sounds = [rounded_like_takes(recording.audio, config) for recording in corpus.recordings]
     reference = ReferenceStatistics(sounds, config.sample_rate, args.dur)
     bits = recorded_bits(checkpoints) or scored_bits(checkpoints, corpus)
     auditions = []
@@ -128,7 +143,10 @@ def run(args: argparse.Namespace) -> int:
         similarities = {t: reference.measure(sound) for t, sound in takes.items()}
         auditions.append(Audition(_name(files), held_out, similarities))
     print(f"takes and plots: {args.output_dir}", file=sys.stderr)
-    print(table(ranked(auditions)))
+    order = ranked(auditions)
+    best = next(files for files in checkpoints if _name(files) == order[0].name)
+    steering = steering_of(best, corpus, args.rng_seed) if args.steering else None
+    print(json.dumps(as_json(order, steering)) if args.json else table(order, steering))
     return 0
 
 
@@ -194,7 +212,7 @@ def _name(files: ModelFiles) -> str:
     return Path(files.prefix or files.folder).name
 
 
-def _rounded(audio: np.ndarray | FileSound, config: ModelConfig) -> np.ndarray:
+def rounded_like_takes(audio: np.ndarray | FileSound, config: ModelConfig) -> np.ndarray:
     """Return `audio` (num_samples,) rounded to the model's levels, piece by piece."""
     rounded, piece = np.empty(len(audio), np.float32), 1 << 20
     encoder, decoder = SampleCodec(config), SampleCodec(config)
@@ -220,7 +238,7 @@ def scored_bits(checkpoints: Sequence[ModelFiles], corpus: RecordingSet) -> list
 
     A line on stderr names that part: a model without a history may have been trained on it.
     """
-    split = split_recordings(corpus, _val_frac(checkpoints[0].folder))
+    split = held_out_split(checkpoints[0], corpus)
     length = int(SCORED_S * corpus.sample_rate)
     sound = np.concatenate([np.asarray(part[:length]) for part in split.validation])[:length]
     print(
@@ -232,6 +250,27 @@ def scored_bits(checkpoints: Sequence[ModelFiles], corpus: RecordingSet) -> list
         path = Path(folder) / "held_out.wav"
         write_audio(path, sound, corpus.sample_rate, "FLOAT")
         return [_score(files, path) for files in checkpoints]
+
+
+def held_out_split(files: ModelFiles, corpus: RecordingSet) -> Split:
+    """Return the Split of the corpus with which the model was trained, as far as known."""
+    return split_recordings(corpus, _val_frac(files.folder))
+
+
+def steering_of(files: ModelFiles, corpus: RecordingSet, rng_seed: int) -> SeedSteering | None:
+    """Return how seeds from held-out sound steer a checkpoint, or None if there are too few.
+
+    A line on stderr says if there are too few.
+    """
+    stretches = [np.asarray(part) for part in held_out_split(files, corpus).validation]
+    seeds = held_out_seeds(stretches, corpus.sample_rate)
+    if seeds is None:
+        print(
+            "too little held-out sound to measure how seeds steer (raise --val_frac in train)",
+            file=sys.stderr,
+        )
+        return None
+    return measure_seed_steering(_generator(files, STEERED_VOICES), seeds, rng_seed)
 
 
 def _val_frac(folder: Path) -> float:
@@ -251,12 +290,13 @@ def _score(files: ModelFiles, path: Path) -> float:
     return engine_score.score_files(generator, [path]).bits_per_sample
 
 
-def _generator(files: ModelFiles) -> SampleGenerator:
-    """Return a generator with one voice, in the precision for a few takes."""
+def _generator(files: ModelFiles, num_seqs: int = 1) -> SampleGenerator:
+    """Return a generator in the precision in which one voice makes a few takes."""
     if not engine.is_built() or files.prefix is None:
-        return make_generator(files, 1)
+        return make_generator(files, num_seqs)
     check_weights_fit(files)
-    return make_generator(files, 1, precision=precision_for_few_takes(files.config, 1))
+    precision = precision_for_few_takes(files.config, 1)
+    return make_generator(files, num_seqs, precision=precision)
 
 
 def _generate_takes(

@@ -4,9 +4,12 @@ Checkpoints with a take that holds come first. Both groups are sorted by the sum
 ranks: the rank by held-out bits per sample and the rank by the misfit of the best take.
 """
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from sopilib.evaluation.seed_steering import TEMPERATURE, SeedSteering
 from sopilib.evaluation.verdict import Similarity
 
 # of the columns in the table; x is a ratio to the corpus
@@ -68,8 +71,13 @@ def ranked(auditions: Sequence[Audition]) -> list[Audition]:
     )
 
 
-def table(auditions: Sequence[Audition]) -> str:
-    """Return the text to print: ranked auditions, their takes, and why takes do not hold."""
+def table(auditions: Sequence[Audition], steering: SeedSteering | None = None) -> str:
+    """Return the text to print: ranked auditions, their takes, and why takes do not hold.
+
+    Args:
+      auditions: ranked, one or more.
+      steering: how seeds steer the best of them, if that was measured.
+    """
     heads = [f"{name} {unit}" for name, unit in _UNITS.items()]
     lines = ["  temperature  misfit  " + "  ".join(heads)]
     for place, one in enumerate(auditions, start=1):
@@ -83,6 +91,8 @@ def table(auditions: Sequence[Audition]) -> str:
             row = f"  {temperature:<11g}  {similarity.misfit:6.2f}  {'  '.join(values)}  {reasons}"
             lines.append(row)
     best = auditions[0]
+    if steering is not None:
+        lines.append(f"seeds steer {best.name} at temperature {TEMPERATURE:g}: {steering}")
     if best.misfit > 1:
         lines.append(
             "no take holds (train on, or try other temperatures); nearest is "
@@ -91,6 +101,27 @@ def table(auditions: Sequence[Audition]) -> str:
     else:
         lines.append(f"best: {best.name} at temperature {best.best:g}")
     return "\n".join(lines)
+
+
+def as_json(auditions: Sequence[Audition], steering: SeedSteering | None = None) -> dict[str, Any]:
+    """Return what `table` says, with plain numbers in the units of the measures."""
+    best = auditions[0]
+    return {
+        "checkpoints": [
+            {
+                "name": one.name,
+                "bits_per_sample": one.bits,
+                "misfit": one.misfit,
+                "takes": [
+                    {"temperature": temperature, **similarity.as_json()}
+                    for temperature, similarity in one.similarities.items()
+                ],
+            }
+            for one in auditions
+        ],
+        "best": {"name": best.name, "temperature": best.best, "holds": best.misfit <= 1},
+        "seed_steering": None if steering is None else dataclasses.asdict(steering),
+    }
 
 
 def _in_unit(name: str, value: float) -> float:

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,19 @@ class Similarity:
         """A line for each measure beyond its limit; empty for a take that holds."""
         beyond = [n for n in self.limits if abs(self.measures[n]) > self.limits[n]]
         return [self._reason(name) for name in beyond]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all attributes and properties as plain numbers, lists and dicts."""
+        return {
+            "misfit": self.misfit,
+            "reasons": self.reasons,
+            "measures": self.measures,
+            "limits": self.limits,
+            "octave_hz": self.octave_hz.tolist(),
+            "octave_db": self.octave_db.tolist(),
+            "octave_level_db": self.octave_level_db.tolist(),
+            "figures": {name: list(pair) for name, pair in self.figures.items()},
+        }
 
     def _reason(self, name: str) -> str:
         value, limit = self.measures[name], self.limits[name]

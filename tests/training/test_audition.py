@@ -10,9 +10,10 @@ from golden import copy_checkpoint, needs_tensorflow
 from training_runs import PLAN, history, prepared, write_sounds
 
 from sopilib.audio.spectrogram import draw_take
-from sopilib.commands.audition import Audition, ranked, table
 from sopilib.commands.main import main
-from sopilib.evaluation.similarity import LEAST, Similarity
+from sopilib.evaluation.auditions import Audition, as_json, ranked, table
+from sopilib.evaluation.seed_steering import SeedSteering
+from sopilib.evaluation.verdict import LEAST, Similarity
 
 
 def similarity(**measures):
@@ -159,3 +160,37 @@ def test_invalid_flags_are_a_one_line_error(flags, told, trained, tmp_path, caps
 def test_a_folder_without_checkpoints_is_refused(tmp_path, capsys):
     assert audition(tmp_path, tmp_path, tmp_path) == 1
     assert "no checkpoint in" in capsys.readouterr().err
+
+
+def test_the_table_and_the_json_say_how_seeds_steer_the_best():
+    one = Audition("model.ckpt-1", 2.75, {0.9: similarity(stuck=1.0), 1.0: similarity(level=2.0)})
+    steering = SeedSteering(own=0.5, others=-0.04, best_is_own=0.75, num_seeds=24)
+    lines = table([one], steering).splitlines()
+    assert lines[-2] == (
+        "seeds steer model.ckpt-1 at temperature 0.9: own take 0.50, others -0.04, "
+        "best match its own for 75 % of 24 seeds"
+    )
+    assert lines[-1] == "best: model.ckpt-1 at temperature 1"
+    found = json.loads(json.dumps(as_json([one], steering)))
+    assert found["best"] == {"name": "model.ckpt-1", "temperature": 1.0, "holds": True}
+    assert found["seed_steering"]["best_is_own"] == 0.75
+    take = found["checkpoints"][0]["takes"][1]
+    assert take["measures"]["level"] == 2.0 and take["misfit"] == pytest.approx(1 / 3)
+    assert set(take["limits"]) == set(LEAST) and take["reasons"] == []
+    assert as_json([one])["seed_steering"] is None
+
+
+def test_seeds_of_the_held_out_sound_steer_the_best_checkpoint(trained, tmp_path, capsys):
+    _, run_folder = trained
+    sounds = write_sounds(tmp_path / "long", durs_s=(20.0, 10.0))
+    (tmp_path / "run").mkdir()
+    for path in run_folder.path.glob("*3.*"):
+        shutil.copy(path, tmp_path / "run")
+    shutil.copy(next(run_folder.path.glob("*.config.json")), tmp_path / "run")
+    (tmp_path / "run" / "args.txt").write_text("samplernn train --val_frac 0.3")
+    assert audition(tmp_path / "run", sounds, tmp_path / "takes", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["seed_steering"]["num_seeds"] == 24
+    assert len(found["checkpoints"][0]["takes"]) == 2
+    assert audition(tmp_path / "run", sounds, tmp_path / "others", "--no_steering") == 0
+    assert "seeds steer" not in capsys.readouterr().out
