@@ -1,0 +1,91 @@
+"""`bench/model_table.py`, on an exported model with random weights."""
+
+import json
+
+import numpy as np
+import pytest
+from places import PROJECT
+
+from sopilib import engine
+from sopilib.audio.files import write_audio
+from sopilib.evaluation.verdict import LEAST
+from sopilib.model.config import ModelConfig
+
+RATE = 1000
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Return the module, imported as a script sees it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PROJECT / "bench"))
+        import model_table
+
+        yield model_table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with a model `tiny` and its corpus `tiny.wav` of two minutes."""
+    if not engine.is_built():
+        pytest.skip("the engine is not built")
+    from sopilib.engine.pack import pack
+    from sopilib.engine.packed_file import write_packed
+    from sopilib.engine.random_model import random_folded
+
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "tiny").mkdir()
+    config = ModelConfig(frame_sizes=(2, 8), dim=16, num_rnn_layers=1, sample_rate=RATE)
+    packed = pack(config, random_folded(config), "int8")
+    write_packed(folder / "tiny" / "tiny.int8.pack", config, packed)
+    (folder / "tiny" / "tiny.config.json").write_text(json.dumps(config.to_dict()))
+    (folder / "tiny" / "README.md").write_text("| temperature | 0.8 recommended |\n")
+    pitches = np.repeat(np.random.default_rng(0).uniform(60, 400, 240), RATE // 2)
+    write_audio(folder / "tiny.wav", 0.5 * np.sin(2 * np.pi * np.cumsum(pitches) / RATE), RATE)
+    return folder
+
+
+def test_a_model_has_a_row_in_both_tables_and_all_figures_in_the_json(table, folder, capsys):
+    output = folder / "table.json"
+    words = [str(folder / "tiny"), "--corpus", f"tiny={folder / 'tiny.wav'}", "--quick"]
+    assert table.main([*words, "--output", str(output)]) == 0
+    summary, measures = capsys.readouterr().out.strip().split("\n\n")
+    assert summary.splitlines()[0].startswith("| model | temperature | takes that hold |")
+    cells = [cell.strip() for cell in summary.splitlines()[2].strip("|").split("|")]
+    assert cells[:3] == ["tiny", "0.8", "0 of 4"]  # noise holds nowhere
+    assert cells[-1].endswith("(int8)")
+    assert measures.splitlines()[0] == f"| model | {' | '.join(LEAST)} |"
+    row = json.loads(output.read_text())["models"]["tiny"]
+    assert row["num_minutes"] == 8 and len(row["takes"]) == 4
+    assert row["bits_per_sample"] == pytest.approx(8, abs=0.5)  # random weights know nothing
+    assert row["predictor_bits"] < 7  # a sine is predictable
+    assert row["held_out_s"] == 5.0
+    assert abs(row["seed_steering"]["own"]) <= 1 and row["seed_steering"]["num_seeds"] == 24
+    assert row["takes"][0]["measures"]["windows"] > 1.5
+
+
+def test_a_model_without_a_corpus_is_named_and_left_out(table, folder, tmp_path, capsys):
+    words = [str(folder / "tiny"), "--corpus", f"other={folder / 'tiny.wav'}"]
+    assert table.main([*words, "--output", str(tmp_path / "table.json")]) == 1
+    assert "tiny: no corpus (give --corpus tiny=FILE)" in capsys.readouterr().err
+    assert not (tmp_path / "table.json").exists()
+
+
+def test_a_missing_corpus_file_is_one_line(table, folder, tmp_path, capsys):
+    words = [str(folder / "tiny"), "--corpus", "tiny=/no/such.flac"]
+    assert table.main([*words, "--output", str(tmp_path / "table.json")]) == 1
+    assert "tiny: no file or folder /no/such.flac" in capsys.readouterr().err
+
+
+def test_the_bundled_models_are_found_with_the_temperature_of_their_cards(table):
+    found = table.bundled_models()
+    assert {"preludes", "voce"} <= {path.name for path in found}
+    assert "presets" not in {path.name for path in found}
+    for path in found:
+        assert 0.5 <= table.recommended_temperature(path) <= 1.2
+
+
+def test_a_pair_needs_both_sides(table):
+    assert table.pair("a=b=c") == ("a", "b=c")
+    with pytest.raises(SystemExit):
+        table.parsed(["--corpus", "a="])
