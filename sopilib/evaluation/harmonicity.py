@@ -14,6 +14,7 @@ from sopilib.evaluation.spectra import TINY, decibels
 FLOOR_HZ = 500.0  # width of the surroundings of a bin
 PROMINENCE = 8.0  # of a partial above the floor, a ratio of powers
 RANGE_DB = 40.0  # the largest harmonic-to-noise ratio, and minus the smallest
+_PIECE_FRAMES = 1024  # sorted at a time
 
 
 def noise_floor(spectra: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -27,9 +28,12 @@ def noise_floor(spectra: np.ndarray, sample_rate: int) -> np.ndarray:
     width = max(1, min(num_bins, round(FLOOR_HZ / (sample_rate / 2) * num_bins)) - 1) | 1  # odd
     hop = max(1, width // 4)
     around = sliding_window_view(spectra, width, axis=1)[:, ::hop]  # (frames, places, width)
-    middle = around.shape[-1] // 2
-    medians = np.partition(around, middle, axis=2)[..., middle]  # (frames, places)
-    places = np.arange(medians.shape[1]) * hop + (width - 1) / 2
+    num_places = around.shape[1]
+    medians = np.empty((num_frames, num_places))
+    for k in range(0, num_frames, _PIECE_FRAMES):
+        piece = around[k : k + _PIECE_FRAMES]
+        medians[k : k + _PIECE_FRAMES] = np.partition(piece, width // 2, axis=2)[..., width // 2]
+    places = np.arange(num_places) * hop + (width - 1) / 2
     at = np.clip(np.arange(num_bins), places[0], places[-1])
     after = np.minimum(np.searchsorted(places, at, side="right"), len(places) - 1)
     before = np.maximum(after - 1, 0)

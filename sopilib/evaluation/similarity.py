@@ -128,6 +128,25 @@ class _Spectrum:
         return float(self.hnr_db[is_sound].mean()) if is_sound.any() else 0.0
 
 
+@dataclass(frozen=True)
+class _Analysis:
+    """What a take or a piece of the corpus is measured by.
+
+    Attributes:
+      spectrum: of its frames.
+      onsets: a second.
+      features: of its windows, float (num_windows, num_features).
+      correlations: of its stretches, float (num_stretches,).
+      longest_run: of one level, in samples.
+    """
+
+    spectrum: _Spectrum
+    onsets: float
+    features: np.ndarray
+    correlations: np.ndarray
+    longest_run: int
+
+
 class ReferenceStatistics:
     """The statistics of a corpus, to compare takes with.
 
@@ -150,32 +169,25 @@ class ReferenceStatistics:
         loud_flatness = np.append(self._spectrum.flatness[is_loud], LEAST_FLATNESS)
         self._flatness = max(LEAST_FLATNESS, float(np.percentile(loud_flatness, 99)))
         pieces = _pieces(sounds, round(dur_s * sample_rate))
-        correlations = [correlations_at_long_lags(piece, sample_rate) for piece in pieces]
-        self._correlation = np.percentile(np.concatenate(correlations), 99)
-        self._correlation = max(LEAST_CORRELATION, self._correlation)
-        self._learn_limits(pieces)
+        self._learn_from([self._analysed(piece) for piece in pieces])
 
-    def _learn_limits(self, pieces: Sequence[np.ndarray]) -> None:
-        spectra = [self._spectrum_of(piece) for piece in pieces]
-        rises = [self._rises_and_features(p, s) for p, s in zip(pieces, spectra)]
-        self._onsets = float(np.mean([onsets for onsets, _ in rises]))
-        self._windows = WindowDistance([features for _, features in rises])
-        measures = [
-            self._measures(piece, spectrum, onsets, distance)
-            for piece, spectrum, (onsets, _), distance in zip(
-                pieces, spectra, rises, self._windows.of_pieces
-            )
-        ]
-        self._limits = limits_within(measures)
+    def _learn_from(self, pieces: Sequence[_Analysis]) -> None:
+        """Learn from pieces of the corpus what needs sound of a take's length, and the limits."""
+        correlations = np.concatenate([piece.correlations for piece in pieces])
+        self._correlation = max(LEAST_CORRELATION, float(np.percentile(correlations, 99)))
+        self._onsets = float(np.mean([piece.onsets for piece in pieces]))
+        self._windows = WindowDistance([piece.features for piece in pieces])
+        self._limits = limits_within(
+            [self._measures(*pair) for pair in zip(pieces, self._windows.of_pieces)]
+        )
 
     def measure(self, sound: np.ndarray) -> Similarity:
         """Return the Similarity of a take, float (num_samples,), full scale ±1."""
-        corpus, spectrum = self._spectrum, self._spectrum_of(sound)
-        onsets, features = self._rises_and_features(sound, spectrum)
-        distance = self._windows.measure(features)
+        take = self._analysed(sound)
+        corpus, spectrum = self._spectrum, take.spectrum
         hertz = np.concatenate([[0.0], self._octave_hz])  # by how many octaves are reached
         return Similarity(
-            measures=self._measures(sound, spectrum, onsets, distance),
+            measures=self._measures(take, self._windows.measure(take.features)),
             octave_db=spectrum.shares_db - corpus.shares_db,
             octave_hz=self._octave_hz,
             limits=self._limits,
@@ -183,43 +195,42 @@ class ReferenceStatistics:
             figures={
                 "harmonicity": (spectrum.harmonicity_db(corpus), corpus.harmonicity_db(corpus)),
                 "reach": (float(hertz[self._reach(spectrum)]), float(hertz[self._reach(corpus)])),
-                "onsets": (onsets, self._onsets),
+                "onsets": (take.onsets, self._onsets),
             },
         )
 
-    def _measures(
-        self, sound: np.ndarray, spectrum: _Spectrum, onsets: float, distance: float
-    ) -> dict[str, float]:
-        corpus = self._spectrum
+    def _measures(self, take: _Analysis, distance: float) -> dict[str, float]:
+        corpus, spectrum = self._spectrum, take.spectrum
         octave_db = spectrum.shares_db - corpus.shares_db
         level_db = (spectrum.levels_db(corpus) - corpus.levels_db(corpus))[self._level_octaves]
         is_burst = self._is_loud(spectrum) & (spectrum.flatness > self._flatness)
-        correlations = correlations_at_long_lags(sound, self._sample_rate)
         measures = {
             "spectrum": np.abs(octave_db).max(),
             "level": decibels(spectrum.power / corpus.power),
             "silence": np.mean(spectrum.powers < corpus.power * 10 ** (SILENCE_DB / 10)),
             "noise": np.mean(is_burst),
-            "loop": np.mean(correlations > self._correlation),
-            "stuck": longest_run(sound) / self._sample_rate,
+            "loop": np.mean(take.correlations > self._correlation),
+            "stuck": take.longest_run / self._sample_rate,
             "octaves": level_db[np.argmax(np.abs(level_db))],
             "harmonicity": spectrum.harmonicity_db(corpus) - corpus.harmonicity_db(corpus),
             "reach": self._reach(corpus) - self._reach(spectrum),
-            "onsets": math.log2((onsets + FEW_ONSETS) / (self._onsets + FEW_ONSETS)),
+            "onsets": math.log2((take.onsets + FEW_ONSETS) / (self._onsets + FEW_ONSETS)),
             "windows": distance,
         }
         return {name: float(value) for name, value in measures.items()}
 
-    def _spectrum_of(self, sound: np.ndarray) -> _Spectrum:
-        return _Spectrum.of(frames(sound, self._sample_rate), self._sample_rate)
-
-    def _rises_and_features(
-        self, sound: np.ndarray, spectrum: _Spectrum
-    ) -> tuple[float, np.ndarray]:
-        """Return the onsets a second, and the features of the windows."""
-        mel_db = log_mel(sound, self._sample_rate, self._spectrum.power)
+    def _analysed(self, sound: np.ndarray) -> _Analysis:
+        rate = self._sample_rate
+        spectrum = _Spectrum.of(frames(sound, rate), rate)
+        mel_db = log_mel(sound, rate, self._spectrum.power)
         rises = flux(mel_db)
-        return onsets_per_second(rises), window_features(mel_db, rises, spectrum.hnr_db)
+        return _Analysis(
+            spectrum=spectrum,
+            onsets=onsets_per_second(rises),
+            features=window_features(mel_db, rises, spectrum.hnr_db),
+            correlations=correlations_at_long_lags(sound, rate),
+            longest_run=longest_run(sound),
+        )
 
     def _is_loud(self, spectrum: _Spectrum) -> np.ndarray:
         is_loud: np.ndarray = spectrum.powers > self._spectrum.power * 10 ** (LOUD_DB / 10)
