@@ -31,8 +31,8 @@ from typing import Any
 import numpy as np
 from linear_predictor import bits_per_sample
 
-from sopilib.audio.files import write_audio
 from sopilib.audio.recordings import read_recordings
+from sopilib.audio.write import write_audio
 from sopilib.commands.arguments import search_folders
 from sopilib.commands.audition import held_out_split, rounded_like_takes
 from sopilib.engine.engine import EngineGenerator
@@ -145,7 +145,7 @@ def measured(
     corpus = read_recordings([corpus_path], files.config.sample_rate)
     sounds = [rounded_like_takes(r.audio, files.config) for r in corpus.recordings]
     reference = ReferenceStatistics(sounds, files.config.sample_rate, sizes.take_s)
-    validation = held_out_split(files, corpus).validation
+    validation = [np.asarray(part) for part in held_out_split(files, corpus).validation]
     generator = load_generator(files, sizes.num_voices, precision)
     minutes = list(similarities(generator, reference, temperature, sizes))  # in order of time
     takes = minutes[: sizes.num_voices]

@@ -7,7 +7,7 @@ import pytest
 from places import PROJECT
 
 from sopilib import engine
-from sopilib.audio.files import write_audio
+from sopilib.audio.write import write_audio
 from sopilib.evaluation.verdict import LEAST
 from sopilib.model.config import ModelConfig
 
