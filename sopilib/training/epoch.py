@@ -30,6 +30,9 @@ class Epoch:
       plan: of the training.
       replicas: the replicas that train.
       hooks: called on the chief alone.
+
+    Attributes:
+      plan: see above; it may be replaced between two steps.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class Epoch:
         replicas: OneReplica,
         hooks: Sequence[Hook],
     ) -> None:
-        self._trainer, self._data, self._plan = trainer, data, plan
+        self._trainer, self._data, self.plan = trainer, data, plan
         self._persistence, self._state = persistence, persistence.state
         self._replicas, self._hooks = replicas, hooks
         self._batch_size = plan.batch_size * replicas.num_replicas
@@ -56,7 +59,7 @@ class Epoch:
         Raises:
           SampleRNNError: the loss is no longer finite.
         """
-        position, plan = self._state.position, self._plan
+        position, plan = self._state.position, self.plan
         rows = self._replicas.own_rows(plan.batch_size)
         batches = self._data.train.training_batches(
             self._batch_size, plan.rng_seed, position.epoch, position.step_in_epoch, rows
@@ -72,7 +75,7 @@ class Epoch:
         return None
 
     def _step(self, samples: tf.Tensor, is_first: tf.Tensor) -> None:
-        state, plan, position = self._state, self._plan, self._state.position
+        state, plan, position = self._state, self.plan, self._state.position
         rate = plan.learning_rate_at(position.step, self._steps_per_epoch, position.first_step)
         seed = step_seed(plan.rng_seed, position.step)
         metrics, state.rnn_state = self._trainer.train(
@@ -107,7 +110,7 @@ class Epoch:
     def validate(self) -> tuple[float, float]:
         """Return nats per sample and accuracy on held-out sound."""
         state, nats, num_correct, num_samples = None, 0.0, 0.0, 0
-        for batches, num_chunks in self._data.validation.validation_batches(self._plan.batch_size):
+        for batches, num_chunks in self._data.validation.validation_batches(self.plan.batch_size):
             for samples, is_first in batches:
                 if state is None:
                     state = self._state.model.zero_state(samples.shape[0])

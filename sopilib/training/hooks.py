@@ -6,6 +6,7 @@ The chief alone has hooks, see `sopilib.training.reporter`; on other workers the
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypedDict
 
+from sopilib.training.plan import Plan
 from sopilib.training.position import Position
 
 
@@ -49,6 +50,10 @@ class Hook(Protocol):
 
     def checkpoint(self, position: Position, number: int) -> None:
         """Follow the checkpoint of epoch `number`."""
+        ...
+
+    def planned(self, plan: Plan) -> None:
+        """Follow a change of the plan."""
         ...
 
     def end(self) -> None:

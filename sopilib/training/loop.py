@@ -73,7 +73,7 @@ class Training:
         self.left_out = data.left_out
         batch_size = plan.batch_size * replicas.num_replicas
         self.steps_per_epoch = data.train.steps_per_epoch(batch_size)
-        self._optimizer = optimizer = _optimizer(model, plan, replicas)
+        self._optimizer = optimizer = make_optimizer(model, plan, replicas)
         self._state = TrainingState(model, optimizer, batch_size)
         self._persistence = Persistence(
             self._state,
@@ -89,6 +89,11 @@ class Training:
         self._epoch = Epoch(trainer, self._persistence, data, plan, replicas, self._hooks)
 
     @property
+    def plan(self) -> Plan:
+        """The settings in force."""
+        return self._plan
+
+    @property
     def position(self) -> Position:
         """Where the training stands."""
         return self._state.position
@@ -97,6 +102,21 @@ class Training:
         """Count epochs from `epoch` on, which another run has finished."""
         self.position.epoch = epoch
         self.position.step = self.position.first_step = epoch * self.steps_per_epoch
+
+    def replan(self, plan: Plan) -> None:
+        """Put other settings in force, from the next step on.
+
+        Args:
+          plan: it may differ in what is looked up step by step or epoch by epoch: the number of
+            epochs and steps, the learning rate's schedule, the checkpoints.
+        """
+        self._plan = self._epoch.plan = plan
+        for hook in self._hooks:
+            hook.planned(plan)
+
+    def add_hook(self, hook: Hook) -> None:
+        """Call one more hook, after the others."""
+        self._hooks.append(hook)
 
     def validate(self) -> tuple[float, float]:
         """Return nats per sample and accuracy on held-out sound."""
@@ -184,7 +204,8 @@ class Training:
                 hook.checkpoint(self.position, number)
 
 
-def _optimizer(model: SampleRNN, plan: Plan, replicas: OneReplica) -> Optimizer:
+def make_optimizer(model: SampleRNN, plan: Plan, replicas: OneReplica) -> Optimizer:
+    """Return the optimizer of a plan for the variables of a model, in the scope of `replicas`."""
     variables = named_variables(model)
     with replicas.scope():
         return Optimizer(

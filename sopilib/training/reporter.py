@@ -77,6 +77,10 @@ class Reporter:
         except (SampleRNNError, OSError) as error:
             print(f"no preview: {error}", flush=True)
 
+    def planned(self, plan: Plan) -> None:
+        """Show epochs and time left by another plan, from the next epoch on."""
+        self._plan = plan
+
     def end(self) -> None:
         """Write all summaries to disk."""
         self._log.flush()

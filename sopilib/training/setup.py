@@ -61,6 +61,7 @@ def prepare(
     sources: Sources,
     preview: PreviewRequest | None,
     replicas: OneReplica = OneReplica(),
+    data: Data | None = None,
 ) -> tuple[Training, RunFolder | None]:
     """Return a Training and its RunFolder, which is None on workers other than the chief.
 
@@ -70,13 +71,15 @@ def prepare(
       sources: what it is made from.
       preview: what previews to make, in the run folder unless it says where; None for none.
       replicas: the replicas that train.
+      data: as `read_data` returned it for the same config and plan; by default it is read.
 
     Raises:
       AudioError: the recordings cannot be used.
       CheckpointError: what to resume from is missing, damaged or of another training.
       RequestError: the workers differ in flags or data.
     """
-    data = replicas.by_all(lambda: read_data(sources.data, config, plan, replicas))
+    if data is None:
+        data = replicas.by_all(lambda: read_data(sources.data, config, plan, replicas))
     if replicas.num_workers > 1:
         _check_same(replicas, config, plan, data)
     with replicas.scope():
