@@ -61,6 +61,23 @@ STEERED_VOICES = 8  # seeds at a time
 _DEFAULT_TEMPERATURES = " ".join(map(str, PREVIEW_TEMPERATURES))
 
 
+@dataclass(frozen=True)
+class AuditionRequest:
+    """How to audition a checkpoint.
+
+    Attributes:
+      temperatures: a take at each.
+      dur_s: seconds of a take, at least LEAST_DUR_S.
+      rng_seed: of every take.
+      output_dir: for the takes and their plots.
+    """
+
+    temperatures: Sequence[float]
+    dur_s: float
+    rng_seed: int
+    output_dir: Path
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn audition`."""
     add = quantities.adder(parser)
@@ -134,14 +151,12 @@ def run(args: argparse.Namespace) -> int:
     corpus = read_recordings(args.data_dir, config.sample_rate)
     for line in [*corpus.left_out_lines(), *corpus.odd_lines()]:
         print(line, file=sys.stderr)
-    sounds = [rounded_like_takes(recording.audio, config) for recording in corpus.recordings]
-    reference = ReferenceStatistics(sounds, config.sample_rate, args.dur)
+    reference = reference_of(corpus, config, args.dur)
     bits = recorded_bits(checkpoints) or scored_bits(checkpoints, corpus)
-    auditions = []
-    for files, held_out in zip(checkpoints, bits):
-        takes = _generate_takes(files, temperatures, args)
-        similarities = {t: reference.measure(sound) for t, sound in takes.items()}
-        auditions.append(Audition(_name(files), held_out, similarities))
+    request = AuditionRequest(temperatures, args.dur, args.rng_seed, args.output_dir)
+    auditions = [
+        audition(files, held_out, reference, request) for files, held_out in zip(checkpoints, bits)
+    ]
     print(f"takes and plots: {args.output_dir}", file=sys.stderr)
     order = ranked(auditions)
     best = next(files for files in checkpoints if _name(files) == order[0].name)
@@ -160,7 +175,7 @@ def _check_output(
       AudioError: a name has such a file, or a take cannot be written.
     """
     checked_length(args.dur, checkpoints[0].config.sample_rate, 1)
-    paths = [_path(args, files, t) for files in checkpoints for t in temperatures]
+    paths = [_path(args.output_dir, files, t) for files in checkpoints for t in temperatures]
     try:
         args.output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -176,8 +191,8 @@ def _check_output(
         check_plotted_sound(path, args.overwrite, "--output_dir", source)
 
 
-def _path(args: argparse.Namespace, files: ModelFiles, temperature: float) -> Path:
-    return Path(args.output_dir, f"{_name(files)}_t{temperature:g}.wav")
+def _path(output_dir: Path, files: ModelFiles, temperature: float) -> Path:
+    return output_dir / f"{_name(files)}_t{temperature:g}.wav"
 
 
 def find_checkpoints(
@@ -210,6 +225,31 @@ def _order(prefix: Path) -> int:
 
 def _name(files: ModelFiles) -> str:
     return Path(files.prefix or files.folder).name
+
+
+def reference_of(corpus: RecordingSet, config: ModelConfig, dur_s: float) -> ReferenceStatistics:
+    """Return the statistics of a corpus, quantized like a model's takes of `dur_s` seconds."""
+    sounds = [rounded_like_takes(recording.audio, config) for recording in corpus.recordings]
+    return ReferenceStatistics(sounds, config.sample_rate, dur_s)
+
+
+def audition(
+    files: ModelFiles, bits: float, reference: ReferenceStatistics, request: AuditionRequest
+) -> Audition:
+    """Generate and write takes of a checkpoint, and return what they are like.
+
+    Args:
+      files: of the checkpoint.
+      bits: per sample, on held-out sound.
+      reference: of the corpus, for takes of this length.
+      request: what to generate.
+
+    Raises:
+      AudioError: a take cannot be written.
+    """
+    takes = _generate_takes(files, request)
+    similarities = {t: reference.measure(sound) for t, sound in takes.items()}
+    return Audition(_name(files), bits, similarities)
 
 
 def rounded_like_takes(audio: np.ndarray | FileSound, config: ModelConfig) -> np.ndarray:
@@ -299,17 +339,17 @@ def _generator(files: ModelFiles, num_seqs: int = 1) -> SampleGenerator:
     return make_generator(files, num_seqs, precision=precision)
 
 
-def _generate_takes(
-    files: ModelFiles, temperatures: Iterable[float], args: argparse.Namespace
-) -> dict[float, np.ndarray]:
+def _generate_takes(files: ModelFiles, request: AuditionRequest) -> dict[float, np.ndarray]:
     """Generate and write a checkpoint's takes; return them, (num_samples,), by temperature."""
     generator, name = _generator(files), _name(files)
     takes = {}
-    for temperature in temperatures:
-        request = TakeRequest(dur_s=args.dur, temperature=(temperature,), rng_seed=args.rng_seed)
-        takes[temperature] = np.concatenate(list(Take(generator, request)), axis=1)[0]
+    for temperature in request.temperatures:
+        take = TakeRequest(
+            dur_s=request.dur_s, temperature=(temperature,), rng_seed=request.rng_seed
+        )
+        takes[temperature] = np.concatenate(list(Take(generator, take)), axis=1)[0]
         title = f"{name}, temperature {temperature:g}"
-        _write(takes[temperature], files, title, _path(args, files, temperature))
+        _write(takes[temperature], files, title, _path(request.output_dir, files, temperature))
         print(title, file=sys.stderr, flush=True)
     return takes
 
