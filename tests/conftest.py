@@ -27,6 +27,7 @@ _MARKERS = {
         "unit/test_hostile_flags.py",
         "unit/test_new_knob.py",
         "unit/test_priority.py",
+        "unit/test_recipe.py",
         "unit/test_record.py",
         "unit/test_sample_rate.py",
         "unit/test_stream.py",

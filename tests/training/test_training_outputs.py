@@ -118,7 +118,8 @@ def test_a_preset_is_a_config_to_train_with(name):
 
 def test_there_are_no_other_presets():
     names = {path.name for path in presets_folder().glob("*.json")}
-    assert names == {f"{name}.config.json" for name in PRESETS}
+    suffixes = ("config.json", "training.json")
+    assert names == {f"{name}.{suffix}" for name in PRESETS for suffix in suffixes}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,176 @@
+"""Recipes: how a preset is trained in a given time. Reading one needs no TensorFlow.
+
+`PRESET.training.json` beside the preset's config is a JSON object:
+
+    settings      of `Plan`, by name; what is not there is PRiSM's default
+    stages        one after another, each a continuation of the one before: `name`, `share` of
+                  the training's time, `settings` that differ, and `learning_rate_factor`, by
+                  which the learning rate of the whole training is multiplied (default 1)
+    checkpoints   at most, of a stage
+    finish        what is kept of the time for audition and export: `share`, `max_minutes`; and
+                  the takes of the audition: `dur` in seconds, `temperatures`
+
+Flags on the command line replace the settings of all stages.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sopilib.errors import ConfigError, RequestError
+from sopilib.generation.temperature import check_temperature
+from sopilib.model.config import read_json_object
+from sopilib.training.plan import PREVIEW_TEMPERATURES, Plan
+
+SUFFIX = ".training.json"
+# settings of Plan that follow from the time
+TIMED = ("num_epochs", "max_steps", "max_minutes")
+_PLANNED = {f.name for f in dataclasses.fields(Plan)} - set(TIMED)
+_NAMES = ", ".join(sorted(_PLANNED))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training with settings of its own.
+
+    Attributes:
+      name: one or a few words, for people.
+      share: of the time of all stages, > 0, relative to the other stages' shares.
+      learning_rate_factor: by which the whole training's learning rate is multiplied, > 0.
+      settings: of Plan, by name, which replace those of the whole training.
+    """
+
+    name: str
+    share: float
+    learning_rate_factor: float = 1.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What follows the last stage: audition, export, preview.
+
+    Attributes:
+      share: of the whole time, 0 < x < 1.
+      max_minutes: however long the whole takes, > 0.
+      dur: seconds of a take, at most, > 0.
+      temperatures: of the takes.
+    """
+
+    share: float = 0.12
+    max_minutes: float = 15.0
+    dur: float = 20.0
+    temperatures: tuple[float, ...] = PREVIEW_TEMPERATURES
+
+    def seconds(self, total_s: float) -> float:
+        """Return the seconds to keep, of `total_s` in all."""
+        return min(self.share * total_s, 60 * self.max_minutes)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The training settings of a preset.
+
+    Attributes:
+      settings: of Plan, by name.
+      stages: one or more.
+      checkpoints: at most, of a stage.
+      finish: what follows.
+    """
+
+    settings: Mapping[str, Any]
+    stages: tuple[Stage, ...]
+    checkpoints: int = 6
+    finish: Finish = Finish()
+
+    def plan(self, stage: Stage, flags: Mapping[str, Any]) -> Plan:
+        """Return the Plan of a stage, still without its time.
+
+        Args:
+          stage: one of `stages`.
+          flags: settings of Plan from the command line, which replace all others.
+
+        Raises:
+          RequestError: a value is out of range.
+        """
+        plan = Plan(**{**self.settings, **stage.settings, **flags})
+        rate = plan.learning_rate * stage.learning_rate_factor
+        return dataclasses.replace(plan, learning_rate=rate)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Return the Recipe in a file.
+
+    Raises:
+      ConfigError: the file is missing, or something in it is not as the module describes.
+    """
+    if not path.is_file():
+        preset = path.name.removesuffix(SUFFIX)
+        raise ConfigError(
+            f"the preset {preset} has no training settings, {path} (choose another --preset, or "
+            "leave out --hours)"
+        )
+    try:
+        values = read_json_object(path)
+        stages = tuple(_checked(Stage, stage) for stage in values.pop("stages", ()))
+        finish = _checked(Finish, values.pop("finish", {}))
+        recipe = _checked(Recipe, {**values, "stages": stages, "finish": finish})
+        _check(recipe)
+    except (RequestError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return recipe
+
+
+def _checked(kind: Any, values: Any) -> Any:
+    """Return a Stage, Finish or Recipe with these values."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{values!r} (give a JSON object)")
+    names = {f.name for f in dataclasses.fields(kind)}
+    for name in values:
+        if name not in names:
+            raise ValueError(f"no setting {name!r} (there are {', '.join(sorted(names))})")
+    return kind(**values)
+
+
+def _check(recipe: Recipe) -> None:
+    """Raise one of several errors unless every value of a recipe can be used."""
+    _must(bool(recipe.stages), "no stages (give one or more)")
+    _must(recipe.checkpoints >= 1, f"checkpoints {recipe.checkpoints} (give 1 or more)")
+    names = [stage.name for stage in recipe.stages]
+    _must(len(set(names)) == len(names), "two stages of one name (give each its own)")
+    for stage in recipe.stages:
+        _must(stage.share > 0, f"the share {stage.share} of {stage.name} (give one above 0)")
+        for settings in (recipe.settings, stage.settings):
+            for name in settings:
+                _must(name not in TIMED, f"{name!r} in settings (leave it out: the time sets it)")
+                _must(name in _PLANNED, f"no setting {name!r} (there are {_NAMES})")
+        recipe.plan(stage, {})
+    finish = recipe.finish
+    _must(0 < finish.share < 1, f"the share {finish.share} of finish (give 0 to 1)")
+    _must(finish.max_minutes > 0, f"max_minutes {finish.max_minutes} (give some above 0)")
+    _must(finish.dur > 0, f"dur {finish.dur} (give seconds above 0)")
+    _must(len(finish.temperatures) > 0, "no temperatures (give one or more)")
+    for temperature in finish.temperatures:
+        check_temperature(temperature)
+
+
+def _must(is_good: bool, text: str) -> None:
+    if not is_good:
+        raise ValueError(text)
+
+
+def as_flags(plan: Plan) -> list[str]:
+    """Return the flags of `samplernn train` that give a stage's settings, but not its time."""
+    words: list[str] = []
+    default = Plan()
+    for name in sorted(_PLANNED):
+        value = getattr(plan, name)
+        if value == getattr(default, name):
+            continue
+        if name == "mono":
+            words += ["--mono" if value else "--no-mono"]
+        else:
+            words += [f"--{name}", str(value)]
+    return words

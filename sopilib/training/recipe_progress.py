@@ -1,0 +1,143 @@
+"""How far a training by a recipe has come: `recipe.json` in LOGDIR_ROOT/ID.
+
+It holds facts of each stage, so that the same command resumes in the right one, with names
+relative to its folder, so that the folder may move. The file is replaced as a whole; a crash
+loses the time since the last save.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sopilib.errors import CheckpointError, RequestError
+from sopilib.training.state import STATE_NAME, replacing
+
+FILE_NAME = "recipe.json"
+_FRESH = "give another --id, or begin anew with --resume False"
+
+
+@dataclass
+class StageProgress:
+    """A stage that has begun or not.
+
+    Attributes:
+      name: of the stage.
+      seconds: that it has taken.
+      run: name of its run folder, or None before it begins.
+      best: its checkpoint with the fewest held-out bits, `RUN/model.ckpt-N`; None until it is
+        done.
+    """
+
+    name: str
+    seconds: float = 0.0
+    run: str | None = None
+    best: str | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the stage has ended."""
+        return self.best is not None
+
+    def resumable_run(self, logdir: Path) -> Path | None:
+        """Return the run folder in `logdir` if a training can resume from it, else None."""
+        if self.run is None or not (logdir / self.run / STATE_NAME).is_file():
+            return None
+        return logdir / self.run
+
+
+@dataclass
+class Result:
+    """What a finished training left.
+
+    Attributes:
+      folder: name of the playable folder.
+      checkpoint: that it holds, `RUN/model.ckpt-N`.
+      temperature: recommended.
+    """
+
+    folder: str
+    checkpoint: str
+    temperature: float
+
+
+@dataclass
+class RecipeProgress:
+    """Where a training by a recipe stands.
+
+    Attributes:
+      preset: its name.
+      data: absolute paths of the recordings.
+      stages: in their order.
+      used_s: seconds used by all runs of the command.
+      result: what the finished training left, or None.
+    """
+
+    preset: str
+    data: list[str]
+    stages: list[StageProgress]
+    used_s: float = 0.0
+    result: Result | None = field(default=None)
+
+    def save(self, logdir: Path) -> None:
+        """Write the file; make the folder if it is missing.
+
+        Raises:
+          CheckpointError: it cannot be written.
+        """
+        try:
+            logdir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot make the folder {logdir}: {error.strerror} (choose another --logdir_root)"
+            ) from error
+        with replacing(logdir / FILE_NAME) as file:
+            file.write((json.dumps(dataclasses.asdict(self), indent=2) + "\n").encode())
+
+
+def load_progress(logdir: Path, preset: str, data: Sequence[Path]) -> RecipeProgress | None:
+    """Return the progress of a training in `logdir`, or None if none has begun there.
+
+    Args:
+      logdir: LOGDIR_ROOT/ID.
+      preset: its name.
+      data: absolute paths of the recordings.
+
+    Raises:
+      RequestError: the training has another preset or other recordings.
+      CheckpointError: the file is damaged.
+    """
+    path = logdir / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        progress = _from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error!r} ({_FRESH})") from error
+    for name, before, now in (
+        ("--preset", progress.preset, preset),
+        ("--data_dir", " ".join(progress.data), " ".join(map(str, data))),
+    ):
+        if before != now:
+            raise RequestError(f"{logdir} was trained with {name} {before}, not {now} ({_FRESH})")
+    return progress
+
+
+def check_stages(progress: RecipeProgress, names: Sequence[str], logdir: Path) -> None:
+    """Raise RequestError unless a training has the stages that its preset has now."""
+    before = [stage.name for stage in progress.stages]
+    if before != list(names):
+        raise RequestError(
+            f"{logdir} was trained in the stages {', '.join(before)}, not {', '.join(names)} "
+            f"({_FRESH})"
+        )
+
+
+def _from_json(values: dict[str, Any]) -> RecipeProgress:
+    stages = [StageProgress(**stage) for stage in values.pop("stages")]
+    result = values.pop("result")
+    return RecipeProgress(
+        **values, stages=stages, result=None if result is None else Result(**result)
+    )
