@@ -5,10 +5,13 @@ import dataclasses
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 from sopilib.audio.files import read_seed
 from sopilib.commands import INTERRUPTED, quantities
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
+from sopilib.commands.recipe_request import as_request, check_arguments, training_name
+from sopilib.commands.train_recipe import train_by_recipe
 from sopilib.errors import RequestError
 from sopilib.generation.temperature import check_temperature
 from sopilib.model.config import ModelConfig, read_json_object
@@ -29,9 +32,32 @@ _ENDINGS: dict[StopReason, str] = {
 }
 
 
+class _Noted(argparse.Action):
+    """Store a value, and note in `given` that the flag is on the command line."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, self.const if self.nargs == 0 else values)
+        namespace.given = namespace.given | {self.dest}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn train`."""
+    parser.register("action", None, _Noted)
+    parser.set_defaults(given=frozenset())
     add_source_arguments(parser)
+    parser.add_argument(
+        "--hours",
+        type=float,
+        metavar="H",
+        help="train the preset by its recipe for this long, from recordings to a folder that "
+        "plays; other flags replace the recipe's settings",
+    )
     _add_data_arguments(parser)
     _add_plan_arguments(parser)
     _add_checkpoint_arguments(parser)
@@ -52,11 +78,13 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="at most this many held-out batches to validate on (default: all)",
     )
-    add("--mono", dest="mono", action="store_true", default=True, help="mix channels (default)")
+    add("--mono", nargs=0, const=True, default=True, help="mix channels (default)")
     add(
         "--no-mono",
         dest="mono",
-        action="store_false",
+        nargs=0,
+        const=False,
+        default=True,
         help="train on the channels of a recording one after another instead",
     )
     add(
@@ -166,7 +194,7 @@ def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
         "--id",
         type=quantities.name,
         default="default",
-        help="name of the training (default 'default')",
+        help="name of the training (default 'default', with --hours that of the recordings)",
     )
     add(
         "--logdir_root",
@@ -267,8 +295,13 @@ def run(args: argparse.Namespace) -> int:
     """Run `samplernn train` and return its exit status."""
     if args.resume_from is not None and not args.resume:
         raise RequestError("--resume_from and --resume False together (give one of them)")
+    if args.hours is not None:
+        check_arguments(args)
+        args.id = training_name(args)
     plan = _plan(args)
     config, config_name = _config(args)
+    if args.hours is not None:
+        return train_by_recipe(as_request(args, config, config_name, _preview_request(args)))
     replicas = find_replicas(args.num_gpus)
     sources = Sources(
         data=args.data_dir,
