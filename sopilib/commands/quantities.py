@@ -89,6 +89,7 @@ OVERLAP = whole(0, round(_LONGEST_S * 1000), "milliseconds, 0 or more")
 DURATION = positive(_LONGEST_S, "a number of seconds above 0", shown="the length {} s")
 SECONDS = positive(_LONGEST_S, f"seconds above 0, at most {_LONGEST_S:.0f}")
 MINUTES = positive(1e9, "a number above 0")
+HOURS = positive(8760.0, "hours above 0, at most 8760")  # a year
 FACTOR = positive(3e38, "a number above 0")  # in 32 bits it is finite
 TEMPERATURE = Quantity(
     float,

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from sopilib import engine
-from sopilib.audio.files import write_audio
 from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.spectrogram import draw_take, draw_takes
+from sopilib.audio.write import write_audio
 from sopilib.commands.recipe_card import Facts, card
 from sopilib.engine.export import export_model
 from sopilib.errors import CheckpointError
@@ -108,6 +108,6 @@ def _write_sound_and_plots(
     length = min(round(_COMPARED_S * rate), len(sound))
     longest = max((recording.audio for recording in recordings.recordings), key=len)
     begin = max(0, (len(longest) - length) // 2)
-    compared = [longest[begin : begin + length], sound[:length]]
+    compared = [np.asarray(longest[begin : begin + length]), sound[:length]]
     titles = ["recordings", title]
     draw_takes(compared, rate, facts.name, titles, folder / "beside_recordings.png")

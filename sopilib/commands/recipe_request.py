@@ -13,7 +13,6 @@ from sopilib.model.config import ModelConfig
 from sopilib.training.plan import Plan
 from sopilib.training.preview import PreviewRequest
 from sopilib.training.recipe import TIMED
-from sopilib.training.time_budget import hours_as_seconds
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,6 @@ class RecipeRequest:
 
 def check_arguments(args: argparse.Namespace) -> None:
     """Raise RequestError where the arguments of `samplernn train` do not go with --hours."""
-    hours_as_seconds(args.hours)
     if args.preset is None:
         raise RequestError("--hours without --preset (name the preset whose recipe to train by)")
     if args.resume_from is not None:
@@ -78,7 +76,7 @@ def as_request(
     return RecipeRequest(
         data=[path.resolve() for path in args.data_dir],
         preset=args.preset,
-        total_s=hours_as_seconds(args.hours),
+        total_s=3600 * args.hours,
         logdir=args.logdir_root / args.id,
         resume=args.resume,
         flags={

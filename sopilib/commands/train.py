@@ -51,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.register("action", None, _Noted)
     parser.set_defaults(given=frozenset())
     add_source_arguments(parser)
-    parser.add_argument(
+    quantities.adder(parser)(
         "--hours",
-        type=float,
+        type=quantities.HOURS,
         metavar="H",
         help="train the preset by its recipe for this long, from recordings to a folder that "
         "plays; other flags replace the recipe's settings",

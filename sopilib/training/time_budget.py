@@ -6,21 +6,7 @@ Time counts while the command runs; the time between a stop and the next start d
 import math
 from collections.abc import Callable, Sequence
 
-from sopilib.errors import RequestError
-
-MAX_HOURS = 8760.0  # a year
 Clock = Callable[[], float]
-
-
-def hours_as_seconds(hours: float) -> float:
-    """Return the seconds of --hours.
-
-    Raises:
-      RequestError: it is not a number of hours above 0, at most MAX_HOURS.
-    """
-    if not 0 < hours <= MAX_HOURS:  # excludes nan
-        raise RequestError(f"--hours {hours:g} (give hours above 0, at most {MAX_HOURS:g})")
-    return 3600 * hours
 
 
 def time_text(seconds: float) -> str:
