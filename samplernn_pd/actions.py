@@ -5,10 +5,21 @@ A message without a row goes to the worker unchanged.
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from samplernn_pd import requests
-from samplernn_pd.messages import Generate, Info, Load, PdMessage, Stream, Unload
+from samplernn_pd import model_list, requests
+from samplernn_pd.messages import (
+    Card,
+    Generate,
+    Info,
+    Load,
+    Models,
+    ModelsIn,
+    PdMessage,
+    Stream,
+    Unload,
+)
 from samplernn_pd.settings import SETTINGS
 from samplernn_pd.states import EndStream, State, row_of
 from samplernn_pd.stream import StreamInPd
@@ -44,7 +55,7 @@ def _load(control: "Control", message: Load) -> None:
             path=os.path.expanduser(message.path),
             num_seqs=message.voices,
             config_path=message.config_path,
-            search=(control.host.patch_folder,),
+            search=control.models.search_folders(),
             engine=message.engine,
             precision=message.precision,
             threads=message.threads,
@@ -64,6 +75,26 @@ def _info(control: "Control", message: Info) -> None:
     rows = (*model.facts, ("voices", model.num_seqs)) if model else (("model", "none"),)
     for row in (*rows, *control.settings.rows()):
         control.outbox.say("info", *row)
+
+
+def _models(control: "Control", message: Models) -> None:
+    places = control.models.places()
+    control.models.ask(lambda: model_list.list_rows(places))
+
+
+def _models_in(control: "Control", message: ModelsIn) -> None:
+    control.models.add_folder(message.folder)
+
+
+def _card(control: "Control", message: Card) -> None:
+    model, places = control.worker.model, control.models.places()
+    facts = dict(row[:2] for row in model.facts) if model and message.model is None else {}
+    if folder := facts.get("folder"):
+        control.models.ask(lambda: model_list.card_rows(Path(folder)))
+    else:
+        control.models.ask(
+            lambda: model_list.card_rows(model_list.named_folder(message.model, places))
+        )
 
 
 def _stop(control: "Control", message: PdMessage) -> None:
@@ -148,6 +179,9 @@ _ACTIONS: dict[type, Action] = {
     Load: _load,
     Unload: _unload,
     Info: _info,
+    Models: _models,
+    ModelsIn: _models_in,
+    Card: _card,
     messages.Stop: _stop,
     EndStream: _stop,
     Generate: _generate,

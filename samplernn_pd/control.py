@@ -11,6 +11,7 @@ from samplernn_pd.actions import action_for
 from samplernn_pd.client import WorkerClient
 from samplernn_pd.host import Host
 from samplernn_pd.messages import PdMessage
+from samplernn_pd.model_list import ModelList
 from samplernn_pd.outbox import Outbox
 from samplernn_pd.output import AnyTake, Output
 from samplernn_pd.reactions import react
@@ -36,6 +37,7 @@ class Control:
         self.host, self.outbox, self.worker = host, outbox, worker
         self.settings = Settings()
         self.output = Output()
+        self.models = ModelList(host)
         self.state = State.EMPTY
         self._deferred: list[PdMessage] = []  # messages until a stopped take has ended
 
@@ -44,7 +46,8 @@ class Control:
         """Whether `deliver` has anything to wait for or to do."""
         is_at_rest = self.state in (State.EMPTY, State.IDLE) or self.worker.is_silent
         has_answers_to_come = self.worker.num_saving > 0 and not self.worker.is_silent
-        return not is_at_rest or has_answers_to_come or self.output.is_clearing
+        is_delivered = not self.models.is_busy and not self.output.is_clearing
+        return not is_at_rest or has_answers_to_come or not is_delivered
 
     def handle(self, message: PdMessage) -> None:
         """Apply, defer, ignore or refuse a message as its row of the table says.
@@ -80,11 +83,27 @@ class Control:
             react(self, event)
             if time.monotonic() > deadline:
                 break
+        self._tell_models()
         self.output.clear_slices()
         if self.output.stream and not self.output.stream.advance():
             self.give_up_take()
         if self.output.running:
             self.output.running.show_progress()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait for something to deliver, at most `timeout_s` seconds."""
+        if self.models.is_busy:
+            self.models.wait(timeout_s)
+        else:
+            self.worker.wait(timeout_s)
+
+    def _tell_models(self) -> None:
+        for answer in self.models.answers():
+            if isinstance(answer, str):
+                self.outbox.error(answer)
+            else:
+                for row in answer:
+                    self.outbox.say(*row)
 
     def _play_streams_at(self, position: int | None) -> None:
         for stream in self.output.streams:

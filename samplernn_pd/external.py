@@ -10,6 +10,7 @@ is done.
 
 import collections
 import sys
+import sysconfig
 import threading
 import time
 from pathlib import Path
@@ -26,6 +27,15 @@ _POLLS_WITHIN_S = 1.0
 _HINT_AFTER_S = 5.0  # without polls: a large patch may start them late, a busy Pd pause them
 _PUMP_WAIT_S = 0.02
 _PUMP_LIMIT_S = 0.02  # the time after which a deleted object is noticed
+# in `sys.path`, these are not folders of Pd
+_OF_PYTHON = {
+    "",
+    "site-packages",
+    "dist-packages",
+    "lib-dynload",
+    *(Path(sysconfig.get_path(name)).name for name in ("stdlib", "platstdlib")),
+    f"python{sys.version_info[0]}{sys.version_info[1]}.zip",
+}
 _NO_POLLS = (
     "nothing is delivered without polls (connect [metro 20] to a message poll to this inlet, "
     "or create the object with @detach 1)"
@@ -128,6 +138,11 @@ class samplernn(pyext._class):
     def patch_folder(self) -> str:
         """The folder of the patch that holds the object."""
         return str(self._canvas_dir)
+
+    @property
+    def search_folders(self) -> list[str]:
+        """The folders of Pd's search path and of `declare -path` that this pyext tells Python."""
+        return [folder for folder in sys.path if Path(folder).name not in _OF_PYTHON]
 
     @property
     def sample_rate(self) -> int:

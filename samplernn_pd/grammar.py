@@ -12,12 +12,15 @@ from typing import Any
 
 from samplernn_pd.flags import parse_flags
 from samplernn_pd.messages import (
+    Card,
     ClassMessage,
     Envelope,
     Generate,
     Info,
     Length,
     Load,
+    Models,
+    ModelsIn,
     PdMessage,
     Poll,
     Seed,
@@ -101,6 +104,17 @@ def _load_flags(atoms: list[Atom]) -> Load:
     )
 
 
+def _models_in(atoms: list[Atom]) -> ModelsIn:
+    folder = words(atoms)
+    if not folder:
+        raise RequestError("models_in: no folder (models_in DIR)")
+    return ModelsIn(folder)
+
+
+def _card(atoms: list[Atom]) -> Card:
+    return Card(words(atoms) or None)
+
+
 def _length(atoms: list[Atom]) -> Length:
     return Length(_seconds("length", _single("length S", atoms)))
 
@@ -176,6 +190,9 @@ _PARSERS: dict[str, Callable[[list[Atom]], PdMessage]] = {
     "load": _load,
     "unload": _without_atoms(Unload),
     "info": _without_atoms(Info),
+    "models": _without_atoms(Models),
+    "models_in": _models_in,
+    "card": _card,
     "length": _length,
     "envelope": _envelope,
     "seed": _seed,

@@ -1,5 +1,6 @@
 """The interface between the instrument and its host, the object in Pd."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -33,6 +34,10 @@ class Host(Protocol):
     @property
     def patch_folder(self) -> str:
         """The folder to which paths are relative."""
+
+    @property
+    def search_folders(self) -> Sequence[str]:
+        """The folders of Pd's search path and of `declare -path`, as far as they are known."""
 
     @property
     def sample_rate(self) -> int:

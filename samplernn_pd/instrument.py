@@ -82,7 +82,7 @@ class Instrument:
 
     def wait(self, timeout_s: float) -> None:
         """Wait for something to deliver. Not for use on Pd's thread."""
-        self._control.worker.wait(timeout_s)
+        self._control.wait(timeout_s)
 
     def close(self) -> None:
         """End the worker for good; nothing is sent or handled after this."""

@@ -50,6 +50,25 @@ class Info(ClassMessage, name="info"):
 
 
 @dataclass(frozen=True)
+class Models(ClassMessage, name="models"):
+    """List the models that `load NAME` finds."""
+
+
+@dataclass(frozen=True)
+class ModelsIn(ClassMessage, name="models_in"):
+    """Also look for models in `folder`, which is absolute or relative to the patch."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class Card(ClassMessage, name="card"):
+    """Show the card of a model; None is the loaded one, else the first of the list."""
+
+    model: str | None = None
+
+
+@dataclass(frozen=True)
 class Poll(ClassMessage, name="poll"):
     """Deliver what has arrived; Pd plays the ring at sample `position`, if known."""
 

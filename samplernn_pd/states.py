@@ -9,11 +9,14 @@ import enum
 from dataclasses import dataclass
 
 from samplernn_pd.messages import (
+    Card,
     Envelope,
     Generate,
     Info,
     Length,
     Load,
+    Models,
+    ModelsIn,
     PdMessage,
     Seed,
     Stream,
@@ -77,6 +80,9 @@ TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
     messages.Stop:           (_NO_TAKE, _NO_TAKE, _NO_TAKE, _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Unload:                  (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Info:                    (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
+    Models:                  (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
+    ModelsIn:                (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
+    Card:                    (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Length:                  (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
     Envelope:                (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
     Seed:                    (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),

@@ -9,7 +9,7 @@ from pathlib import Path
 from sopilib.commands import quantities
 from sopilib.errors import ConfigError, RequestError
 from sopilib.generation.generator import ENGINES
-from sopilib.installation import paths
+from sopilib.installation import models, paths
 from sopilib.model import folder
 from sopilib.model.config import PRISM_MU_LAW_LEVELS, ModelConfig, load_config
 from sopilib.training.plan import check_seq_len
@@ -29,7 +29,7 @@ def add_model_arguments(
         dest="model",
         required=alternatives is None,
         metavar="MODEL",
-        help="a model folder or checkpoint, or the name of a bundled model",
+        help="a model folder or checkpoint, or a name from `samplernn models`",
     )
     parser.add_argument(
         "--config_file",
@@ -109,7 +109,17 @@ def find_model(args: argparse.Namespace, sample_rate: int | None = None) -> fold
       args: of the command.
       sample_rate: of the model in Hz if the user states it, else None.
     """
-    return folder.find_model(args.model, args.config, search_folders(), sample_rate)
+    path = model_path(args.model)
+    return folder.find_model(path, args.config, search_folders(), sample_rate)
+
+
+def model_path(name: str) -> str:
+    """Return the path of the model that `name` is the beginning of, else `name` as it is.
+
+    Raises:
+      CheckpointError: it is the beginning of several models' names.
+    """
+    return models.complete_name(name, search_folders())
 
 
 def tell_assumed_rate(files: folder.ModelFiles) -> None:
@@ -129,10 +139,7 @@ def quoted(path: str | Path) -> str:
 
 def search_folders() -> list[Path]:
     """Return the folders to search for a model by name."""
-    try:
-        return [Path(), paths.models_folder()]
-    except paths.NotInstalledError:
-        return [Path()]  # a path to a model works without the bundled ones
+    return models.search_folders([Path()])
 
 
 def chosen_config(args: argparse.Namespace) -> tuple[ModelConfig, str]:

@@ -27,7 +27,7 @@ from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.spectrogram import draw_take, plot_source
 from sopilib.audio.write import write_audio
 from sopilib.commands import quantities
-from sopilib.commands.arguments import add_rate_argument, search_folders
+from sopilib.commands.arguments import add_rate_argument, model_path, search_folders
 from sopilib.commands.take_output import add_overwrite_argument, check_plotted_sound
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.few_takes import precision_for_few_takes
@@ -146,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
     if not LEAST_DUR_S <= args.dur < float("inf"):
         raise RequestError(f"--dur {args.dur:g} (give {LEAST_DUR_S} seconds or more)")
     temperatures = list(map(check_temperature, args.temperature or PREVIEW_TEMPERATURES))
-    checkpoints = find_checkpoints(args.model, search_folders(), args.sample_rate)
+    checkpoints = find_checkpoints(model_path(args.model), search_folders(), args.sample_rate)
     config = checkpoints[0].config
     _check_output(args, checkpoints, temperatures)
     corpus = read_recordings(args.data_dir, config.sample_rate)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sopilib.commands import quantities
-from sopilib.commands.arguments import add_rate_argument, search_folders
+from sopilib.commands.arguments import add_rate_argument, model_path, search_folders
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import check_weights_fit, checkpoint_packed
 from sopilib.engine.measure import choose_precision, measure_speed, measured_precision
@@ -152,7 +152,8 @@ def _model(args: argparse.Namespace) -> tuple[ModelConfig, ModelFiles | None]:
             sample_rate=DEFAULT_SAMPLE_RATE if args.sample_rate is None else args.sample_rate,
         )
         return config, None
-    files = find_model(args.ckpt_dir, search=search_folders(), sample_rate=args.sample_rate)
+    path = model_path(args.ckpt_dir)
+    files = find_model(path, search=search_folders(), sample_rate=args.sample_rate)
     return files.config, files
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from sopilib.commands import quantities
-from sopilib.commands.arguments import search_folders
+from sopilib.commands.arguments import model_path, search_folders
 from sopilib.errors import ConfigError
 from sopilib.model.config import checked_sample_rate
 from sopilib.model.config_file import write_sample_rate
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         CheckpointError, ConfigError: there is no such model, or its config cannot be changed.
     """
     rate = checked_sample_rate("the sample rate", args.rate)
-    path = find_model_config(args.model, args.config, search_folders())
+    path = find_model_config(model_path(args.model), args.config, search_folders())
     before = _rate_before(args)
     if before == (rate, RateSource.CONFIG):
         print(f"{path}: sample_rate is {rate} Hz already")
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 def _rate_before(args: argparse.Namespace) -> tuple[int, RateSource] | None:
     """Return the rate of the model so far and its source, None if the config is invalid."""
     try:
-        files = find_model(args.model, args.config, search_folders())
+        files = find_model(model_path(args.model), args.config, search_folders())
     except ConfigError:
         return None
     return files.config.sample_rate, files.rate_source

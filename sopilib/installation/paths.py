@@ -44,8 +44,12 @@ def project_folder() -> Path:
 
 
 def _shared_folders() -> list[Path]:
-    """Return where installers put data files: in the environment, Debian's Python, the home."""
-    prefixes = [sys.prefix, sysconfig.get_path("data"), site.getuserbase()]
+    """Return where installers put data files: in the environment, Debian's Python, the home.
+
+    Python in Pd is not that of the environment: there only the place of the packages tells it.
+    """
+    own = packages_folder().parents  # lib/pythonX.Y/site-packages of an environment
+    prefixes = [sys.prefix, sysconfig.get_path("data"), site.getuserbase(), *map(str, own[2:3])]
     return [Path(prefix) / "share" / "samplernn" for prefix in dict.fromkeys(prefixes)]
 
 

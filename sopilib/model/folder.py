@@ -150,6 +150,11 @@ def _first_existing(path: str | Path, search: Sequence[Path]) -> Path | None:
     return None
 
 
+def is_run_name(name: str) -> bool:
+    """Return whether a folder's name is that of a training run, the time at which it began."""
+    return _RUN_NAME.fullmatch(name) is not None
+
+
 def _is_exported(place: Path) -> bool:
     """Return True for a folder of packed weights without a checkpoint, see `samplernn export`."""
     return any(place.glob("*.pack")) and not any(place.glob("*.index"))
@@ -231,7 +236,7 @@ def find_config(
             )
         return found
     configs = sorted(folder.glob("*.config.json"))
-    if not configs and _RUN_NAME.fullmatch(folder.name):
+    if not configs and is_run_name(folder.name):
         configs = sorted(folder.parent.glob("*.config.json"))
     if not configs:
         raise ConfigError(

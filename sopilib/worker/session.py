@@ -25,7 +25,7 @@ from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.take_files import names_for
 from sopilib.generation.temperature import Curve, Envelope
 from sopilib.generation.temperature_text import parse_temperature
-from sopilib.installation import paths
+from sopilib.installation import models
 from sopilib.limits import STREAM_SEED_S
 from sopilib.model.folder import ModelFiles, find_model
 from sopilib.model.generator_state import SavedState
@@ -94,9 +94,9 @@ class Worker(KeepsStates):
     @handles(messages.Load)
     def _load(self, request: messages.Load) -> None:
         with warnings_as_notices(self._send):
-            files = find_model(
-                request.path, request.config_path, _search_folders(request), request.sample_rate
-            )
+            folders = models.search_folders(request.search)
+            path = models.complete_name(request.path, folders)
+            files = find_model(path, request.config_path, folders, request.sample_rate)
             made = _make_generator(files, request)  # a failure keeps the old one
         if text := slow_generator_text():
             self._send(messages.Notice(text))
@@ -290,19 +290,11 @@ def _track(
     return parse_temperature(entry) if isinstance(entry, str) else float(entry)
 
 
-def _search_folders(request: messages.Load) -> tuple[str | Path, ...]:
-    """Return the folders of the request, then those of the bundled models if there are any."""
-    try:
-        models = paths.models_folder()
-    except paths.NotInstalledError:
-        return request.search
-    return (*request.search, models, models.parent)
-
-
 def _facts(files: ModelFiles, generator: SampleGenerator) -> tuple[tuple[str | float, ...], ...]:
     config = files.config
     return (
         ("model", files.name),
+        ("folder", str(files.folder)),
         ("checkpoint", str(files.prefix)),
         ("sample_rate", config.sample_rate, *_unless_config(files.rate_source)),
         ("rnn", config.rnn_type, config.dim, config.num_rnn_layers),

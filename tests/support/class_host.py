@@ -39,6 +39,7 @@ class Host:
     """The host of an `Instrument`; `told` holds the statuses, each a str."""
 
     patch_folder = "/patch"
+    search_folders = ()
     sample_rate = 16000
 
     def __init__(self):
