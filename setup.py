@@ -16,7 +16,8 @@ from setuptools.command.build import build
 
 ROOT = pathlib.Path(__file__).resolve().parent
 SHARED = pathlib.PurePath("share", "samplernn")
-NOT_SHARED = {".c", ".h", ".pack", ".pyc", ".pd_linux", ".pd_darwin"}
+NOT_SHARED = {".c", ".h", ".pyc", ".pd_linux", ".pd_darwin"}
+CACHED_WEIGHTS = "model.ckpt-*.pack"  # beside a checkpoint; a model without one is its *.pack
 BUILD_FILES = {"build_loader.py", ".clang-format"}
 WORKER_RECORD = pathlib.PurePath("samplernn_pd", "worker_python.txt")
 
@@ -38,6 +39,7 @@ def shared_files() -> list[tuple[str, list[str]]]:
         for folder in ("pd", "models")
         for path in sorted((ROOT / folder).rglob("*"))
         if path.is_file() and path.suffix not in NOT_SHARED and path.name not in BUILD_FILES
+        if not path.match(CACHED_WEIGHTS)
     ]
     return [(str(SHARED / path.parent), [str(path)]) for path in paths]
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from sopilib.engine import is_built
 from sopilib.errors import RequestError
 from sopilib.generation.generator import make_generator
 from sopilib.installation.models import (
@@ -18,14 +19,19 @@ from sopilib.installation.models import (
     user_models_folder,
 )
 from sopilib.installation.paths import make_folder
-from sopilib.model.folder import find_model
+from sopilib.model.folder import ModelFiles, find_model
 from sopilib.model.package import check_name, copy_files, model_files, unpack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `samplernn install`."""
     add = parser.add_argument
-    add("source", type=Path, metavar="FILE.zip|FOLDER", help="a model as `samplernn share` writes it")
+    add(
+        "source",
+        type=Path,
+        metavar="FILE.zip|FOLDER",
+        help="a model as `samplernn share` writes it",
+    )
     add("--name", help="the name to load it by (default: that of its folder)")
     add("--overwrite", action="store_true", help="replace a model of that name")
 
@@ -45,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
             _check_free(name, args.overwrite)
             ready = Path(staging) / "ready" / name
             copy_files(model_files(find_model(source)), ready)
-        make_generator(find_model(ready), num_seqs=1)  # raises unless the model loads
+        _load(find_model(ready))
         _move(ready, own / name, Path(staging) / "old")
     print(f"{own / name} (in Pd: load {name})")
     return 0
@@ -79,6 +85,17 @@ def _only_model(folder: Path, source: Path) -> Path:
             "(give a zip file of samplernn share, or a model folder)"
         )
     return inside[0]
+
+
+def _load(files: ModelFiles) -> None:
+    """Load a model, an exported one in each of its precisions; raise where it does not load.
+
+    Of a checkpoint the packed weights stay in its folder, so that the first load in Pd is quick.
+    """
+    packs = [] if files.prefix else sorted(files.folder.glob("*.pack"))
+    precisions = [path.name.split(".")[-2] for path in packs]
+    for precision in precisions or ["int8" if is_built() else "float32"]:
+        make_generator(files, num_seqs=1, precision=precision, threads=1)
 
 
 def _check_free(name: str, overwrite: bool) -> None:

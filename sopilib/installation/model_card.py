@@ -56,9 +56,7 @@ def description(markdown: str) -> str:
 
 def wrapped(markdown: str, width: int, count: int) -> list[str]:
     """Return the first `count` lines of a card, at most `width` characters each."""
-    lines = [
-        line for paragraph in paragraphs(markdown) for line in textwrap.wrap(paragraph, width)
-    ]
+    lines = [line for paragraph in paragraphs(markdown) for line in textwrap.wrap(paragraph, width)]
     return lines[:count]
 
 

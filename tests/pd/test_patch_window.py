@@ -13,6 +13,9 @@ from matplotlib.image import imread
 from pd_host import write_patch
 from places import PROJECT
 
+from sopilib.installation.models import Kind, ModelPlace, find_models
+from sopilib.installation.paths import models_folder
+
 PATCH = PROJECT / "pd" / "samplernn.pd"
 START_LIMIT_S = 30
 TAKE_LIMIT_S = 120
@@ -121,6 +124,12 @@ class Screen:
             "1",
         )
 
+    def click_model(self, name):
+        """Click the place of a bundled model, which are the first on the page."""
+        bundled = find_models([ModelPlace(models_folder(), Kind.BUNDLED)])
+        number = 1 + [model.name for model in bundled].index(name)
+        self.click(rf"bng .*\\\\\\\$0-slot-{number} ")
+
     def listen(self):
         """Return the last two seconds of the playback, float array (num_samples,).
 
@@ -169,7 +178,7 @@ def brightness_of(sound):
 
 
 def test_the_slider_of_the_temperature_is_heard_while_live(screen):
-    screen.click(r"bng .*\\\$0-load ")
+    screen.click_model("preludes")
     screen.click(r"tgl .*\\\$0-live ")
     deadline = time.monotonic() + TAKE_LIMIT_S
     while not np.any(screen.listen()):
@@ -185,7 +194,7 @@ def test_the_slider_of_the_temperature_is_heard_while_live(screen):
 def test_a_click_on_load_and_one_on_generate_draw_a_waveform(screen):
     flat = screen.blue_pixels()
     assert flat > 300  # the line of the empty array
-    screen.click(r"bng .*\\\$0-load ")
+    screen.click_model("preludes")
     deadline = time.monotonic() + TAKE_LIMIT_S
     while screen.blue_pixels() < 4 * flat:
         assert time.monotonic() < deadline, "no waveform appears"

@@ -1,16 +1,13 @@
 """Models in zip files: what is packed, what is refused, and what `install` puts where."""
 
-import json
 import os
 import stat
 import zipfile
 
 import pytest
-from engine_models import packed_model
-from golden import golden_config
+from exported_model import write_exported
 
 from sopilib.commands.main import main
-from sopilib.engine.packed_file import write_packed
 from sopilib.errors import RequestError
 from sopilib.installation.models import user_models_folder
 from sopilib.model import package
@@ -22,12 +19,7 @@ CARD = "# drum: a test\n\nOne stroke.\n\n## Licence\nMIT\n"
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """Return an exported model with card and preview; it loads without TensorFlow."""
-    folder = tmp_path_factory.mktemp("exported") / NAME
-    folder.mkdir()
-    config = golden_config("gru_mulaw")
-    write_packed(folder / "drum.int8.pack", config, packed_model("gru_mulaw", "int8"))
-    (folder / "drum.config.json").write_text(json.dumps(config.to_dict()))
-    (folder / "README.md").write_text(CARD)
+    folder = write_exported(tmp_path_factory.mktemp("exported") / NAME, CARD)
     (folder / "preview.flac").write_bytes(b"sound")
     (folder / "notes.txt").write_text("private")
     return folder
