@@ -87,14 +87,12 @@ def _models_in(control: "Control", message: ModelsIn) -> None:
 
 
 def _card(control: "Control", message: Card) -> None:
-    model, places = control.worker.model, control.models.places()
-    facts = dict(row[:2] for row in model.facts) if model and message.model is None else {}
-    if folder := facts.get("folder"):
-        control.models.ask(lambda: model_list.card_rows(Path(folder)))
-    else:
-        control.models.ask(
-            lambda: model_list.card_rows(model_list.named_folder(message.model, places))
-        )
+    name, loaded, places = message.model, control.worker.model, control.models.places()
+    facts = loaded.facts if loaded and name is None else ()
+    folder = next((Path(str(row[1])) for row in facts if row[0] == "folder"), None)
+    control.models.ask(
+        lambda: model_list.card_rows(folder or model_list.named_folder(name, places))
+    )
 
 
 def _stop(control: "Control", message: PdMessage) -> None:

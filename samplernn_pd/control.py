@@ -102,8 +102,8 @@ class Control:
             if isinstance(answer, str):
                 self.outbox.error(answer)
             else:
-                for row in answer:
-                    self.outbox.say(*row)
+                for selector, *atoms in answer:
+                    self.outbox.say(str(selector), *atoms)
 
     def _play_streams_at(self, position: int | None) -> None:
         for stream in self.output.streams:

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from sopilib.errors import RequestError
 from sopilib.model.folder import ModelFiles
@@ -186,6 +187,6 @@ def _write_entry(
     return size
 
 
-def _chunks(source: zipfile.ZipExtFile) -> Iterator[bytes]:
+def _chunks(source: IO[bytes]) -> Iterator[bytes]:
     while chunk := source.read(_CHUNK):
         yield chunk

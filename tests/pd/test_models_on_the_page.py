@@ -22,6 +22,7 @@ def pd(tmp_path_factory):
             card = f"# {name}: a test\n\nPlucked [strings](x.md).\n"
             write_exported(folder / "data" / "samplernn" / "models" / name, card)
         write_exported(folder / "beside")
+        extra = write_exported(folder / "extra" / "lute").parent
         write_patch(
             folder,
             r"#X obj 20 20 receive press-\$2",
@@ -29,8 +30,9 @@ def pd(tmp_path_factory):
             "#X connect 0 0 1 0",
             name="finger.pd",
         )
-        with PatchInPd(folder) as pd:
-            pd.names = [m.name for m in find_models(model_places([folder, PROJECT / "pd"]))]
+        with PatchInPd(folder, loader=("-path", str(extra))) as pd:
+            places = model_places([folder, PROJECT / "pd"], [extra])
+            pd.names = [model.name for model in find_models(places)]
             pd.status(f"models {len(pd.names)}")  # the page asks when it opens
             for number in range(1, 7):
                 pd.probe(f"slot-{number}-show")
@@ -69,11 +71,12 @@ def ask(pd):
 
 
 def test_the_models_are_told_with_rate_and_kind(pd):
-    assert pd.names[-1] == "beside"
+    assert pd.names[-2:] == ["beside", "lute"]
     pd.message("models")
     pd.status("model preludes 16000 bundled")
     pd.status("model harp 16000 installed")
     pd.status("model beside 16000 patch")
+    pd.status("model lute 16000 path")
     pd.status(f"models {len(pd.names)}")
 
 

@@ -128,7 +128,7 @@ class Screen:
         """Click the place of a bundled model, which are the first on the page."""
         bundled = find_models([ModelPlace(models_folder(), Kind.BUNDLED)])
         number = 1 + [model.name for model in bundled].index(name)
-        self.click(rf"bng .*\\\\\\\$0-slot-{number} ")
+        self.click(rf"bng .*\\\$0-slot-{number} ")
 
     def listen(self):
         """Return the last two seconds of the playback, float array (num_samples,).

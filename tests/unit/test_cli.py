@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -220,3 +222,22 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path):
     assert process.returncode == 130
     assert printed.startswith(b"a.wav: ")
     assert 16000 <= soundfile.info(tmp_path / "a.wav").frames < 3000 * 16000
+
+
+def test_a_run_is_exported_and_shared_under_the_name_of_its_id(tmp_path, capsys):
+    run = tmp_path / "bells" / "01.02.2026_10.20.30"
+    shutil.copytree(MODEL, run, ignore=shutil.ignore_patterns("*.pack"))
+    (run / "history.jsonl").touch()
+    words = ["share", str(tmp_path / "bells"), "--output_path", str(tmp_path / "out.zip")]
+    assert main(words) == 1
+    assert "no card" in capsys.readouterr().err
+    (run / "README.md").write_text("# bells\n\nA bell.\n\n## Licence\nMIT\n")
+    (run / "preview.wav").touch()
+    assert main(words) == 0
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert sorted(archive.namelist()) == [
+            "bells/README.md",
+            "bells/bells.config.json",
+            "bells/bells.int8.pack",
+            "bells/preview.wav",
+        ]
