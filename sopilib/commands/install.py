@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from sopilib.commands import quantities
 from sopilib.engine import is_built
 from sopilib.errors import RequestError
 from sopilib.generation.generator import make_generator
@@ -25,10 +26,10 @@ from sopilib.model.package import check_name, copy_files, model_files, unpack
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `samplernn install`."""
-    add = parser.add_argument
+    add = quantities.adder(parser)
     add(
         "source",
-        type=Path,
+        type=quantities.path,
         metavar="FILE.zip|FOLDER",
         help="a model as `samplernn share` writes it",
     )

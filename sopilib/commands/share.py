@@ -5,6 +5,7 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
+from sopilib.commands import quantities
 from sopilib.commands.arguments import PRECISIONS, model_path, search_folders
 from sopilib.engine.export import export_model
 from sopilib.errors import CheckpointError, RequestError
@@ -22,10 +23,23 @@ from sopilib.training.history import find_run
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `samplernn share`."""
-    add = parser.add_argument
-    add("model", metavar="RUN|FOLDER", help="a run of samplernn train, a model folder, or a name")
-    add("--name", help="the model's name (default: that of its folder, of a run its --id)")
-    add("--output_path", type=Path, metavar="FILE.zip", help="(default: NAME.zip)")
+    add = quantities.adder(parser)
+    add(
+        "model",
+        type=quantities.model_name,
+        metavar="RUN|FOLDER",
+        help="a run of samplernn train, a model folder, or a name",
+    )
+    add(
+        "--name",
+        help="the model's name (default: that of its folder, of a run its --id)",
+    )
+    add(
+        "--output_path",
+        type=quantities.file_path,
+        metavar="FILE.zip",
+        help="(default: NAME.zip)",
+    )
     add(
         "--precision",
         nargs="+",

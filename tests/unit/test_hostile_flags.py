@@ -28,9 +28,11 @@ NEEDED = {
     "report": [NOT_THERE],
     "audition": [NOT_THERE, "--data_dir", NOT_THERE],
     "bench": ["--ckpt_dir", NOT_THERE],
+    "share": [NOT_THERE],
+    "install": [NOT_THERE],
 }
-# these start Pd, or check the installation, and have no flag with a number
-NOT_RUN = {"play", "demo", "doctor"}
+# these start Pd, check the installation or list what is there, and have no flag with a number
+NOT_RUN = {"play", "demo", "doctor", "models"}
 # of flags with numbers: no number, or none that any quantity has
 NEVER = ["nan", "inf", "-inf", "1e308", "text", ""]
 # numbers, some of which a flag may have, and texts that are no name
