@@ -45,6 +45,7 @@ _MARKERS = {
         "pd/test_detached_deleted_in_pd.py",
         "pd/test_original_pyext.py",
         "pd/test_patch_live.py",
+        "pd/test_soak.py",
         "pd/test_stream_endurance.py",
         "pd/test_stream_in_pd.py",
         "pd/test_stream_steered_in_pd.py",

@@ -22,9 +22,19 @@ class LivePatch(PdHost):
         extra: further lines of the patch.
         sample_rate: of Pd, in Hz.
         loader: as the fixture of that name.
+        time_limit_s: as of `PdHost`, and its other options.
     """
 
-    def __init__(self, folder, arguments="", extra=(), sample_rate=MODEL_RATE, loader=()):
+    def __init__(
+        self,
+        folder,
+        arguments="",
+        extra=(),
+        sample_rate=MODEL_RATE,
+        loader=(),
+        time_limit_s=240,
+        **options,
+    ):
         patch = write_patch(
             folder,
             "#X obj 20 20 receive to-samplernn",
@@ -45,7 +55,8 @@ class LivePatch(PdHost):
             patch,
             args=(*loader, "-path", str(PROJECT / "pd"), "-r", str(sample_rate)),
             env=env,
-            time_limit_s=240,
+            time_limit_s=time_limit_s,
+            **options,
         )
 
     worker_pids = ClassInPd.worker_pids

@@ -138,8 +138,18 @@ class PdHost:
             object of the patch.
     """
 
-    def __init__(self, patch_path, *, time_limit_s=60, args=(), env=None, may_fail_to_create=False):
+    def __init__(
+        self,
+        patch_path,
+        *,
+        time_limit_s=60,
+        args=(),
+        env=None,
+        may_fail_to_create=False,
+        answer_limit_s=None,
+    ):
         self.time_limit_s = time_limit_s
+        self.answer_limit_s = answer_limit_s or time_limit_s
         self.may_fail_to_create = may_fail_to_create
         self._text = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -198,7 +208,7 @@ class PdHost:
             except TimeoutError:
                 if self.returncode is not None:
                     raise self._failure("Pd ended before it had started") from None
-        self._socket.settimeout(self.time_limit_s)
+        self._socket.settimeout(self.answer_limit_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _read_console(self):
