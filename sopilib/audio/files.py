@@ -3,12 +3,15 @@
 Audio is float32, -1 <= x <= 1, and (num_samples, num_channels) as soundfile has it.
 """
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from sopilib.audio.sound_reader import SoundReader
 from sopilib.errors import AudioError
+
+log = logging.getLogger(__name__)
 
 
 def read_audio(path: str | Path, last_s: float | None = None) -> tuple[np.ndarray, int]:
@@ -29,6 +32,7 @@ def read_audio(path: str | Path, last_s: float | None = None) -> tuple[np.ndarra
         if last_s is not None:
             reader.seek_end(round(last_s * rate))
         blocks = [np.zeros((0, reader.num_channels), np.float32), *reader.blocks()]
+        tell_notice(reader)
     try:
         audio = np.concatenate(blocks)
     except MemoryError as error:
@@ -40,6 +44,12 @@ def read_audio(path: str | Path, last_s: float | None = None) -> tuple[np.ndarra
     if not np.isfinite(audio).all():
         raise AudioError(f"the sound file {path} holds NaN or infinity (export it again)")
     return audio, rate
+
+
+def tell_notice(reader: SoundReader) -> None:
+    """Log what is odd about a file that has been read to its end."""
+    if reader.notice:
+        log.warning("%s", reader.notice)
 
 
 def read_seed(path: str | Path | None, offset: int) -> tuple[np.ndarray, int] | tuple[None, None]:

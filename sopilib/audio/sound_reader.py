@@ -34,7 +34,8 @@ class SoundReader:
       sample_rate: in Hz.
       num_channels: 1 or more.
       num_frames: samples of a channel as the header says: it may be wrong.
-      notice: what is odd about the file although it can be read, or None.
+      notice: what is odd about the file although it can be read, or None; of a FLAC file that
+        breaks off, it is known only when `blocks` has come there.
 
     Raises:
       AudioError: there is no such file, or it is not a sound file.
@@ -89,12 +90,26 @@ class SoundReader:
         os.close(self._descriptor)
 
     def seek_end(self, num_frames: int) -> None:
-        """Go to `num_frames` before the end; a file in which one cannot seek stays as it is."""
+        """Go to `num_frames` before the end.
+
+        A file in which one cannot seek, or that breaks off before that, stays at its beginning.
+        """
         try:
-            if self._file.seekable():
+            if not self._file.seekable():
+                return
+            try:
                 self._file.seek(max(0, self._file.frames - num_frames))
+            except soundfile.SoundFileError:
+                if not self._is_flac:
+                    raise
+                self._file.close()  # after that, it cannot be read any more
+                self._file = self._sound_file()
         except _FAILURES as error:
             raise _unreadable(self._path, error) from error
+
+    @property
+    def _is_flac(self) -> bool:
+        return self._file.format == "FLAC"
 
     def blocks(self, multiple: int = 1) -> Iterator[np.ndarray]:
         """Yield the rest of the file: float32 (num_samples, num_channels), as many at a time.
@@ -103,18 +118,39 @@ class SoundReader:
           multiple: all blocks but the last hold a multiple of so many samples.
 
         Raises:
-          AudioError: the file is damaged.
+          AudioError: the file is damaged. A FLAC file that breaks off is read up to there.
         """
         size = max(1, _BLOCK // self.num_channels // multiple) * multiple
+        num_read = 0
         while True:
-            try:
-                block = self._file.read(size, dtype="float32", always_2d=True)
-            except _FAILURES as error:
-                raise _unreadable(self._path, error) from error
+            block = self._block(size, num_read)
+            num_read += len(block)
             if len(block):
                 yield block
             if len(block) < size:
                 return
+
+    def _block(self, size: int, num_before: int) -> np.ndarray:
+        """Return the next samples: less than `size` at the end, or where a FLAC file breaks off."""
+        if not self._is_flac:
+            try:
+                block: np.ndarray = self._file.read(size, dtype="float32", always_2d=True)
+            except _FAILURES as error:
+                raise _unreadable(self._path, error) from error
+            return block
+        block = np.full((size, self.num_channels), np.nan, np.float32)
+        try:
+            return self._file.read(out=block)
+        except soundfile.SoundFileError as error:
+            num_read = int(np.isnan(np.append(block[:, 0], np.nan)).argmax())
+            if not num_before + num_read:
+                raise _unreadable(self._path, error) from error
+            place_s = (num_before + num_read) / self.sample_rate
+            name = printable(self._path)
+            self.notice = f"{name} breaks off after {place_s:.1f} s: it is read up to there"
+            return block[:num_read]
+        except _FAILURES as error:
+            raise _unreadable(self._path, error) from error
 
 
 def _opened(path: str | Path) -> int:

@@ -74,13 +74,14 @@ def survey(
     with SoundReader(path) as reader:
         levels = Levels(reader.num_channels, reader.sample_rate)
         resampler = BlockResampler(reader.sample_rate, sample_rate)
-        notes, num_channels = [reader.notice] if reader.notice else [], reader.num_channels
+        num_channels = reader.num_channels
         with np.errstate(over="ignore", invalid="ignore"):  # in damaged files
             for block in reader.blocks(levels.frame):
                 levels.add(block)
                 peaks.add(resampler.push(first.mono(block)))
                 on_read(len(block) / reader.sample_rate)
             peaks.add(resampler.finish())
+        notes = [reader.notice] if reader.notice else []
     if not levels.num_samples:
         raise AudioError(f"the sound file {path} is empty (give one with samples in it)")
     treatments = []

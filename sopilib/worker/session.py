@@ -240,7 +240,8 @@ class Worker(KeepsStates):
         """
         if file is not None:
             last_s = STREAM_SEED_S if is_live else None
-            name, (samples, rate) = file, read_audio(file, last_s)
+            with warnings_as_notices(self._send):
+                name, (samples, rate) = file, read_audio(file, last_s)
         elif samples.size:
             name = "array"
         else:

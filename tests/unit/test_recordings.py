@@ -310,3 +310,41 @@ def test_a_long_recording_takes_no_more_memory_than_some_blocks(tmp_path):
     num_samples, grown_mb = map(int, done.stdout.split())
     assert num_samples == 300 * 8000
     assert grown_mb < 80
+
+
+@pytest.mark.parametrize("dur_s, channels, subtype", [(3, 1, "PCM_16"), (80, 2, "PCM_24")])
+def test_a_flac_file_that_breaks_off_is_used_up_to_there(
+    dur_s, channels, subtype, tmp_path, caplog
+):
+    """The longer one breaks off after the first block that is read."""
+    sound = np.stack([tone(dur_s)] * channels, axis=1) + 0.01
+    whole = write(tmp_path / "whole.flac", sound, format="FLAC", subtype=subtype)
+    path = tmp_path / "broken.flac"
+    path.write_bytes(whole.read_bytes()[: round(0.9 * whole.stat().st_size)])
+    audio, _ = read_audio(path)
+    assert 0.8 * len(sound) < len(audio) < 0.95 * len(sound)
+    np.testing.assert_allclose(audio, sound[: len(audio)], atol=1e-4)
+    expected = f"{path} breaks off after {len(audio) / RATE:.1f} s: it is read up to there"
+    assert caplog.messages == [expected]
+    found = read_recordings([path], RATE)
+    assert lines(found)[0] == expected
+    (recording,) = found.recordings
+    assert len(np.asarray(recording.audio)) == len(audio)
+
+
+@pytest.mark.parametrize("last_s", [0.2, 60])
+def test_of_a_flac_file_that_breaks_off_the_end_is_there_for_a_seed(last_s, tmp_path):
+    whole = write(tmp_path / "whole.flac", tone(3), format="FLAC")
+    path = tmp_path / "broken.flac"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    audio, _ = read_audio(path)
+    end, _ = read_audio(path, last_s)
+    np.testing.assert_array_equal(end, audio[-round(last_s * RATE) :])
+
+
+def test_a_flac_file_without_a_whole_block_is_left_out(tmp_path):
+    write(tmp_path / "a.wav", tone())
+    whole = write(tmp_path / "whole.flac", tone(3), format="FLAC")
+    (tmp_path / "broken.flac").write_bytes(whole.read_bytes()[:200])
+    told = lines(read_recordings([tmp_path], RATE))
+    assert [line for line in told if "broken.flac as sound: " in line] == told
