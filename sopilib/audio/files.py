@@ -40,10 +40,20 @@ def read_audio(path: str | Path, last_s: float | None = None) -> tuple[np.ndarra
     if last_s is not None:
         audio = audio[max(0, len(audio) - round(last_s * rate)) :]
     if not len(audio):
-        raise AudioError(f"the sound file {path} is empty (give one with samples in it)")
+        raise empty_error(path)
+    check_finite(audio, path)
+    return audio, rate
+
+
+def empty_error(path: str | Path) -> AudioError:
+    """Return the error for a file without samples."""
+    return AudioError(f"the sound file {path} is empty (give one with samples in it)")
+
+
+def check_finite(audio: np.ndarray, path: str | Path) -> None:
+    """Raise AudioError if the audio of a file holds NaN or infinity."""
     if not np.isfinite(audio).all():
         raise AudioError(f"the sound file {path} holds NaN or infinity (export it again)")
-    return audio, rate
 
 
 def tell_notice(reader: SoundReader) -> None:

@@ -4,7 +4,7 @@ As `sopilib.evaluation.tensorflow_score`, without TensorFlow: each file begins a
 with a clean state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,9 @@ def score_files(generator: EngineGenerator, paths: Sequence[str | Path]) -> Scor
       AudioError: a file cannot be read or is empty, or all are too short.
     """
 
-    def total_bits(levels: np.ndarray) -> float:
+    def bits_of_blocks(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         generator.reset(rng_seed=0)
-        return float(generator.bits(levels[np.newaxis]).sum(dtype=np.float64))
+        for levels in blocks:
+            yield generator.bits(levels[np.newaxis])[0]
 
-    return mean_bits(generator.config, paths, total_bits)
+    return mean_bits(generator.config, paths, bits_of_blocks)

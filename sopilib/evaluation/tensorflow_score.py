@@ -7,7 +7,7 @@ length.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,23 +27,34 @@ def score_files(model: SampleRNN, paths: Sequence[str | Path]) -> Score:
     Raises:
       AudioError: a file cannot be read or is empty, or all are too short.
     """
-    return mean_bits(model.config, paths, partial(_total_bits, model))
+    return mean_bits(model.config, paths, partial(_bits_of_blocks, model))
 
 
-def _total_bits(model: SampleRNN, levels: np.ndarray) -> float:
-    """Return the bits for all of `levels` (num_samples,), from silence."""
+def _bits_of_blocks(model: SampleRNN, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the bits of all levels (num_samples,) in `blocks`, from silence."""
     big_frame_size = model.config.big_frame_size
     segment = math.ceil(_SEGMENT / big_frame_size) * big_frame_size
-    silence = np.full(big_frame_size, model.config.q_levels // 2, np.int32)
-    # the padding of the last segment comes after all counted samples: it has no effect
-    padding = np.zeros(-len(levels) % segment, np.int32)
-    stream = np.concatenate([silence, levels, padding])
-    state, total = model.zero_state(1), 0.0
-    for begin in range(0, len(levels), segment):
-        samples = stream[begin : begin + big_frame_size + segment]
+    before = np.full(big_frame_size, model.config.q_levels // 2, np.int32)
+    state = model.zero_state(1)
+    for levels in _segments(blocks, segment):
+        # the padding of the last segment comes after all counted samples: it has no effect
+        padded = np.pad(levels, (0, segment - len(levels)))
+        samples = np.concatenate([before, padded])
         bits, state = _segment_bits(model, tf.constant(samples[np.newaxis]), state)
-        total += float(bits.numpy()[: len(levels) - begin].sum(dtype=np.float64))
-    return total
+        yield bits.numpy()[: len(levels)]
+        before = samples[segment:]
+
+
+def _segments(blocks: Iterator[np.ndarray], length: int) -> Iterator[np.ndarray]:
+    """Yield the levels in `blocks` in segments of `length`, the last of at most that."""
+    rest = np.zeros(0, np.int32)
+    for block in blocks:
+        levels = np.concatenate([rest, block])
+        whole = len(levels) // length * length
+        yield from levels[:whole].reshape(-1, length)
+        rest = levels[whole:]
+    if len(rest):
+        yield rest
 
 
 @tf.function(jit_compile=True, autograph=False)

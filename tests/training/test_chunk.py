@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from sopilib.audio.prism_chunks import is_half_silent, prism_starts
+from sopilib.audio.resample import resample
 from sopilib.commands.chunk import chunk_starts
 from sopilib.commands.main import main
 
@@ -132,6 +133,20 @@ def test_prisms_flags_overlap_and_add_to_the_chunks_of_other_files(tmp_path):
         flags = ["--input_file", tmp_path / f"{name}.wav", "--chunk_length", 1000]
         assert run(out, *flags, "--overlap", 500) == 0
     assert sorted(names_and_frames(out)) == [f"{n}_chunk_{k}.wav" for n in "ab" for k in (1, 2)]
+
+
+def test_prisms_chunks_at_another_rate_are_stretches_of_the_resampled_file(tmp_path):
+    rng = np.random.default_rng(0)
+    sound = rng.uniform(-0.5, 0.5, (44100 * 30, 2)).astype(np.float32)  # more than two blocks
+    soundfile.write(tmp_path / "in.wav", sound, 44100, subtype="FLOAT")
+    flags = ["--input_file", tmp_path / "in.wav", "--chunk_length", 7000, "--overlap", 500]
+    assert run(tmp_path / "chunks", *flags, "--sample_rate", 16000) == 0
+    whole = np.stack([resample(channel, 44100, 16000) for channel in sound.T], axis=1)
+    for number, start in enumerate((0, 104000, 208000, 312000), start=1):
+        chunk, rate = soundfile.read(tmp_path / "chunks" / f"in_chunk_{number}.wav")
+        assert rate == 16000
+        np.testing.assert_allclose(chunk, whole[start : start + 112000], atol=1e-4)
+    assert len(names_and_frames(tmp_path / "chunks")) == 4
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import soundfile
 import soxr
 
 from sopilib.audio.files import read_audio, read_seed
+from sopilib.audio.mono_file import mono_file_blocks
 from sopilib.audio.resample import StreamResampler, mix_to_mono, resample
 from sopilib.audio.write import write_audio
 from sopilib.errors import AudioError
@@ -143,3 +144,26 @@ def test_a_seed_is_read_from_its_offset_on_and_not_from_outside(tmp_path):
     for offset in (-1, 10):
         with pytest.raises(AudioError, match="give 0 to 9"):
             read_seed(path, offset)
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo", "inverted"])
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_a_file_in_blocks_is_the_whole_mixed_and_resampled_to_the_last_bit(kind, rate, tmp_path):
+    left = noise(1_300_000)[0]  # more than a block
+    other = {"mono": [], "stereo": [np.roll(left, 7)], "inverted": [-0.9 * left]}[kind]
+    path = tmp_path / "x.wav"
+    soundfile.write(path, np.stack([left, *other], axis=1), rate, subtype="FLOAT")
+    audio, _ = read_audio(path)
+    whole = resample(mix_to_mono(audio), rate, 16000)
+    blocks = list(mono_file_blocks(path, 16000))
+    assert len(blocks) > 2
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+@pytest.mark.parametrize("samples, told", [([], "is empty"), ([0.1, np.nan], "NaN or infinity")])
+@pytest.mark.parametrize("num_channels", [1, 2])
+def test_a_file_in_blocks_is_refused_as_the_whole_is(samples, told, num_channels, tmp_path):
+    audio = np.array([samples] * num_channels, np.float32).T
+    soundfile.write(tmp_path / "x.wav", audio, 16000, subtype="FLOAT")
+    with pytest.raises(AudioError, match=told):
+        list(mono_file_blocks(tmp_path / "x.wav", 8000))

@@ -297,18 +297,54 @@ print(length, peak() - before)
 """
 
 
-def test_a_long_recording_takes_no_more_memory_than_some_blocks(tmp_path):
-    write(tmp_path / "short.wav", tone())
+MEMORY_TEST_OF_FILES = """
+import resource, sys
+from pathlib import Path
+from sopilib.audio.mono_file import mono_file_blocks
+from sopilib.audio.prism_chunks import write_prism_chunks
+short, long, folder = map(Path, sys.argv[1:])
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def read(path):
+    chunks = list(write_prism_chunks(path, 16000, 0, folder, 8000))
+    return sum(map(len, mono_file_blocks(path, 8000))), len(chunks)
+read(short)
+before = peak()
+print(*read(long), peak() - before)
+"""
+
+
+@pytest.fixture(scope="module")
+def long_and_short(tmp_path_factory):
+    """Return the paths of a recording of a second and of one of 115 MB as float32."""
+    folder = tmp_path_factory.mktemp("long")
+    write(folder / "short.wav", tone())
     second = np.stack([tone(1, 48000)] * 2, axis=1)
-    with soundfile.SoundFile(tmp_path / "long.wav", "w", 48000, 2, "PCM_16") as file:
-        for _ in range(300):  # 115 MB as float32
+    with soundfile.SoundFile(folder / "long.wav", "w", 48000, 2, "PCM_16") as file:
+        for _ in range(300):
             file.write(second)
-    names = [str(tmp_path / name) for name in ("short.wav", "long.wav")]
-    done = subprocess.run(
-        [sys.executable, "-c", MEMORY_TEST, *names], capture_output=True, text=True, check=True
-    )
-    num_samples, grown_mb = map(int, done.stdout.split())
+    return str(folder / "short.wav"), str(folder / "long.wav")
+
+
+def numbers_of(script, *words):
+    """Return what a script prints, a list of int."""
+    command = [sys.executable, "-c", script, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return list(map(int, done.stdout.split()))
+
+
+def test_a_long_recording_takes_no_more_memory_than_some_blocks(long_and_short):
+    num_samples, grown_mb = numbers_of(MEMORY_TEST, *long_and_short)
     assert num_samples == 300 * 8000
+    assert grown_mb < 80
+
+
+def test_to_score_and_to_cut_as_prism_does_takes_no_more_memory_than_some_blocks(
+    long_and_short, tmp_path
+):
+    num_samples, num_chunks, grown_mb = numbers_of(
+        MEMORY_TEST_OF_FILES, *long_and_short, str(tmp_path)
+    )
+    assert (num_samples, num_chunks) == (300 * 8000, 18)
     assert grown_mb < 80
 
 
