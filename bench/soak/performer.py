@@ -74,6 +74,10 @@ class Performer:
         model = self._models[0] if is_first else self._rng.choice(self._models)
         return ("load", model, "voices", self._rng.randint(1, MOST_VOICES))
 
+    def first_load(self) -> Message:
+        """Return a message that loads the first model for one voice."""
+        return ("load", self._models[0], "voices", 1)
+
     def _temperature(self) -> Message:
         count = self._rng.choice((1, 1, 1, MOST_VOICES))
         return ("temperature", *(round(self._rng.uniform(0, 1.6), 3) for _ in range(count)))

@@ -39,6 +39,7 @@ def write_json(run: Run, settings: dict[str, Any], path: Path) -> None:
         "faults": run.faults,
         "summary": summary(run),
         "sent": dict(selectors.most_common()),
+        "answers": run.answers,
         "seconds": [asdict(second) for second in run.seconds],
         "messages": run.messages,
         "console": run.console if run.faults else [],
@@ -64,7 +65,7 @@ def plot(run: Run, path: Path) -> None:
     _draw_counts(underruns, run.seconds)
     for axes in (memory, latency, underruns):
         axes.grid(alpha=0.25)
-        axes.legend(loc="upper right", fontsize="small")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     figure.savefig(path, dpi=110)
 
 

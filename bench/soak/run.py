@@ -18,7 +18,8 @@ PD_RATE = 44100
 LATENCY_MS = 100
 _MEAN_PAUSE_S = 0.7
 _ASK_EVERY_S = 3.0  # for a stream, where there is none
-_LOAD_EVERY_S = 20.0  # where there is no worker; the last load may still run
+_LOAD_EVERY_S = 20.0  # where there is no worker or no stream; the last load may still run
+_NO_STREAM_S = 10.0  # after which the first model is loaded: another may be too slow
 _TICK_S = 0.05
 _START_S = 120  # more than it takes
 _END_S = 10.0
@@ -33,12 +34,14 @@ class Run:
         seconds: a record each.
         messages: with the time in seconds at which each was sent.
         faults: a line each; none if all is well.
+        answers: how often each error and notice was told, by its beginning.
         console: the last lines of Pd's console.
     """
 
     seconds: list[Second] = field(default_factory=list)
     messages: list[tuple[float, Message]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    answers: dict[str, int] = field(default_factory=dict)
     console: list[str] = field(default_factory=list)
 
 
@@ -94,13 +97,14 @@ class _Soak:
                 time.sleep(_TICK_S)
             self._end()
         finally:
+            self._run.answers = dict(self._console.answers.most_common())
             self._run.console = self._pd.console.splitlines()[-_CONSOLE_LINES:]
 
     def _begin(self) -> None:
         self._pd.send("pd", "dsp", 1)
         self._send(("latency", LATENCY_MS))
         self._performer.latency_ms = LATENCY_MS
-        self._send(self._performer.load())
+        self._send(self._performer.first_load())
         self._send((1,))
 
     def _send(self, message: Message) -> None:
@@ -114,9 +118,10 @@ class _Soak:
             self._send(message)
         if not self._console.is_streaming and now_s - self._asked_at_s > _ASK_EVERY_S:
             self._asked_at_s = now_s
-            if not self._console.has_worker and now_s - self._loaded_at_s > _LOAD_EVERY_S:
+            is_lost = not self._console.has_worker or self._console.silent_s(now_s) > _NO_STREAM_S
+            if is_lost and now_s - self._loaded_at_s > _LOAD_EVERY_S:
                 self._loaded_at_s = now_s
-                self._send(self._performer.load())
+                self._send(self._performer.first_load())
             self._send((1,))
 
     def _record(self, now_s: float) -> None:

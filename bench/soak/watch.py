@@ -1,13 +1,16 @@
 """Follow what Pd prints: the state of the stream, figures, faults, and processes left over."""
 
 import re
+from collections import Counter
 
 from processes import is_running
 
 from bench.soak.verdict import ANSWER_LIMIT_S, STREAM_LIMIT_S, console_faults
 
+_TOO_SLOW = "too slow to stream"  # the answer where other programs take the machine
 _REPORT = re.compile(r"status: streaming (\S+) \S+ \S+$")
 _LOADED = re.compile(r"status: loaded (\S+) \S+ (\S+)$")
+_ANSWER_CHARACTERS = 60
 _OLD_WORKER_S = 30.0  # after which a worker that was replaced must have ended
 
 
@@ -19,6 +22,7 @@ class ConsoleWatch:
         model: loaded model and its voices, "" without one.
         has_worker: whether a worker is on.
         faults: one line each.
+        answers: how often each error and notice was told, by its beginning.
         ahead_ms: least sound ahead since `take_figures`, None without a report.
         underruns, errors: since `take_figures`.
     """
@@ -27,6 +31,7 @@ class ConsoleWatch:
         self.is_streaming = self.has_worker = False
         self.model = ""
         self.faults: list[str] = []
+        self.answers: Counter[str] = Counter()
         self._read = 0  # characters of the console
         self._status_at_s = self._stream_at_s = 0.0
         self._clear()
@@ -50,6 +55,10 @@ class ConsoleWatch:
         if self.is_streaming:
             self._stream_at_s = now_s
 
+    def silent_s(self, now_s: float) -> float:
+        """Return for how long there has been no stream."""
+        return now_s - self._stream_at_s
+
     def _read_line(self, line: str, now_s: float) -> None:
         self.faults += console_faults(line)
         if not line.startswith("status: "):
@@ -62,6 +71,10 @@ class ConsoleWatch:
             self.model = f"{loaded[1]}, voices: {loaded[2]}"
         self.underruns += line.startswith("status: underrun ")
         self.errors += line.startswith("status: error ")
+        if line.startswith(("status: error ", "status: notice ")):
+            self.answers[line.removeprefix("status: ")[:_ANSWER_CHARACTERS]] += 1
+        if _TOO_SLOW in line:
+            self._stream_at_s = now_s
         state = line.removeprefix("status: ")
         self.is_streaming = {"stream on": True, "stream off": False}.get(state, self.is_streaming)
         if state in ("worker on", "worker off"):
@@ -72,7 +85,7 @@ class ConsoleWatch:
         """Return what has been awaited too long, while a stream is always asked for."""
         if self.is_streaming and now_s - self._status_at_s > ANSWER_LIMIT_S:
             return [f"a stream plays, and no status came for {ANSWER_LIMIT_S:g} s"]
-        if now_s - self._stream_at_s > STREAM_LIMIT_S:
+        if self.silent_s(now_s) > STREAM_LIMIT_S:
             return [f"a stream was asked for, and none came within {STREAM_LIMIT_S:g} s"]
         return []
 

@@ -83,6 +83,14 @@ def test_a_stream_that_never_begins_hangs():
     assert "none came within 90 s" in fault
 
 
+def test_a_machine_that_is_too_slow_for_a_stream_is_no_hang():
+    watch = ConsoleWatch()
+    refusal = "status: error preludes generates at 0.7 times real time here\\, too slow to stream\n"
+    watch.read(refusal, 100.0)
+    assert watch.hang_faults(180.0) == []
+    assert list(watch.answers.values()) == [1]
+
+
 def watch_text(now_s):
     waiting = "status: stream waiting\n" * now_s
     return f"status: stream on\nstatus: stream off\n{waiting}"
