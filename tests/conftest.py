@@ -14,6 +14,7 @@ _MARKERS = {
         "engine/test_engine_generator.py",
         "engine/test_engine_weights.py",
         "engine/test_model.py",
+        "engine/test_model_files_in_use.py",
         "engine/test_models.py",
         "engine/test_pre_emphasis.py",
         "engine/test_score.py",
