@@ -1,5 +1,7 @@
 """Detached handlers: their threads, their order, and which run at the same time."""
 
+import time
+
 import pytest
 from pyext_host import object_lines, open_object, open_pyext
 
@@ -100,3 +102,31 @@ def test_an_exception_in_a_detached_handler_is_printed_and_the_next_one_runs(tmp
         pd.wait_for("^RuntimeError: a defect$")
         pd.wait_for("^SystemExit: 3$")
         pd.wait_for("^still alive$")
+
+
+@pytest.mark.parametrize("mode", [1, 2])
+def test_an_object_deleted_while_its_handler_writes_into_arrays_does_not_stop_pd(tmp_path, mode):
+    """The handler waits for Pd's thread, which waits for it: it must get what it asks for.
+
+    It always waits for the length of an array when the object is deleted, and asks for those
+    of the rest of its six before it looks whether to exit.
+    """
+    names = [f"sound{k}" for k in range(6)]
+    lines = (
+        "#N canvas 60 60 400 200 instrument 0",
+        "#X obj 20 20 receive in",
+        f"#X obj 20 60 pyext detach_classes Writes @detach {mode}",
+        "#X connect 0 0 1 1",
+        "#X restore 20 20 pd instrument",
+        *(f"#X obj 200 {30 * k} array define {name} 64" for k, name in enumerate(names)),
+    )
+    with open_pyext(tmp_path, *lines) as pd:
+        pd.send("in", "write", *names)
+        pd.wait_for("^writing$")
+        began = time.monotonic()
+        pd.send("pd-instrument", "clear")
+        pd.sync()
+        stood_still_s = time.monotonic() - began
+        pd.wait_for("^wrote whole rounds$")
+        assert "Error" not in pd.console
+        assert stood_still_s < 0.25  # more than half a second if it waits in vain

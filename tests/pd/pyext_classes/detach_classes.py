@@ -1,5 +1,6 @@
 """Classes with slow handlers, in threads or not."""
 
+import array
 import threading
 import time
 
@@ -78,3 +79,23 @@ class Stubborn(pyext._class):
 
     def _del(self):
         print("deleted", self._shouldexit, threading.get_ident() == main_thread)
+
+
+class Writes(pyext._class):
+    """Asks for the lengths of arrays and writes into them, in rounds, until it is deleted."""
+
+    _inlets = 1
+    _outlets = 1
+
+    def write_1(self, *names):
+        samples = array.array("f", [0.5] * 64)
+        num_rounds = 0
+        while not self._shouldexit:
+            for name in names:
+                buffer = pyext.Buffer(name)
+                assert len(buffer) == 64  # waits for Pd's thread
+                buffer[0:64] = samples
+            num_rounds += 1
+            if num_rounds == 1:
+                print("writing")
+        print("wrote whole rounds")
