@@ -152,6 +152,15 @@ def test_a_seed_that_has_faded_out_is_noticed_too(client):
     assert events[-1] == protocol.Finished(8, 160)
 
 
+def test_a_seed_file_that_breaks_off_is_noticed_and_used_up_to_there(client, tmp_path):
+    path = tmp_path / "broken.flac"
+    soundfile.write(path, np.sin(np.arange(24000) * 0.3) * 0.5, 8000)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    client.send(protocol.Generate(take=9, dur_s=0.01, seed_file=str(path)))
+    assert "broken.flac breaks off after 1." in receive(client, protocol.Notice).text
+    assert receive_take(client)[0][-1] == protocol.Finished(9, 160)
+
+
 def test_a_seed_changes_the_take_and_a_file_is_as_good_as_an_array(client, tmp_path):
     tone = np.sin(np.arange(800) * 0.3).astype("<f4") * 0.5
     path = tmp_path / "tone.wav"
