@@ -26,7 +26,8 @@ _NOT_OFFERED = {"RAW", "SD2"}
 # libsndfile crashes above it
 _HIGHEST_RATES = {"OGG": 200_000}
 # bytes of a file; the sizes in its header have 32 bits, or fewer
-_LARGEST = dict.fromkeys(("WAV", "WAVEX", "AIFF", "AU", "SVX", "MAT4", "MAT5"), 2**32 - 2**16)
+_LARGEST_32_BIT = 2**32 - 2**16
+_LARGEST = dict.fromkeys(("WAVEX", "AIFF", "AU", "SVX", "MAT4", "MAT5"), _LARGEST_32_BIT)
 _MOST_SAMPLES = {"SDS": 2**21 - 1}  # its header has 21 bits
 _COMPRESSED = {"FLAC", "OGG", "MP3"}
 # of samples that are not compressed
@@ -79,6 +80,8 @@ def write_sound(
 ) -> None:
     """Write float32 (num_samples, num_channels) into an open file in the format of `path`.
 
+    A WAV file that would pass 4 GB is an RF64 file, which players open under the same name.
+
     Raises:
       OSError: the disk refuses.
       AudioError: libsndfile refuses.
@@ -87,7 +90,7 @@ def write_sound(
     num_channels = audio.shape[1]
     try:
         with soundfile.SoundFile(
-            target, "w", sample_rate, num_channels, subtype, format=_format(path)
+            target, "w", sample_rate, num_channels, subtype, format=_format_of(path, audio, subtype)
         ) as sound:
             for begin in range(0, len(audio), _BLOCK):
                 sound.write(audio[begin : begin + _BLOCK])
@@ -236,6 +239,14 @@ def _format(path: str | Path) -> str:
             "in .wav)"
         )
     return format_
+
+
+def _format_of(path: str | Path, audio: np.ndarray, subtype: str | None) -> str:
+    """Return libsndfile's name of the format for this sound: RF64 for WAV beyond 4 GB."""
+    format_ = _format(path)
+    sample_bytes = _BYTES_PER_SAMPLE.get(subtype or str(soundfile.default_subtype(format_)), 0)
+    size = audio.shape[0] * audio.shape[1] * sample_bytes
+    return "RF64" if format_ == "WAV" and size > _LARGEST_32_BIT else format_
 
 
 def _wrong_rate(path: str | Path, sample_rate: int) -> AudioError:

@@ -59,7 +59,7 @@ def test_the_formats_that_people_use_have_the_usual_rates(suffix):
         ("x.mp3", 96_000, 1, 1, "sample rates of"),
         ("x.htk", 44_100, 1, 1, "HTK has no rate of 44100 Hz"),
         ("x.mp3", 16_000, 3, 1, "cannot write x.mp3"),
-        ("x.wav", 384_000, 1, 5 * 3600 * 384_000, "13.8 GB, WAV holds at most 4.29 GB"),
+        ("x.aiff", 384_000, 1, 5 * 3600 * 384_000, "13.8 GB, AIFF holds at most 4.29 GB"),
         ("x.sds", 16_000, 1, 2**21, "SDS holds at most 2097151 samples"),
         ("x.raw", 16_000, 1, 1, "'.raw' is not a sound file format"),
         ("x", 16_000, 1, 1, "'' is not a sound file format"),
@@ -69,6 +69,18 @@ def test_what_a_format_cannot_hold_is_told(name, rate, channels, samples, told):
     with pytest.raises(AudioError) as raised:
         check_format(name, rate, channels, samples)
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("largest, form", [(20_044, b"RIFF"), (19_999, b"RF64")])
+def test_wav_beyond_its_limit_becomes_rf64(largest, form, tmp_path, monkeypatch):
+    check_format("x.wav", 384_000, 1, 5 * 3600 * 384_000)
+    monkeypatch.setattr(write, "_LARGEST_32_BIT", largest)
+    path, sound = tmp_path / "x.wav", noise(5000, 2)
+    write_audio(path, sound, 16000)
+    assert path.read_bytes()[:4] == form
+    read, rate = soundfile.read(path, dtype="float32")
+    assert (rate, len(read)) == (16000, 5000)
+    np.testing.assert_allclose(read, sound, atol=1 / 32768)
 
 
 def test_ogg_of_three_minutes_is_written(tmp_path):
