@@ -39,7 +39,7 @@ _MARKERS = {
         "unit/test_worker.py",
         "unit/test_worker_python.py",
     ),
-    "slow": ("unit/test_live.py",),
+    "slow": ("unit/test_live.py", "unit/test_long_takes.py"),
     "realtime": (
         "engine/test_engine_commands.py",
         "engine/test_engine_weights.py",

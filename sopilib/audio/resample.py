@@ -8,6 +8,7 @@ the same to the last bit for any chunks where that is required.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -146,6 +147,15 @@ class BlockResampler:
         return ending
 
 
+class ResamplerState(NamedTuple):
+    """Where a StreamResampler stands; `buffer` is float32 (num_seqs, any)."""
+
+    buffer: np.ndarray
+    start: int
+    num_in: int
+    num_out: int
+
+
 class StreamResampler:
     """Resamples voices chunk by chunk, as if the whole were resampled at once.
 
@@ -192,6 +202,14 @@ class StreamResampler:
         complete = self._num_in - self._margin
         end = complete * self._rates[1] // self._rates[0]
         return self._blocks(end // self._block * self._block if self._block else end)
+
+    def save(self) -> ResamplerState:
+        """Return the state that `restore` takes."""
+        return ResamplerState(self._buffer, self._start, self._num_in, self._num_out)
+
+    def restore(self, state: ResamplerState) -> None:
+        """Continue from where `save` was called on a resampler of the same arguments."""
+        self._buffer, self._start, self._num_in, self._num_out = state
 
     def num_needed(self, num_samples: int) -> int:
         """Return the input samples after which the output has at least `num_samples`."""

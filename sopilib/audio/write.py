@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import soundfile
@@ -32,6 +32,18 @@ _MOST_SAMPLES = {"SDS": 2**21 - 1}  # its header has 21 bits
 _COMPRESSED = {"FLAC", "OGG", "MP3"}
 # of samples that are not compressed
 _BYTES_PER_SAMPLE = {"PCM_16": 2, "FLOAT": 4, "DOUBLE": 8}
+
+
+class SoundSource(Protocol):
+    """Samples (num_samples, num_channels), float32: an array, or what is read like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Samples and channels."""
+        ...
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, piece: slice, /) -> np.ndarray: ...
 
 
 def write_audio(
@@ -74,7 +86,7 @@ def write_new_audio(path: Path, audio: np.ndarray, sample_rate: int) -> None:
 def write_sound(
     file: BinaryIO,
     path: str | Path,
-    audio: np.ndarray,
+    audio: SoundSource,
     sample_rate: int,
     subtype: str | None = None,
 ) -> None:
@@ -140,7 +152,11 @@ def check_format(
 
 
 def check_sound_paths(
-    paths: Sequence[Path], sample_rate: int, num_samples: int, num_channels: int = 1
+    paths: Sequence[Path],
+    sample_rate: int,
+    num_samples: int,
+    num_channels: int = 1,
+    num_bytes: int = 0,
 ) -> None:
     """Refuse paths to which `write_audio` could not write such sounds.
 
@@ -149,6 +165,7 @@ def check_sound_paths(
       sample_rate: in Hz.
       num_samples: of each channel.
       num_channels: in each file.
+      num_bytes: that are needed on the disk besides.
 
     Raises:
       AudioError: see `check_format` and `check_writable_files`; or the disk has too little space.
@@ -156,10 +173,14 @@ def check_sound_paths(
     check_format(paths[0], sample_rate, num_channels, num_samples)
     check_writable_files(paths)
     size = num_samples * num_channels * len(paths) * _sample_size(paths[0])
-    free = shutil.disk_usage(paths[0].resolve().parent).free
+    _check_space(paths[0], size + num_bytes)
+
+
+def _check_space(path: Path, size: int) -> None:
+    free = shutil.disk_usage(path.resolve().parent).free
     if size > free:
         raise AudioError(
-            f"cannot write {paths[0]}: {size / 1e6:.3g} MB are needed, {free / 1e6:.3g} MB are "
+            f"cannot write {path}: {size / 1e6:.3g} MB are needed, {free / 1e6:.3g} MB are "
             "free (free space, or choose another disk)"
         )
 
@@ -241,7 +262,7 @@ def _format(path: str | Path) -> str:
     return format_
 
 
-def _format_of(path: str | Path, audio: np.ndarray, subtype: str | None) -> str:
+def _format_of(path: str | Path, audio: SoundSource, subtype: str | None) -> str:
     """Return libsndfile's name of the format for this sound: RF64 for WAV beyond 4 GB."""
     format_ = _format(path)
     sample_bytes = _BYTES_PER_SAMPLE.get(subtype or str(soundfile.default_subtype(format_)), 0)

@@ -1,13 +1,13 @@
 """`samplernn generate`: write takes to sound files, from flags or from a record."""
 
 import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
 from sopilib.audio.files import read_seed
-from sopilib.commands import INTERRUPTED, quantities
+from sopilib.commands import quantities
 from sopilib.commands.arguments import (
     add_engine_arguments,
     add_model_arguments,
@@ -21,19 +21,30 @@ from sopilib.commands.take_output import (
     check_free,
     check_inputs_stay,
     check_places,
-    save_new_take,
     with_suffix,
 )
-from sopilib.errors import RecordError
+from sopilib.commands.take_writing import is_long, write_long_take, write_take
+from sopilib.errors import AudioError, RecordError, RequestError
 from sopilib.generation.generator import make_generator
-from sopilib.generation.record import ModelRecord, find_recorded_model, model_record
+from sopilib.generation.record import TakeRecord, find_recorded_model, model_record
 from sopilib.generation.record_file import read_take
+from sopilib.generation.record_values import SavedTake
 from sopilib.generation.request_checks import checked_length
 from sopilib.generation.take import Take, TakeRequest, take_again
 from sopilib.generation.take_files import TakeFiles, seeds_of
 from sopilib.generation.temperature_text import parse_temperature
+from sopilib.generation.unfinished_take import (
+    UnfinishedTake,
+    command_of,
+    part_path,
+    planned,
+)
+from sopilib.new_files import unwritable
 
 _WITH_FROM = ("run", "parser", "record", "output_path", "overwrite", "threads")
+_WITH_RESUME = ("run", "parser", "unfinished", "overwrite", "threads")
+# flags that do not change what a take is
+_NOT_OF_TAKE = ("run", "parser", "unfinished", "overwrite", "threads")
 _RATE_HELP = (
     "resample to this rate; if the model's rate is unknown, use it as that, without resampling "
     "(default: the model's)"
@@ -52,6 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.json",
         help="generate the take of this record again; allows only --output_path, --overwrite and "
         "--threads",
+    )
+    models.add_argument(
+        "--resume",
+        dest="unfinished",
+        type=quantities.path,
+        metavar="NAME.wav",
+        help="finish the long take of this name after its process was killed; allows only "
+        "--overwrite and --threads",
     )
     add_engine_arguments(parser)
     add = quantities.adder(parser)
@@ -89,9 +108,15 @@ def run(args: argparse.Namespace) -> int:
     """Run `samplernn generate`; return its exit status."""
     if args.record:
         return _generate_again(args)
+    if args.unfinished:
+        _check_alone(args, "--resume", _WITH_RESUME)
+        return _resume(args, args.unfinished)
     if args.output_path is None:
         args.parser.error("the following arguments are required: --output_path")
     path = with_suffix(args.output_path)
+    long = is_long(args.dur, args.num_seqs)
+    if long and not args.overwrite and _was_begun(args, path):
+        return _resume(args, path)
     seed_audio, seed_rate = read_seed(args.seed, args.seed_offset)
     request = TakeRequest(
         dur_s=args.dur,
@@ -101,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
         seed_rate=seed_rate,
         rng_seed=args.rng_seed,
         seed_name=args.seed and str(args.seed),
+        in_memory=not long,
     )
     files = find_model(args)
     if args.sample_rate is not None and files.rate_is_assumed:
@@ -109,70 +135,128 @@ def run(args: argparse.Namespace) -> int:
     output = TakeFiles.at(path, args.num_seqs, [] if args.seed is None else [0])
     check_inputs_stay(output, [args.seed, files.config_path], "--output_path")
     check_free(output, args.overwrite, "--output_path")
-    check_places(output, rate, checked_length(args.dur, rate, args.num_seqs))
+    num_samples = checked_length(args.dur, rate, args.num_seqs, in_memory=not long)
+    check_places(output, rate, num_samples, _part_bytes(long, num_samples, args.num_seqs))
     generator = make_generator(files, args.num_seqs, args.engine, args.precision, args.threads)
     take, model = Take(generator, request), model_record(files, generator)
-    status, _ = _write_take(take, model, path, output, args.overwrite)
+    if long:
+        saved = planned(take, model, len(output.sounds))
+        with _begun(path, saved, False, args) as part:
+            status, _ = write_long_take(take, part, output, args.overwrite)
+    else:
+        status, _ = write_take(take, model, path, output, args.overwrite)
     tell_assumed_rate(files)
     return status
 
 
 def _generate_again(args: argparse.Namespace) -> int:
     """Generate the take of a record again; raise a RecordError if its samples differ."""
-    for name, value in vars(args).items():
-        if name not in _WITH_FROM and value != args.parser.get_default(name):
-            args.parser.error(f"argument --from: not allowed with argument --{name}")
+    _check_alone(args, "--from", _WITH_FROM)
     saved = read_take(args.record)
     model, last = saved.model, saved.take
     path = args.output_path or args.record.with_name(f"{args.record.stem}-again.wav")
     path = with_suffix(path)
+    long = is_long(last.dur_s, model.num_seqs)
+    if long and not args.overwrite and _was_begun(args, path):
+        return _resume(args, path)
     output = TakeFiles.at(path, saved.num_files, seeds_of(last))
     files = find_recorded_model(model, search_folders())
     check_inputs_stay(output, [files.config_path], "--output_path")
     if not args.overwrite:
         check_inputs_stay(output, [args.record], "--output_path, or give --overwrite")
     check_free(output, args.overwrite, "--output_path")
-    check_places(output, last.out_rate, last.num_samples)
+    num_bytes = _part_bytes(long, last.num_samples, model.num_seqs)
+    check_places(output, last.out_rate, last.num_samples, num_bytes)
     engine = model.engine.partition("-")[0]
     generator = make_generator(files, model.num_seqs, engine, model.precision, args.threads)
-    take = take_again(generator, last)
     made = model_record(files, generator)
-    status, output = _write_take(take, made, path, output, args.overwrite)
-    if not status and take.record.sha256 != last.sha256:
+    if long:
+        saved = saved._replace(model=made)
+        with _begun(path, saved, True, args) as part:
+            take = part.take(generator)
+            status, output = write_long_take(take, part, output, args.overwrite)
+    else:
+        take = take_again(generator, last)
+        status, output = write_take(take, made, path, output, args.overwrite)
+    if not status:
+        _check_same(take, last, output)
+    return status
+
+
+def _resume(args: argparse.Namespace, path: Path) -> int:
+    """Finish an unfinished take; return the exit status."""
+    with _told(path), UnfinishedTake.resume(path) as part:
+        model, record = part.saved.model, part.saved.take
+        output = TakeFiles.at(part.path, part.saved.num_files, seeds_of(record))
+        check_free(output, args.overwrite, "--output_path")
+        files = find_recorded_model(model, search_folders())
+        engine = model.engine.partition("-")[0]
+        generator = make_generator(files, model.num_seqs, engine, model.precision, args.threads)
+        if generator.engine != model.engine:
+            raise RequestError(
+                f"{part.sound.path} was begun with {model.engine} and here is {generator.engine}, "
+                "whose samples differ (resume it where it was begun, or begin with --overwrite)"
+            )
+        take = part.take(generator)
+        kept_s = part.sound.num_samples / take.sample_rate
+        print(f"{part.sound.path}: resuming at {kept_s:.2f} s", file=sys.stderr)
+        status, output = write_long_take(take, part, output, args.overwrite)
+        if part.again and not status:
+            _check_same(take, record, output)
+    return status
+
+
+def _check_alone(args: argparse.Namespace, flag: str, allowed: tuple[str, ...]) -> None:
+    """Refuse flags beside `flag` that are not among `allowed`."""
+    for name, value in vars(args).items():
+        if name not in allowed and value != args.parser.get_default(name):
+            args.parser.error(f"argument {flag}: not allowed with argument --{name}")
+
+
+def _check_same(take: Take, record: TakeRecord, output: TakeFiles) -> None:
+    """Raise a RecordError if the samples of a take are not those of its record."""
+    if take.record.sha256 != record.sha256:
         raise RecordError(
             f"{output.sounds[0]} is not the same to the last bit (other processors and "
             "versions may round otherwise)"
         )
-    return status
 
 
-def _write_take(
-    take: Take, model: ModelRecord, path: Path, output: TakeFiles, overwrite: bool
-) -> tuple[int, TakeFiles]:
-    """Generate the take under a progress bar, write it; return the exit status and where it is.
+def _part_bytes(long: bool, num_samples: int, num_seqs: int) -> int:
+    """Return the bytes of the unfinished sound of a take, 0 of one that is kept in memory."""
+    return 4 * num_samples * num_seqs if long else 0
 
-    Ctrl-C ends the take; the finished part is written.
+
+def _command(args: argparse.Namespace) -> dict[str, str]:
+    """Return the flags that say what a take is."""
+    return {name: str(value) for name, value in vars(args).items() if name not in _NOT_OF_TAKE}
+
+
+def _was_begun(args: argparse.Namespace, path: Path) -> bool:
+    """Return whether this command began an unfinished take of that name.
+
+    Raises:
+      AudioError: another command did.
     """
-    chunks, status = [np.zeros((model.num_seqs, 0), np.float32)], 0
-    total_s = take.num_samples / take.sample_rate
-    bar_format = "{l_bar}{bar}| {n:.2f}/{total:.2f} s of sound [{elapsed}<{remaining}]"
-    try:
-        with tqdm(total=total_s, bar_format=bar_format) as bar:
-            num_made = 0
-            for made in take:
-                chunks.append(made)
-                num_made += made.shape[1]
-                bar.n = num_made / take.sample_rate  # a sum of quotients may pass the total
-                bar.update(0)
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-    audio = np.concatenate(chunks, axis=1)  # (num_seqs, num_samples)
-    output = save_new_take(path, output, audio, model, take.record, overwrite)
-    for sound in output.sounds:
-        print(
-            f"{sound}: {audio.shape[1] / take.sample_rate:.2f} s at {take.sample_rate} Hz, "
-            f"rng_seed {take.rng_seed}"
+    command = command_of(path)
+    if command is not None and command != _command(args):
+        raise AudioError(
+            f"{part_path(path)} is an unfinished take of another command (finish it with "
+            f"samplernn generate --resume {quoted(path)}, or give --overwrite)"
         )
-    command = f"samplernn generate --from {quoted(output.record)}"
-    print(f"{output.record}: {command} generates the same take again")
-    return status, output
+    return command is not None
+
+
+def _begun(path: Path, saved: SavedTake, again: bool, args: argparse.Namespace) -> UnfinishedTake:
+    """Return a new unfinished take."""
+    with _told(path):
+        return UnfinishedTake.begin(path, saved, again, _command(args))
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn an OSError about the parts of an unfinished take into an error for the user."""
+    try:
+        yield
+    except OSError as error:
+        raise AudioError(unwritable(part_path(path), error)) from error

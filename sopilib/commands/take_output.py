@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sopilib.audio.growing_wav import GrowingWav
 from sopilib.audio.spectrogram import plot_source
 from sopilib.audio.write import check_sound_paths, check_writable_files, check_writable_suffix
 from sopilib.errors import AudioError, SampleRNNError
@@ -92,20 +93,26 @@ def check_inputs_stay(files: TakeFiles, inputs: Sequence[Path | None], flag: str
                 raise AudioError(f"{path} is what the take is made from (choose another {flag})")
 
 
-def check_places(files: TakeFiles, sample_rate: int, num_samples: int) -> None:
+def check_places(files: TakeFiles, sample_rate: int, num_samples: int, num_bytes: int = 0) -> None:
     """Refuse names to which a take of one channel for each sound cannot be written.
+
+    Args:
+      files: the names.
+      sample_rate: in Hz.
+      num_samples: of each voice.
+      num_bytes: that are needed on the disk besides.
 
     Raises:
       AudioError: see `check_sound_paths`.
     """
-    check_sound_paths(files.sounds, sample_rate, num_samples)
+    check_sound_paths(files.sounds, sample_rate, num_samples, num_bytes=num_bytes)
     check_writable_files([*files.seeds, files.record])
 
 
 def save_new_take(
     path: Path,
     files: TakeFiles,
-    audio: np.ndarray,
+    audio: np.ndarray | GrowingWav,
     model: ModelRecord,
     take: TakeRecord,
     overwrite: bool,
@@ -115,7 +122,7 @@ def save_new_take(
     Args:
       path: what the user named it.
       files: its names; where others have taken them meanwhile, the next free ones are used.
-      audio: float32 (num_seqs, num_samples).
+      audio: float32 (num_seqs, num_samples), in memory or on disk.
       model, take: of the record.
       overwrite: replace whatever has the names.
 

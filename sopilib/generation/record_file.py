@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from sopilib import __version__
-from sopilib.audio.write import check_format, write_sound
+from sopilib.audio.growing_wav import GrowingWav
+from sopilib.audio.write import SoundSource, check_format, write_sound
 from sopilib.errors import AudioError, RecordError, SampleRNNError
 from sopilib.generation.record import ModelRecord, TakeRecord
 from sopilib.generation.record_fields import AS_SAVED
@@ -32,7 +33,7 @@ _LINE_LENGTH = 96
 def save_take(
     sound_paths: Sequence[Path],
     record_path: Path,
-    audio: np.ndarray,
+    audio: np.ndarray | GrowingWav,
     model: ModelRecord,
     take: TakeRecord,
 ) -> None:
@@ -43,15 +44,18 @@ def save_take(
     Args:
       sound_paths: one path, for a file with a channel for each voice, or one for each.
       record_path: of the JSON, ending in .json; a seed goes to NAME.seed.wav.
-      audio: float32 (num_seqs, num_samples).
+      audio: float32 (num_seqs, num_samples), in memory or on disk.
       model: ModelRecord.
       take: TakeRecord.
 
     Raises:
       AudioError, RecordError: a file cannot be written.
     """
-    sounds = [audio.T] if len(sound_paths) == 1 else [voice[:, np.newaxis] for voice in audio]
-    seeds = {seed_name(record_path.stem, k): take.chain()[k].seed_audio for k in seeds_of(take)}
+    if isinstance(audio, GrowingWav):
+        sounds: Sequence[SoundSource] = audio.sounds(len(sound_paths))
+    else:
+        sounds = [audio.T] if len(sound_paths) == 1 else [voice[:, np.newaxis] for voice in audio]
+    seeds = [seed_name(record_path.stem, k) for k in seeds_of(take)]
     files = TakeFiles(tuple(sound_paths), record_path, tuple(map(record_path.with_name, seeds)))
     values = {
         "samplernn_take": RECORD_VERSION,
@@ -64,17 +68,37 @@ def save_take(
             new.remove(path)
         for path, sound in zip(sound_paths, sounds, strict=True):
             _write_sound(new, path, sound, take.out_rate)
-        for path, seed in zip(files.seeds, seeds.values(), strict=True):
-            assert seed is not None  # `seeds_of` says so
-            _write_sound(new, path, seed[:, np.newaxis], model.sample_rate, "FLOAT")
-        with _told(record_path, RecordError):
-            # a name that is not UTF-8 is escaped, as JSON has it
-            text = _json_text(values) + "\n"
-            new.open(record_path).write(text.encode("utf-8", "backslashreplace"))
+        write_seeds(new, record_path, model, take)
+        write_values(new, record_path, values)
+
+
+def write_seeds(new: NewFiles, record_path: Path, model: ModelRecord, take: TakeRecord) -> None:
+    """Write the seeds of a take beside its record.
+
+    Raises:
+      AudioError: a file cannot be written.
+    """
+    for k in seeds_of(take):
+        seed = take.chain()[k].seed_audio
+        assert seed is not None  # `seeds_of` says so
+        path = record_path.with_name(seed_name(record_path.stem, k))
+        _write_sound(new, path, seed[:, np.newaxis], model.sample_rate, "FLOAT")
+
+
+def write_values(new: NewFiles, record_path: Path, values: dict[str, Any]) -> None:
+    """Write the JSON of a record.
+
+    Raises:
+      RecordError: the file cannot be written.
+    """
+    with _told(record_path, RecordError):
+        # a name that is not UTF-8 is escaped, as JSON has it
+        text = _json_text(values) + "\n"
+        new.open(record_path).write(text.encode("utf-8", "backslashreplace"))
 
 
 def _write_sound(
-    new: NewFiles, path: Path, audio: np.ndarray, rate: int, subtype: str | None = None
+    new: NewFiles, path: Path, audio: SoundSource, rate: int, subtype: str | None = None
 ) -> None:
     check_format(path, rate, audio.shape[1], len(audio), subtype)
     with _told(path, AudioError):

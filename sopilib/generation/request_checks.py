@@ -37,8 +37,8 @@ def checked_rate(name: str, rate: int) -> int:
     return checked_sample_rate(f"the {name} sample rate", rate)
 
 
-def checked_length(dur_s: float, rate: int, num_seqs: int) -> int:
-    """Return the samples in `dur_s` seconds at `rate`.
+def checked_length(dur_s: float, rate: int, num_seqs: int, in_memory: bool = True) -> int:
+    """Return the samples in `dur_s` seconds at `rate`, of a sound that is kept in memory or not.
 
     Raises:
       RequestError: that is less than one sample, or more than fits into memory.
@@ -48,7 +48,7 @@ def checked_length(dur_s: float, rate: int, num_seqs: int) -> int:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     voices = "1 voice" if num_seqs == 1 else f"{num_seqs} voices"
     bytes_per_s = rate * num_seqs * _BYTES_PER_SAMPLE
-    if dur_s * bytes_per_s > memory / 2:
+    if in_memory and dur_s * bytes_per_s > memory / 2:
         raise RequestError(
             f"the length {dur_s:g} s needs {dur_s * bytes_per_s / 1e9:.4g} GB for "
             f"{voices} at {rate} Hz and this machine has {memory / 1e9:.1f} GB "

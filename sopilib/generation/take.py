@@ -8,7 +8,7 @@ The take's record says what it was made from, and `take_again` makes the same sa
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from sopilib.generation.request_checks import (
 )
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take_output import TakeOutput
+from sopilib.generation.take_state import TakeState
 from sopilib.generation.temperature import Track, as_track
 from sopilib.generation.temperature_control import TemperatureControl
 from sopilib.model.generator_state import CONTEXT
@@ -50,6 +51,7 @@ class TakeRequest:
       continues: TakeRecord of the take that this one resumes, None if there is none.
       again: TakeRecord of the take that this one repeats, turn by turn and to the
         sample where it ended, or None.
+      in_memory: whether the whole sound is kept in memory, which limits its length.
     """
 
     dur_s: float | None = 4.0
@@ -63,6 +65,7 @@ class TakeRequest:
     seed_name: str | None = None
     continues: TakeRecord | None = None
     again: TakeRecord | None = None
+    in_memory: bool = True
 
 
 class Take:
@@ -98,7 +101,7 @@ class Take:
         rate, num_seqs = generator.config.sample_rate, generator.num_seqs
         out_rate = rate if request.out_rate is None else request.out_rate
         self.sample_rate = checked_rate("output", out_rate)
-        self._length = checked_length(request.dur_s, self.sample_rate, num_seqs)
+        self._length = checked_length(request.dur_s, self.sample_rate, num_seqs, request.in_memory)
         self.num_samples = request.again.num_samples if request.again else self._length
         self.rng_seed = generator.rng_seed if request.resume else checked_rng_seed(request.rng_seed)
         self._seed_audio: np.ndarray | None = None
@@ -113,6 +116,7 @@ class Take:
             self.temperature.replay(request.again.turns)
         self._num_primed = self._num_made = self._num_out = 0
         self._digest = hashlib.sha256()
+        self._output: TakeOutput | None = None  # until the seed is primed
 
     @property
     def record(self) -> TakeRecord:
@@ -135,25 +139,68 @@ class Take:
             continues=request.continues,
         )
 
+    @property
+    def plan(self) -> TakeRecord:
+        """The TakeRecord of the take before its first sample, with all of its seed audio."""
+        return dataclasses.replace(self.record, seed_audio=self._seed_audio)
+
     def __iter__(self) -> Iterator[np.ndarray]:
+        if self._output is None:
+            yield from self._begin()
+        output = self._output
+        assert output is not None  # `_begin` makes it
+        pace = Pace(_FIRST_CHUNK)
+        while num_left := self._num_left(output):
+            num_samples = min(pace.num_samples, num_left)
+            with pace.timing(num_samples):
+                samples = self._generator.generate(self.temperature.next(num_samples))
+            chunk = output.push(samples)
+            self._num_made += num_samples
+            yield self._noted(chunk)
+
+    def save_state(self) -> TakeState | None:
+        """Return where the take stands between two chunks; None before its first sample."""
+        if self._output is None or not self._num_made:
+            return None
+        return TakeState(
+            self._num_made,
+            self._num_out,
+            self._generator.save_state(),
+            self._output.save(),
+            self._digest.hexdigest(),
+        )
+
+    def restore_state(self, state: TakeState, sound: Iterable[np.ndarray]) -> None:
+        """Continue from where `save_state` was called, in place of beginning.
+
+        Args:
+          state: of a take of the same generator and request.
+          sound: what it handed out until then, float32 (any, num_seqs) each.
+        """
+        self._generator.restore_state(state.generator)
+        self._output = self._new_output()
+        self._output.restore(state.output)
+        self.temperature.skip(state.num_made)
+        self._num_made, self._num_out = state.num_made, state.num_out
+        self._num_primed = 0 if self._seed_audio is None else len(self._seed_audio)
+        for block in sound:
+            self._digest.update(block.astype("<f4").tobytes())
+
+    def _begin(self) -> Iterator[np.ndarray]:
+        """Reset the generator, prime it, and yield what an earlier take left to hand out."""
         generator = self._generator
         if not self._request.resume:
             generator.reset(self.rng_seed)
         if self._seed_audio is not None:
             yield from self._prime(self._seed_audio)
-        output = TakeOutput(
-            generator.handover, generator.config.sample_rate, self.sample_rate, self._length
-        )
+        self._output = self._new_output()
         if generator.handover.unplayed.shape[1]:
-            yield self._noted(output.push(generator.handover.unplayed))
-        pace = Pace(_FIRST_CHUNK)
-        while num_left := self._num_left(output):
-            num_samples = min(pace.num_samples, num_left)
-            with pace.timing(num_samples):
-                samples = generator.generate(self.temperature.next(num_samples))
-            chunk = output.push(samples)
-            self._num_made += num_samples
-            yield self._noted(chunk)
+            yield self._noted(self._output.push(generator.handover.unplayed))
+
+    def _new_output(self) -> TakeOutput:
+        generator = self._generator
+        rate = generator.config.sample_rate
+        return TakeOutput(generator.handover, rate, self.sample_rate, self._length)
 
     def _num_left(self, output: TakeOutput) -> int:
         """Return the samples at the model's rate that are still to be generated."""
@@ -187,12 +234,13 @@ class Take:
             yield nothing
 
 
-def take_again(generator: SampleGenerator, record: TakeRecord) -> Take:
+def take_again(generator: SampleGenerator, record: TakeRecord, in_memory: bool = True) -> Take:
     """Return the Take that repeats `record`, after generating all takes before it.
 
     Args:
       generator: of the same model, engine, precision and number of voices.
       record: TakeRecord.
+      in_memory: as of the TakeRequest.
 
     Raises:
       RequestError: a value in the record is out of range, or it continues a sound
@@ -200,18 +248,23 @@ def take_again(generator: SampleGenerator, record: TakeRecord) -> Take:
     """
     *before, last = record.chain()
     for earlier in before:
-        for _ in _one_again(generator, earlier):
+        for _ in Take(generator, request_again(earlier)):
             pass
-    return _one_again(generator, last)
+    return Take(generator, request_again(last, in_memory))
 
 
-def _one_again(generator: SampleGenerator, record: TakeRecord) -> Take:
+def request_again(record: TakeRecord, in_memory: bool = True) -> TakeRequest:
+    """Return the TakeRequest that repeats the last take of `record`, without those before it.
+
+    Raises:
+      RequestError: it continues a sound that has no record.
+    """
     if record.resume and record.continues is None:
         raise RequestError(
             "the take resumes a sound that has no record (give the record of a take that "
             "starts over)"
         )
-    request = TakeRequest(
+    return TakeRequest(
         dur_s=record.dur_s,
         out_rate=record.out_rate,
         temperature=record.temperature,
@@ -221,5 +274,5 @@ def _one_again(generator: SampleGenerator, record: TakeRecord) -> Take:
         resume=record.resume,
         continues=record.continues,
         again=record,
+        in_memory=in_memory,
     )
-    return Take(generator, request)

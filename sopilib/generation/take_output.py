@@ -3,6 +3,7 @@
 import numpy as np
 
 from sopilib.audio.resample import StreamResampler
+from sopilib.generation.take_state import OutputState
 from sopilib.model.generator_state import Handover
 
 # a resampled take is computed in blocks of this length, see StreamResampler
@@ -48,3 +49,17 @@ class TakeOutput:
         recent = np.concatenate([self._recent, samples], axis=1)
         self._recent = self._handover.replace(recent, num_unplayed)
         return chunk
+
+    def save(self) -> OutputState:
+        """Return the state that `restore` takes."""
+        resampler = None if self._resampler is None else self._resampler.save()
+        counts = self.num_needed, self.num_left, self._num_in, self._num_out
+        return OutputState(*counts, resampler)
+
+    def restore(self, state: OutputState) -> None:
+        """Continue from where `save` was called after a push; the handover is as it was."""
+        *counts, resampler = state
+        self.num_needed, self.num_left, self._num_in, self._num_out = counts
+        if self._resampler is not None and resampler is not None:
+            self._resampler.restore(resampler)
+        self._recent = np.concatenate([self._handover.played, self._handover.unplayed], axis=1)

@@ -140,6 +140,16 @@ class TemperatureControl:
             pieces.append(self._up_to(end))
         return np.concatenate(pieces, axis=1)
 
+    def skip(self, num_samples: int) -> None:
+        """Go on after this many samples, with the changes among them that are repeated."""
+        with self._lock:
+            end = self._position + num_samples
+            while self._to_replay and self._to_replay[0][0] < end:
+                position, kind, arguments = self._to_replay.pop(0)
+                self._position = max(self._position, position)
+                _TURNS[kind](self, *arguments)
+            self._position = end
+
     def _up_to(self, end: int) -> np.ndarray:
         """Return the temperatures float32 (num_seqs, any) before position `end`."""
         positions = np.arange(self._position, end)
