@@ -248,6 +248,7 @@ def audition(
     Raises:
       AudioError: a take cannot be written.
     """
+    request.output_dir.mkdir(parents=True, exist_ok=True)
     takes = _generate_takes(files, request)
     similarities = {t: reference.measure(sound) for t, sound in takes.items()}
     return Audition(_name(files), bits, similarities)

@@ -110,7 +110,7 @@ def test_a_first_load_that_fails_leaves_the_invitation(tmp_path):
         pd.probe("state")
         pd.message("load no-such-folder")
         pd.status("error .*no-such-folder.*", LOAD_LIMIT_S)
-        assert last_line(pd, "state") == "click  load preludes"
+        assert last_line(pd, "state") == "click a model"
 
 
 def shown_temperatures(pd, start):

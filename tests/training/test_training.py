@@ -348,7 +348,7 @@ def test_a_run_that_began_with_weights_keeps_its_schedule_when_resumed(
     "change, told",
     [
         ({"batch_size": 0}, "--batch_size 0"),
-        ({"optimizer": "adan"}, "--optimizer adan (give adam or sgd or rmsprop)"),
+        ({"optimizer": "adan"}, "--optimizer adan (give adam or sgd or rmsprop or muon)"),
         ({"learning_rate": float("nan")}, "--learning_rate nan"),
         ({"val_frac": 1.0}, "--val_frac 1.0"),
         ({"max_checkpoints": 0}, "--max_checkpoints 0"),

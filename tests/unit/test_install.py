@@ -46,6 +46,8 @@ def test_make_alone_lists_what_there_is_to_make(checkout):
         "play",
         "test",
         "test-fast",
+        "fuzz",
+        "soak",
         "lint",
         "format",
         "deken",
