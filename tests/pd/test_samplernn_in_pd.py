@@ -138,16 +138,20 @@ def test_what_is_set_behind_a_waiting_take_is_for_that_take(pd):
 
 
 def test_what_an_array_held_before_is_silent_behind_a_stopped_take(each_pd):
+    for name in ("sound1", "sound2"):
+        each_pd.send(name, "resize", 320000)
+        each_pd.send(name, "const", 0.5)
     each_pd.message("length 20")
     each_pd.message("generate sound1 sound2")
-    each_pd.sync()
-    for name in ("sound1", "sound2"):
-        each_pd.send(name, "const", 0.5)
     each_pd.status("progress .*")
     each_pd.message("stop")
     done = int(each_pd.status(r"stopped sound2 16000 (\d+)")[1])
-    time.sleep(1.5)
-    assert not np.any(each_pd.samples("sound2")[done:])
+    silent_by = time.monotonic() + 20
+    while np.any(each_pd.samples("sound2")[done:]) and time.monotonic() < silent_by:
+        time.sleep(0.2)
+    for name in ("sound1", "sound2"):
+        samples = each_pd.samples(name)
+        assert len(samples) == 320000 and not np.any(samples[done:])
 
 
 def test_temperature_in_mid_take_changes_what_follows_and_nothing_before(pd):
