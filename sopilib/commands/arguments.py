@@ -94,6 +94,13 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_name_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names the model that is installed or shared."""
+    parser.add_argument(
+        "--name", help="the name to load it by (default: that of its folder, of a run its --id)"
+    )
+
+
 def boolean(text: str) -> bool:
     """Return the bool for the word True or False or an abbreviation of it."""
     for value in (True, False):

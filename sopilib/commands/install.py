@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sopilib.commands import quantities
+from sopilib.commands.arguments import add_name_argument
 from sopilib.engine import is_built
 from sopilib.errors import RequestError
 from sopilib.generation.generator import make_generator
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.zip|FOLDER",
         help="a model as `samplernn share` writes it",
     )
-    add("--name", help="the name to load it by (default: that of its folder)")
+    add_name_argument(parser)
     add("--overwrite", action="store_true", help="replace a model of that name")
 
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from sopilib.commands import quantities
-from sopilib.commands.arguments import PRECISIONS, model_path, search_folders
+from sopilib.commands.arguments import PRECISIONS, add_name_argument, model_path, search_folders
 from sopilib.engine.export import export_model
 from sopilib.errors import CheckpointError, RequestError
 from sopilib.model.folder import ModelFiles, find_model, is_run_name
@@ -30,10 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN|FOLDER",
         help="a run of samplernn train, a model folder, or a name",
     )
-    add(
-        "--name",
-        help="the model's name (default: that of its folder, of a run its --id)",
-    )
+    add_name_argument(parser)
     add(
         "--output_path",
         type=quantities.file_path,

@@ -12,11 +12,12 @@ from sopilib.commands import INTERRUPTED, quantities
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
 from sopilib.commands.recipe_request import as_request, check_arguments, training_name
 from sopilib.commands.train_recipe import train_by_recipe
+from sopilib.commands.training_flags import add_flag
 from sopilib.errors import RequestError
 from sopilib.generation.temperature import check_temperature
 from sopilib.model.config import ModelConfig, read_json_object
 from sopilib.training.cluster import find_replicas
-from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC, Plan
+from sopilib.training.plan import PREVIEW_TEMPERATURES, Plan
 from sopilib.training.preview import PreviewRequest
 from sopilib.training.run_rate import at_rate_of_run, resumed_run
 from sopilib.training.setup import Sources, prepare
@@ -66,12 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     add = quantities.adder(parser)
-    add(
-        "--val_frac",
-        type=quantities.PART,
-        default=VAL_FRAC,
-        help=f"held-out fraction (default {VAL_FRAC})",
-    )
+    add_flag(parser, "val_frac")
     add(
         "--num_val_batches",
         type=quantities.COUNT,
@@ -87,12 +83,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="train on the channels of a recording one after another instead",
     )
-    add(
-        "--cut_below",
-        type=quantities.DBFS,
-        metavar="DBFS",
-        help="leave out softer passages, so that the model does not learn to fall silent",
-    )
+    add_flag(parser, "cut_below")
     add(
         "--chunk_dur",
         type=quantities.SECONDS,
@@ -106,63 +97,39 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="fade each chunk in from silence, so that takes start softly",
     )
-    add(
-        "--sample_rate",
-        type=quantities.RATE,
-        metavar="HZ",
-        help="(default: the config's, 16000)",
-    )
+    add_flag(parser, "sample_rate")
 
 
 def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     add = quantities.adder(parser)
     add("--num_epochs", type=quantities.COUNT, default=100, help="(default 100)")
-    add(
-        "--batch_size",
-        type=quantities.COUNT,
-        default=64,
-        help="for each GPU or machine (default 64)",
-    )
+    add_flag(parser, "batch_size")
     add(
         "--num_gpus",
         type=quantities.COUNT,
         metavar="N",
         help="how many to train on (default: all of this machine)",
     )
-    add("--optimizer", default="adam", help="adam, muon, sgd or rmsprop (default adam)")
-    add("--learning_rate", type=quantities.FACTOR, default=0.001, help="(default 0.001)")
-    add("--lr_schedule", default="constant", help="constant or cosine (default constant)")
-    add("--warmup_steps", type=quantities.COUNT_OR_NONE, default=0, help="(default 0)")
+    add_flag(parser, "optimizer")
+    add_flag(parser, "learning_rate")
+    add_flag(parser, "lr_schedule")
+    add_flag(parser, "warmup_steps")
     add(
         "--reduce_learning_rate_after",
         type=quantities.COUNT,
         metavar="EPOCHS",
         help="lower the rate by 10 %% in each later epoch",
     )
-    add(
-        "--epsilon",
-        type=quantities.FACTOR,
-        help="of the optimizer (default: PRiSM's, 1e-4 for adam)",
-    )
-    add(
-        "--momentum",
-        type=quantities.MOMENTUM,
-        default=0.9,
-        help="of sgd and rmsprop (default 0.9)",
-    )
-    add("--clip_norm", type=quantities.FACTOR, default=5.0, help="of the gradients (default 5)")
+    add_flag(parser, "epsilon")
+    add_flag(parser, "momentum")
+    add_flag(parser, "clip_norm")
     add(
         "--ema_momentum",
         type=quantities.PART,
         metavar="X",
         help="checkpoints hold an average of the weights, 0.999 one over about 1000 steps",
     )
-    add(
-        "--input_noise",
-        type=quantities.NOISE_PART,
-        metavar="PART",
-        help="fraction of the sequences with input noise, so that takes recover from noise",
-    )
+    add_flag(parser, "input_noise")
     add(
         "--mixed_precision",
         type=boolean,
@@ -174,18 +141,8 @@ def _add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--max_steps", type=quantities.COUNT, help="stop after this many steps in all")
     add("--max_minutes", type=quantities.MINUTES, help="stop after this many minutes")
-    add(
-        "--log_every",
-        type=quantities.COUNT,
-        default=50,
-        help="steps between two lines of the history (50)",
-    )
-    add(
-        "--rng_seed",
-        type=quantities.RNG_SEED,
-        default=0,
-        help="of weights, order, dropout and noise (default 0)",
-    )
+    add_flag(parser, "log_every")
+    add_flag(parser, "rng_seed")
 
 
 def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
@@ -224,13 +181,7 @@ def _add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
         default=5,
         help="kept at a time, or None for all (default 5)",
     )
-    add(
-        "--early_stopping_patience",
-        type=quantities.COUNT,
-        default=3,
-        metavar="EPOCHS",
-        help="(default 3)",
-    )
+    add_flag(parser, "early_stopping_patience")
     add(
         "--monitor",
         default="val_loss",

@@ -16,11 +16,12 @@ from sopilib.audio.recordings import read_recordings
 from sopilib.commands import INTERRUPTED, quantities
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
 from sopilib.commands.quantities import Quantity
+from sopilib.commands.training_flags import add_flag, add_searched_flag
 from sopilib.errors import RequestError
 from sopilib.installation.paths import make_folder
 from sopilib.model.config import ModelConfig, read_json_object
 from sopilib.training.oracles import TUNERS
-from sopilib.training.plan import VAL_FRAC, Plan
+from sopilib.training.plan import Plan
 from sopilib.training.ranking import Ranking, Row, table
 from sopilib.training.role import Role, read_role
 from sopilib.training.search import Search, SearchRequest
@@ -31,6 +32,10 @@ from sopilib.training.state import replacing
 _SETTINGS_NAME = "search.json"
 _MAX_TRIALS = 20
 _ROWS_SHOWN = 5
+_SEARCHED = (
+    *("batch_size", "optimizer", "learning_rate", "lr_schedule", "warmup_steps"),
+    *("epsilon", "momentum", "clip_norm"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +75,8 @@ def _add_search_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_searched_arguments(parser: argparse.ArgumentParser) -> None:
-    add_one = quantities.adder(parser.add_argument_group("searched if several values are given"))
+    group = parser.add_argument_group("searched if several values are given")
+    add_one = quantities.adder(group)
 
     def add(
         name: str, kind: Quantity | Callable[[str], Any], text: str, metavar: str = "X"
@@ -86,62 +92,22 @@ def _add_searched_arguments(parser: argparse.ArgumentParser) -> None:
     add("skip_conn", boolean, "True, False", "BOOL")
     add("rnn_dropout", quantities.DROPOUT, "0 to below 1")
     add("seq_len", quantities.SEQ_LEN, "samples of a training segment", "N")
-    add("batch_size", quantities.COUNT, "(default 64)", "N")
-    add("optimizer", str, "adam, sgd, rmsprop (default adam)")
-    add("learning_rate", quantities.FACTOR, "(default 0.001)")
-    add("lr_schedule", str, "constant, cosine (default constant)")
-    add("warmup_steps", quantities.COUNT_OR_NONE, "(default 0)", "N")
-    add("epsilon", quantities.FACTOR, "of the optimizer (default: PRiSM's)")
-    add("momentum", quantities.MOMENTUM, "of sgd and rmsprop (default 0.9)")
-    add("clip_norm", quantities.FACTOR, "of the gradients (default 5)")
+    for name in _SEARCHED:
+        add_searched_flag(group, name)
 
 
 def _add_fixed_arguments(parser: argparse.ArgumentParser) -> None:
+    for name in ("sample_rate", "val_frac", "cut_below", "input_noise", "log_every"):
+        add_flag(parser, name)
+    add_flag(parser, "early_stopping_patience")
+    add_flag(parser, "rng_seed", help="of the search and of each trial (default 0)")
     add = quantities.adder(parser)
-    add(
-        "--sample_rate",
-        type=quantities.RATE,
-        metavar="HZ",
-        help="(default: the config's, 16000)",
-    )
-    add(
-        "--val_frac",
-        type=quantities.PART,
-        default=VAL_FRAC,
-        help=f"held-out fraction (default {VAL_FRAC})",
-    )
-    add("--cut_below", type=quantities.DBFS, metavar="DBFS", help="leave out softer passages")
-    add(
-        "--input_noise",
-        type=quantities.NOISE_PART,
-        metavar="PART",
-        help="fraction of sequences with input noise",
-    )
     add("--mixed_precision", action="store_true", help="compute products in bfloat16")
-    add(
-        "--early_stopping_patience",
-        type=quantities.COUNT,
-        default=3,
-        metavar="EPOCHS",
-        help="(default 3)",
-    )
     add(
         "--max_checkpoints",
         type=quantities.COUNT,
         default=1,
         help="kept per trial beside its best (default 1)",
-    )
-    add(
-        "--log_every",
-        type=quantities.COUNT,
-        default=50,
-        help="steps between two lines of a history (50)",
-    )
-    add(
-        "--rng_seed",
-        type=quantities.RNG_SEED,
-        default=0,
-        help="of the search and of each trial (default 0)",
     )
 
 

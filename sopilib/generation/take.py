@@ -264,6 +264,16 @@ def request_again(record: TakeRecord, in_memory: bool = True) -> TakeRequest:
             "the take resumes a sound that has no record (give the record of a take that "
             "starts over)"
         )
+    return dataclasses.replace(
+        new_request(record, in_memory),
+        resume=record.resume,
+        continues=record.continues,
+        again=record,
+    )
+
+
+def new_request(record: TakeRecord, in_memory: bool = True) -> TakeRequest:
+    """Return the TakeRequest of a take with the settings of `record` that starts over."""
     return TakeRequest(
         dur_s=record.dur_s,
         out_rate=record.out_rate,
@@ -271,8 +281,5 @@ def request_again(record: TakeRecord, in_memory: bool = True) -> TakeRequest:
         seed_audio=record.seed_audio,
         seed_name=record.seed_name,
         rng_seed=record.rng_seed,
-        resume=record.resume,
-        continues=record.continues,
-        again=record,
         in_memory=in_memory,
     )

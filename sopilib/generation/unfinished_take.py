@@ -23,12 +23,12 @@ import numpy as np
 from sopilib import __version__
 from sopilib.audio.growing_wav import GrowingWav
 from sopilib.errors import AudioError, RecordError, SampleRNNError
-from sopilib.generation.record import ModelRecord, TakeRecord
+from sopilib.generation.record import ModelRecord
 from sopilib.generation.record_fields import FLAG, OBJECT, TEXT, check_fields
 from sopilib.generation.record_file import write_seeds, write_values
 from sopilib.generation.record_values import SavedTake, record_values, saved_take, seed_name
 from sopilib.generation.sample_generator import SampleGenerator
-from sopilib.generation.take import Take, TakeRequest, request_again, take_again
+from sopilib.generation.take import Take, new_request, request_again, take_again
 from sopilib.generation.take_files import seeds_of
 from sopilib.generation.take_state import TakeState, read_state, state_bytes
 from sopilib.new_files import NewFiles
@@ -135,8 +135,8 @@ class UnfinishedTake:
         """Return the Take, which continues after the samples in `sound`."""
         record, state = self.saved.take, self._read_state(generator)
         if state is not None:
-            request = request_again(record, in_memory=False) if self.again else _request(record)
-            take = Take(generator, request)
+            make_request = request_again if self.again else new_request
+            take = Take(generator, make_request(record, in_memory=False))
             self.sound.cut(state.num_out)
             take.restore_state(state, self.sound.blocks())
             if take.record.sha256 == state.sha256:
@@ -144,7 +144,7 @@ class UnfinishedTake:
         self.sound.cut(0)
         if self.again:
             return take_again(generator, record, in_memory=False)
-        return Take(generator, _request(record))
+        return Take(generator, new_request(record, in_memory=False))
 
     def append(self, chunk: np.ndarray, take: Take) -> None:
         """Keep the newest chunk of the take, float32 (num_seqs, any), and at times its state.
@@ -208,19 +208,6 @@ class UnfinishedTake:
 def planned(take: Take, model: ModelRecord, num_files: int) -> SavedTake:
     """Return what a take that has not begun is made from."""
     return SavedTake(model, take.plan, num_files)
-
-
-def _request(record: TakeRecord) -> TakeRequest:
-    """Return the request of a take that has the record as its plan."""
-    return TakeRequest(
-        dur_s=record.dur_s,
-        out_rate=record.out_rate,
-        temperature=record.temperature,
-        seed_audio=record.seed_audio,
-        rng_seed=record.rng_seed,
-        seed_name=record.seed_name,
-        in_memory=False,
-    )
 
 
 def _values(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ momentum is at most (1 + t) / (10 + t), so that it forgets the first steps soon.
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from sopilib.model.quiet_tensorflow import tf
 from sopilib.training import muon
@@ -24,6 +25,22 @@ _SLOTS: dict[str, tuple[str, ...]] = {
 }
 _BETA_1, _BETA_2, _RHO = 0.9, 0.999, 0.9
 _AVERAGE = "average"
+
+
+class _Step(NamedTuple):
+    """What one update of a variable needs.
+
+    Attributes:
+      variable: its handle.
+      slots: the handles of its moments, in the order of _SLOTS.
+      gradient: clipped, float32 of the variable's shape.
+      learning_rate: float32 ().
+    """
+
+    variable: tf.Tensor
+    slots: list[tf.Tensor]
+    gradient: tf.Tensor
+    learning_rate: tf.Tensor
 
 
 class Optimizer:
@@ -91,7 +108,7 @@ class Optimizer:
             self._paths, self._rules, self.variables, gradients
         ):
             slots = [self.slots[f"{slot}/{path}"].handle for slot in _SLOTS[rule]]
-            updates[rule](variable.handle, slots, gradient * scale, learning_rate)
+            updates[rule](_Step(variable.handle, slots, gradient * scale, learning_rate))
         if self._ema_momentum is not None:
             self._move_averages(self._ema_momentum)
         return norm
@@ -120,66 +137,46 @@ class Optimizer:
             before = tf.raw_ops.ReadVariableOp(resource=average.handle, dtype=tf.float32)
             tf.raw_ops.AssignAddVariableOp(resource=average.handle, value=part * (value - before))
 
-    def _adam(
-        self,
-        variable: tf.Tensor,
-        slots: list[tf.Tensor],
-        gradient: tf.Tensor,
-        learning_rate: tf.Tensor,
-    ) -> None:
+    def _adam(self, step: _Step) -> None:
         t = tf.cast(self.iterations, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
-            var=variable,
-            m=slots[0],
-            v=slots[1],
+            var=step.variable,
+            m=step.slots[0],
+            v=step.slots[1],
             beta1_power=_BETA_1**t,
             beta2_power=_BETA_2**t,
-            lr=learning_rate,
+            lr=step.learning_rate,
             beta1=_BETA_1,
             beta2=_BETA_2,
             epsilon=self._epsilon,
-            grad=gradient,
+            grad=step.gradient,
         )
 
-    def _muon(
-        self,
-        variable: tf.Tensor,
-        slots: list[tf.Tensor],
-        gradient: tf.Tensor,
-        learning_rate: tf.Tensor,
-    ) -> None:
-        before = tf.raw_ops.ReadVariableOp(resource=slots[0], dtype=tf.float32)
-        momentum, update = muon.update(before, gradient)
-        tf.raw_ops.AssignVariableOp(resource=slots[0], value=momentum)
-        tf.raw_ops.AssignSubVariableOp(resource=variable, value=learning_rate * update)
+    def _muon(self, step: _Step) -> None:
+        before = tf.raw_ops.ReadVariableOp(resource=step.slots[0], dtype=tf.float32)
+        momentum, update = muon.update(before, step.gradient)
+        tf.raw_ops.AssignVariableOp(resource=step.slots[0], value=momentum)
+        tf.raw_ops.AssignSubVariableOp(resource=step.variable, value=step.learning_rate * update)
 
-    def _sgd(
-        self,
-        variable: tf.Tensor,
-        slots: list[tf.Tensor],
-        gradient: tf.Tensor,
-        learning_rate: tf.Tensor,
-    ) -> None:
+    def _sgd(self, step: _Step) -> None:
         tf.raw_ops.ResourceApplyKerasMomentum(
-            var=variable, accum=slots[0], lr=learning_rate, grad=gradient, momentum=self._momentum
+            var=step.variable,
+            accum=step.slots[0],
+            lr=step.learning_rate,
+            grad=step.gradient,
+            momentum=self._momentum,
         )
 
-    def _rmsprop(
-        self,
-        variable: tf.Tensor,
-        slots: list[tf.Tensor],
-        gradient: tf.Tensor,
-        learning_rate: tf.Tensor,
-    ) -> None:
+    def _rmsprop(self, step: _Step) -> None:
         tf.raw_ops.ResourceApplyRMSProp(
-            var=variable,
-            ms=slots[0],
-            mom=slots[1],
-            lr=learning_rate,
+            var=step.variable,
+            ms=step.slots[0],
+            mom=step.slots[1],
+            lr=step.learning_rate,
             rho=_RHO,
             momentum=self._momentum,
             epsilon=self._epsilon,
-            grad=gradient,
+            grad=step.gradient,
         )
 
 
