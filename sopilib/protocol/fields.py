@@ -8,7 +8,7 @@ import typing
 from sopilib.errors import ProtocolError, RequestError
 from sopilib.protocol.base import Message
 
-_LARGEST = 2**127  # about the largest float of Pd
+_LARGEST = 2**128  # just above the largest float of Pd
 
 
 def checked(message: Message) -> Message:

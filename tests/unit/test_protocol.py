@@ -11,6 +11,7 @@ from sopilib.errors import ProtocolError, RequestError
 from sopilib.protocol import codec as frames
 from sopilib.protocol import messages as protocol
 
+LARGEST_OF_PD = int(struct.unpack("<f", b"\xff\xff\x7f\x7f")[0])
 CASES = [
     protocol.Hello(1, "0.1.0"),
     protocol.Load("models/a b", 2, None, ("/patches",)),
@@ -43,6 +44,7 @@ CASES = [
     protocol.Freeze(0.25),
     protocol.Heal(1),
     protocol.SaveState(1),
+    protocol.SaveState(LARGEST_OF_PD),
     protocol.RecallState(1),
     protocol.Stop(),
     protocol.Save("/takes/caffè 1.wav"),
@@ -54,6 +56,7 @@ CASES = [
     protocol.Finished(3, 64000),
     protocol.Stopped(3, 12),
     protocol.State(1, "saved"),
+    protocol.State(LARGEST_OF_PD, "saved"),
     protocol.Saved("/takes/caffè 1.wav"),
     protocol.Notice("100 % silent: caffè"),
     protocol.Failure("load", "no such folder", None),
