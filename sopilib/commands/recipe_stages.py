@@ -13,11 +13,11 @@ from sopilib.errors import RequestError
 from sopilib.training.dataset import Data
 from sopilib.training.pace import Pace
 from sopilib.training.plan import Plan
-from sopilib.training.recipe import Recipe, as_flags
+from sopilib.training.recipe import Recipe, as_flags, config_of
 from sopilib.training.recipe_progress import RecipeProgress
 from sopilib.training.replicas import OneReplica
 from sopilib.training.setup import Sources, prepare, read_data
-from sopilib.training.speed import TrainingSpeed, measure_training
+from sopilib.training.speed import TrainingSpeed, estimated, measure_training
 from sopilib.training.stops import StopReason
 from sopilib.training.time_budget import (
     Clock,
@@ -68,6 +68,7 @@ class Stages:
         self._budget, self._clock, self._replicas = budget, clock, replicas
         self._finish_s = recipe.finish.seconds(request.total_s)
         self._plans = [recipe.plan(stage, request.flags) for stage in recipe.stages]
+        self._configs = [config_of(stage, request.config) for stage in recipe.stages]
         self._data: tuple[tuple[Any, ...], Data] | None = None
         self._tail_s: float | None = None  # as measured in the stage before
 
@@ -86,25 +87,30 @@ class Stages:
         reason: StopReason = "steps"
         left = [k for k, stage in enumerate(self._progress.stages) if not stage.is_done]
         if left:
-            speed = self._measured(self._plans[left[0]])
+            speed = self._measured(left[0])
         for index in left:
-            reason = self._run_stage(index, speed)
+            reason = self._run_stage(index, self._estimated(speed, index))
             if reason == "interrupted":
                 break
         return reason
 
-    def _data_for(self, plan: Plan) -> Data:
+    def _data_for(self, index: int) -> Data:
         """Return the Data of a stage, read again only where its settings differ."""
-        key = tuple(getattr(plan, name) for name in _OF_DATA)
+        config, plan = self._configs[index], self._plans[index]
+        key = (config.seq_len, *(getattr(plan, name) for name in _OF_DATA))
         if self._data is None or self._data[0] != key:
-            data = read_data(self._request.data, self._request.config, plan, self._replicas)
-            self._data = key, data
+            self._data = key, read_data(self._request.data, config, plan, self._replicas)
         return self._data[1]
 
-    def _measured(self, plan: Plan) -> TrainingSpeed:
-        """Return the speed of training; check that the time suffices, and print the speed."""
+    def _estimated(self, speed: TrainingSpeed, index: int) -> TrainingSpeed:
+        """Return the speed of a stage from that of another one."""
+        config, plan = self._configs[index], self._plans[index]
+        return estimated(speed, config, plan, self._data_for(index), self._replicas)
+
+    def _measured(self, index: int) -> TrainingSpeed:
+        """Return the speed of a stage; check that the time suffices, and print the speed."""
         limit_s = min(_MEASURED_S, _MEASURED_PART * self._request.total_s)
-        config, data = self._request.config, self._data_for(plan)
+        config, plan, data = self._configs[index], self._plans[index], self._data_for(index)
         speed = measure_training(config, plan, data, self._replicas, limit_s, self._clock)
         if not any(stage.run for stage in self._progress.stages):
             self._check_time(speed)
@@ -139,12 +145,12 @@ class Stages:
         plan = self._stage_plan(index, end - self._clock(), speed)
         with self._replicas.watched():
             training, run_folder = prepare(
-                self._request.config,
+                self._configs[index],
                 plan,
                 self._sources(index, plan),
                 self._request.preview,
                 self._replicas,
-                self._data_for(plan),
+                self._data_for(index),
             )
             assert run_folder is not None  # one machine, so this process is the chief
             record.run = run_folder.path.name

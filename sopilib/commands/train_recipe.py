@@ -23,7 +23,7 @@ from sopilib.commands.recipe_stages import Stages
 from sopilib.errors import RequestError
 from sopilib.installation.paths import presets_folder
 from sopilib.training.cluster import find_replicas
-from sopilib.training.recipe import SUFFIX, Recipe, read_recipe
+from sopilib.training.recipe import SUFFIX, Recipe, config_of, read_recipe
 from sopilib.training.recipe_progress import (
     RecipeProgress,
     Result,
@@ -47,7 +47,8 @@ def train_by_recipe(request: RecipeRequest, clock: Clock = time.monotonic) -> in
     began = clock()
     recipe = read_recipe(presets_folder() / f"{request.preset}{SUFFIX}")
     for stage in recipe.stages:
-        recipe.plan(stage, request.flags)  # validates before anything is read
+        recipe.plan(stage, request.flags)  # both validate before anything is read
+        config_of(stage, request.config)
     progress = _begun(request, recipe)
     if progress.result is not None:
         print(f"{request.logdir} is finished (to train again: another --id, or --resume False)")

@@ -4,8 +4,9 @@
 
     settings      of `Plan`, by name; what is not there is PRiSM's default
     stages        one after another, each a continuation of the one before: `name`, `share` of
-                  the training's time, `settings` that differ, and `learning_rate_factor`, by
-                  which the learning rate of the whole training is multiplied (default 1)
+                  the training's time, `settings` that differ, `learning_rate_factor`, by
+                  which the learning rate of the whole training is multiplied (default 1), and
+                  `seq_len`, the samples of a training sequence (default: the config's)
     checkpoints   at most, of a stage
     finish        what is kept of the time for audition and export: `share`, `max_minutes`; and
                   the takes of the audition: `dur` in seconds, `temperatures`
@@ -21,8 +22,8 @@ from typing import Any
 
 from sopilib.errors import ConfigError, RequestError
 from sopilib.generation.temperature import check_temperature
-from sopilib.model.config import read_json_object
-from sopilib.training.plan import PREVIEW_TEMPERATURES, Plan
+from sopilib.model.config import ModelConfig, read_json_object
+from sopilib.training.plan import PREVIEW_TEMPERATURES, Plan, check_seq_len
 
 SUFFIX = ".training.json"
 # settings of Plan that follow from the time
@@ -39,12 +40,14 @@ class Stage:
       name: one or a few words, for people.
       share: of the time of all stages, > 0, relative to the other stages' shares.
       learning_rate_factor: by which the whole training's learning rate is multiplied, > 0.
+      seq_len: samples of a training sequence, None for that of the config.
       settings: of Plan, by name, which replace those of the whole training.
     """
 
     name: str
     share: float
     learning_rate_factor: float = 1.0
+    seq_len: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -100,6 +103,19 @@ class Recipe:
         return dataclasses.replace(plan, learning_rate=rate)
 
 
+def config_of(stage: Stage, config: ModelConfig) -> ModelConfig:
+    """Return the ModelConfig with the sequences of a stage.
+
+    Raises:
+      ConfigError: the frames do not divide them.
+    """
+    if stage.seq_len is None:
+        return config
+    staged = dataclasses.replace(config, seq_len=stage.seq_len)
+    check_seq_len(staged)
+    return staged
+
+
 def read_recipe(path: Path) -> Recipe:
     """Return the Recipe in a file.
 
@@ -141,6 +157,9 @@ def _check(recipe: Recipe) -> None:
     names = [stage.name for stage in recipe.stages]
     _must(len(set(names)) == len(names), "two stages of one name (give each its own)")
     for stage in recipe.stages:
+        length = stage.seq_len
+        is_length = length is None or (type(length) is int and length > 0)
+        _must(is_length, f"seq_len {length!r} of {stage.name} (give samples above 0)")
         _must(stage.share > 0, f"the share {stage.share} of {stage.name} (give one above 0)")
         for settings in (recipe.settings, stage.settings):
             for name in settings:

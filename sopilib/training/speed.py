@@ -85,11 +85,34 @@ def measure_training(
         if len(timed) > _LEAST_STEPS and timed[-1] - timed[0] >= limit_s:
             break
     step_s = max(_SHORTEST_S, (timed[-1] - timed[0]) / (len(timed) - 1))
+    sample_s = step_s / (batch_size * config.seq_len)
+    return _training_speed(ends[1] - began, sample_s, config, plan, data, replicas)
+
+
+def estimated(
+    speed: TrainingSpeed, config: ModelConfig, plan: Plan, data: Data, replicas: OneReplica
+) -> TrainingSpeed:
+    """Return the speed of another training if a sample takes as long as in the measured one."""
+    sample_s = speed.step_s / speed.samples_per_step
+    return _training_speed(speed.first_s, sample_s, config, plan, data, replicas)
+
+
+def _training_speed(
+    first_s: float,
+    sample_s: float,
+    config: ModelConfig,
+    plan: Plan,
+    data: Data,
+    replicas: OneReplica,
+) -> TrainingSpeed:
+    """Return the TrainingSpeed where a sample takes `sample_s` seconds."""
+    batch_size = plan.batch_size * replicas.num_replicas
+    step_s = sample_s * batch_size * config.seq_len
     validation = data.validation
     num_batches = -(-validation.num_chunks // plan.batch_size)
     validation_steps = num_batches * validation.segments_per_chunk
     return TrainingSpeed(
-        first_s=ends[1] - began,
+        first_s=first_s,
         step_s=step_s,
         validation_s=_VALIDATION_PART * validation_steps * step_s,
         steps_per_epoch=data.train.steps_per_epoch(batch_size),

@@ -22,6 +22,7 @@ from sopilib.model.folder import find_model
 from sopilib.model.network import named_variables
 from sopilib.training.history import read_history
 
+SHORT = STEADY.seq_len // 2
 RECIPE = {
     "settings": {
         "batch_size": 4,
@@ -33,7 +34,7 @@ RECIPE = {
         "log_every": 1,
     },
     "stages": [
-        {"name": "with noise", "share": 0.6, "settings": {"input_noise": 0.15}},
+        {"name": "with noise", "share": 0.6, "seq_len": SHORT, "settings": {"input_noise": 0.15}},
         {"name": "clean", "share": 0.4, "learning_rate_factor": 0.5},
     ],
     "checkpoints": 1,
@@ -165,6 +166,9 @@ def test_flags_and_the_settings_of_a_stage_stand_in_its_run_folder(results):
     lines = [(folder / s["run"] / "args.txt").read_text() for s in finished["stages"]]
     assert all("--clip_norm 2.5" in line and "--batch_size 4" in line for line in lines)
     assert ["--input_noise 0.15" in line for line in lines] == [True, False]
+    runs = [folder / stage["run"] for stage in finished["stages"]]
+    configs = [find_model(run).config for run in runs]
+    assert [config.seq_len for config in configs] == [SHORT, STEADY.seq_len]
 
 
 def test_the_exported_folder_holds_card_preview_and_plots_of_the_best_checkpoint(results):

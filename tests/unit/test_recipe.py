@@ -74,6 +74,8 @@ def test_every_preset_has_a_recipe_of_three_stages():
         ({"stages": [{"name": "a", "share": 0}]}, "the share 0 of a"),
         ({"stages": [{"name": "a", "share": 1}, {"name": "a", "share": 1}]}, "of one name"),
         ({"stages": [{"name": "a"}]}, "share"),
+        ({"stages": [{"name": "a", "share": 1, "seq_len": 0}]}, "seq_len 0 of a (give"),
+        ({"stages": [{"name": "a", "share": 1, "seq_len": "x"}]}, "seq_len 'x' of a (give"),
         ({"stages": [7]}, "7 (give a JSON object)"),
         ({"settings": {"batch_size": 0}}, "--batch_size 0 (give 1 or more)"),
         ({"settings": {"batch_size": "x"}}, "not supported"),
