@@ -1,5 +1,6 @@
-"""Markers, by folder and by module: `make test-fast` leaves out the marked tests."""
+"""Markers, by folder, module or test: `make test-fast` leaves out the marked tests."""
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,7 @@ _MARKERS = {
     ),
     "slow": ("unit/test_live.py", "unit/test_long_takes.py"),
     "realtime": (
-        "engine/test_engine_commands.py",
-        "engine/test_engine_weights.py",
+        "engine/test_engine_weights.py::test_auto_*",
         "pd/test_detached_deleted_in_pd.py",
         "pd/test_original_pyext.py",
         "pd/test_patch_live.py",
@@ -58,7 +58,8 @@ _MARKERS = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test according to its module."""
     for item in items:
-        place = item.path.relative_to(_TESTS)
+        module = item.path.relative_to(_TESTS).as_posix()
         for marker, patterns in _MARKERS.items():
-            if any(place.match(pattern) for pattern in patterns):
+            places = (module, f"{module}::{item.name}")
+            if any(fnmatchcase(place, pattern) for place in places for pattern in patterns):
                 item.add_marker(getattr(pytest.mark, marker))
