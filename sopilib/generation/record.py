@@ -7,6 +7,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,7 @@ def find_recorded_model(model: ModelRecord, search: Sequence[str | Path]) -> Mod
     Raises:
       RecordError: it is missing, or only exists with another digest.
     """
-    config_path = model.config_path if Path(model.config_path).is_file() else None
+    config_path = model.config_path if os.path.isfile(model.config_path) else None
     others = []
     for place in (model.path, Path(model.name, Path(model.path).name), model.name):
         try:

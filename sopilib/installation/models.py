@@ -177,15 +177,15 @@ def _model_folders(place: Path) -> list[Path]:
     try:
         with os.scandir(place) as entries:
             names = [e.name for e in entries if e.name[0] != "." and e.is_dir()]
-    except OSError:
+    except (OSError, ValueError):  # a zero byte in its name
         return []
     folders = [Path(_absolute(place)) / name for name in sorted(names)]
     return [folder for folder in folders if is_model_folder(folder)]
 
 
 def _exists(name: str, folders: Sequence[str | Path]) -> bool:
-    places = [Path(folder) / name for folder in folders]
-    return any(p.exists() or p.with_name(f"{p.name}.index").exists() for p in places)
+    places = [os.path.join(folder, name) for folder in folders]  # of a name of any length
+    return any(os.path.exists(p) or os.path.exists(f"{p}.index") for p in places)
 
 
 def _text(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from class_host import Host, SilentWorker
@@ -131,6 +132,13 @@ def test_a_full_name_a_path_and_an_unknown_word_stay_as_they_are(home):
     folders = models.search_folders([home / "patch"])
     for name in ("tabla", "./tab", "models/ta", "zither", "pre", "", ".."):
         assert models.complete_name(name, folders) == name
+
+
+@pytest.mark.parametrize("odd", ["x" * 900, "a\0b", "~nobody", "%s%n"])
+def test_odd_names_and_folders_hold_no_model(home, odd):
+    folders = [Path(odd), *models.search_folders([home / "patch"])]
+    assert models.complete_name("pre", folders) == str(home / "bundled" / "preludes")
+    assert models.complete_name(odd, folders) == odd
 
 
 def test_a_name_in_two_places_is_the_one_that_is_searched_first(home):
