@@ -25,6 +25,7 @@ from sopilib.errors import CheckpointError
 from sopilib.generation.generator import make_generator
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.model.folder import ModelFiles, find_model
+from sopilib.model.package import COMPARISON, PREVIEW_PLOT
 
 PRECISION = "int8"
 PREVIEW_S = 30.0
@@ -104,10 +105,10 @@ def _write_sound_and_plots(
     rate = recordings.sample_rate
     write_audio(folder / "preview.flac", sound, rate)
     title = f"{facts.name}, temperature {facts.temperature:g}"
-    draw_take(sound, rate, title, folder / "preview.png")
+    draw_take(sound, rate, title, folder / PREVIEW_PLOT)
     length = min(round(_COMPARED_S * rate), len(sound))
     longest = max((recording.audio for recording in recordings.recordings), key=len)
     begin = max(0, (len(longest) - length) // 2)
     compared = [np.asarray(longest[begin : begin + length]), sound[:length]]
     titles = ["recordings", title]
-    draw_takes(compared, rate, facts.name, titles, folder / "beside_recordings.png")
+    draw_takes(compared, rate, facts.name, titles, folder / COMPARISON)

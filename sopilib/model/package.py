@@ -21,6 +21,8 @@ from sopilib.model.folder import ModelFiles
 CARD = "README.md"
 MAX_FILES = 1000
 MAX_BYTES = 4 << 30
+PREVIEW_PLOT = "preview.png"
+COMPARISON = "beside_recordings.png"
 _PREVIEWS = tuple(f"preview.{suffix}" for suffix in ("flac", "wav", "ogg", "mp3"))
 _LICENCE_FILE = re.compile(r"(licen[cs]e|copying)(\.\w+)?", re.IGNORECASE)
 _LICENCE_HEADING = re.compile(r"^#+\s*licen[cs]e\b", re.IGNORECASE | re.MULTILINE)
@@ -58,8 +60,8 @@ def model_files(files: ModelFiles) -> list[Path]:
 
 
 def about_files(folder: Path) -> list[Path]:
-    """Return the files in a folder that tell of its model: card, licence, preview and its plot."""
-    names = {CARD, "preview.png", *_PREVIEWS}
+    """Return the files in a folder that tell of its model: card, licence, preview and plots."""
+    names = {CARD, PREVIEW_PLOT, COMPARISON, *_PREVIEWS}
     return sorted(
         path
         for path in folder.iterdir()

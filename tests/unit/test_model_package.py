@@ -14,6 +14,7 @@ from sopilib.model import package
 
 NAME = "drum"
 CARD = "# drum: a test\n\nOne stroke.\n\n## Licence\nMIT\n"
+PLOTS = ("preview.png", "beside_recordings.png")
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,8 @@ def exported(tmp_path_factory):
     """Return an exported model with card and preview; it loads without TensorFlow."""
     folder = write_exported(tmp_path_factory.mktemp("exported") / NAME, CARD)
     (folder / "preview.flac").write_bytes(b"sound")
+    for name in PLOTS:
+        (folder / name).write_bytes(b"plot")
     (folder / "notes.txt").write_text("private")
     return folder
 
@@ -51,7 +54,7 @@ def error_of(capsys, *words):
 def test_a_shared_model_is_installed_elsewhere(exported, own, tmp_path, capsys):
     path = tmp_path / "out" / "drum.zip"
     assert main(["share", str(exported), "--output_path", str(path)]) == 0
-    names = {"drum.int8.pack", "drum.config.json", "README.md", "preview.flac"}
+    names = {"drum.int8.pack", "drum.config.json", "README.md", "preview.flac", *PLOTS}
     with zipfile.ZipFile(path) as archive:
         assert set(archive.namelist()) == {f"drum/{name}" for name in names}
     assert main(["install", str(path)]) == 0
