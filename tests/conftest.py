@@ -42,6 +42,7 @@ _MARKERS = {
     ),
     "slow": ("unit/test_live.py", "unit/test_long_takes.py"),
     "realtime": (
+        "engine/test_engine_commands.py::*_auto_*",
         "engine/test_engine_weights.py::test_auto_*",
         "pd/test_detached_deleted_in_pd.py",
         "pd/test_original_pyext.py",

@@ -11,6 +11,7 @@ from sopilib.commands.arguments import (
 )
 from sopilib.commands.take_output import add_overwrite_argument
 from sopilib.engine.export import export_model
+from sopilib.errors import RequestError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,13 +25,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=PRECISIONS,
         help="the precisions to write (default: all)",
     )
+    quantities.adder(parser)(
+        "--temperature",
+        type=quantities.TEMPERATURE,
+        default=1.0,
+        metavar="T",
+        help="the temperature that becomes temperature 1 of the exported model (default 1)",
+    )
     parser.add_argument("--output_dir", type=quantities.path, required=True, metavar="DIR")
     add_overwrite_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run `samplernn export`; return its exit status."""
+    """Run `samplernn export`; return its exit status.
+
+    Raises:
+        RequestError: the temperature is 0.
+        CheckpointError: the model does not load, or the folder cannot be written.
+    """
     files = find_model(args, args.sample_rate)
-    for path in export_model(files, args.precision, args.output_dir, args.overwrite):
+    if args.temperature == 0:
+        raise RequestError("--temperature 0 (give one above 0)")
+    for path in export_model(
+        files, args.precision, args.output_dir, args.overwrite, args.temperature
+    ):
         print(path)
     return 0

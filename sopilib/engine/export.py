@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sopilib.engine.load import checkpoint_packed
+from sopilib.engine.load import checkpoint_packed, read_packed
 from sopilib.engine.pack import config_of_packed
 from sopilib.engine.packed_file import is_packed, write_packed
 from sopilib.errors import CheckpointError, ConfigError
@@ -19,7 +19,11 @@ from sopilib.new_files import write_whole
 
 
 def export_model(
-    files: ModelFiles, precisions: Sequence[str], folder: str | Path, overwrite: bool = False
+    files: ModelFiles,
+    precisions: Sequence[str],
+    folder: str | Path,
+    overwrite: bool = False,
+    temperature: float = 1.0,
 ) -> list[Path]:
     """Write an exported model; create the folder if it is missing.
 
@@ -30,6 +34,7 @@ def export_model(
       precisions: some of `pack.RECIPES`.
       folder: path.
       overwrite: replace any other files of these names, too.
+      temperature: of the checkpoint that is temperature 1 of the exported model, > 0.
 
     Returns:
       The paths of the written files.
@@ -45,7 +50,11 @@ def export_model(
         folder.mkdir(parents=True, exist_ok=True)
         config, has_config = files.config, False
         for precision, path in paths.items():
-            packed = checkpoint_packed(files, precision)
+            packed = (
+                checkpoint_packed(files, precision)
+                if temperature == 1.0
+                else read_packed(files, precision, temperature)
+            )
             config = config_of_packed(config, packed)
             if not overwrite:
                 has_config = _check_older(config_path, path, _config_values(files, config))

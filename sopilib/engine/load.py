@@ -74,14 +74,15 @@ def checkpoint_packed(files: ModelFiles, precision: str) -> PackedModel:
     Raises:
       CheckpointError: the checkpoint is damaged or does not fit its config.
     """
-    return load_packed(files, precision, lambda: _pack_checkpoint(files, precision))
+    return load_packed(files, precision, lambda: read_packed(files, precision))
 
 
-def _pack_checkpoint(files: ModelFiles, precision: str) -> PackedModel:
-    # imports TensorFlow, which takes seconds and may be missing
+def read_packed(files: ModelFiles, precision: str, temperature: float = 1.0) -> PackedModel:
+    """Return the PackedModel of a checkpoint read with TensorFlow, see `pack_checkpoint`."""
+    # the import takes seconds, and TensorFlow may be missing
     from sopilib.engine.pack_checkpoint import pack_checkpoint
 
-    return pack_checkpoint(files, precision)
+    return pack_checkpoint(files, precision, temperature)
 
 
 def _exported_packed(

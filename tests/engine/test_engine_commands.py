@@ -124,6 +124,18 @@ def test_an_exported_model_plays_the_same_without_tensorflow(files):
     assert result.stdout.splitlines() == [str(expected.tolist())]
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_temperature_of_the_checkpoint_is_1_of_the_export(files, tmp_path, precision):
+    export_model(files, [precision], tmp_path / "warm", temperature=1.25)
+    warm = find_model(tmp_path / "warm")
+    temperatures = np.full((1, 300), 1.25, np.float32)
+    expected = load_generator(files, 1, precision).generate(temperatures)
+    found = load_generator(warm, 1, precision).generate(np.ones((1, 300), np.float32))
+    assert np.mean(found[:, :50] == expected[:, :50]) > 0.95  # rounding may change a level
+    unlike = load_generator(files, 1, precision).generate(np.ones((1, 300), np.float32))
+    assert not np.array_equal(expected[:, :50], unlike[:, :50])
+
+
 def test_a_precision_that_was_not_exported_is_told_but_auto_takes_what_there_is(files):
     copy = exported(files, "int4", "int8")
     with pytest.raises(CheckpointError, match="holds no float32 weights .export"):
