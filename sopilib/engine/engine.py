@@ -37,11 +37,14 @@ class EngineGenerator:
       precision: of the weights, one of `pack.RECIPES`.
       isa: name of the kernels in use.
       handover: the sound that a take leaves for the take that resumes it.
+      voice_axes: which axes of a saved network count the voices.
 
     Raises:
       RequestError: num_seqs or threads is out of range, or this processor lacks `isa`.
       CheckpointError: the weights hold NaN, or are none that the kernels can play.
     """
+
+    voice_axes = (0, 0)
 
     def __init__(
         self,
@@ -105,6 +108,10 @@ class EngineGenerator:
     def reseed(self, rng_seed: int) -> None:
         """Continue with the random numbers that `reset` would start with; int >= 0."""
         self._random.reseed(rng_seed)
+
+    def reseed_voice(self, voice: int, rng_seed: int) -> None:
+        """Continue with the random numbers that this voice would have alone, 0 <= voice."""
+        self._random.reseed_voice(voice, rng_seed)
 
     def prime(self, audio: np.ndarray) -> None:
         """Continue as if `audio` had been generated.
@@ -198,3 +205,8 @@ class EngineGenerator:
         self._codec.restore(state.newest)
         if random:
             self._random.restore(state.random)
+
+    def positions(self, state: SavedState) -> np.ndarray:
+        """Return where each voice of a saved state is in its big frame, int (num_seqs,)."""
+        positions: np.ndarray = state.network[1][:, 0]
+        return positions

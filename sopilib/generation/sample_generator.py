@@ -5,7 +5,7 @@
 `make_generator` returns them. Random numbers, and so the samples, are the same in each.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class SampleGenerator(Protocol):
         fill it; `reset` clears it and a saved state includes it.
       threads: largest thread count.
       precision: of the weights, 'float32', 'int8' or 'int4'.
+      voice_axes: which axes of a saved network count the voices, nested as it is.
     """
 
     config: ModelConfig
@@ -30,6 +31,7 @@ class SampleGenerator(Protocol):
     handover: Handover
     threads: int
     precision: str
+    voice_axes: Any
 
     @property
     def engine(self) -> str:
@@ -47,6 +49,10 @@ class SampleGenerator(Protocol):
 
     def reseed(self, rng_seed: int) -> None:
         """Continue with the random numbers that `reset` would start with; int >= 0."""
+        ...
+
+    def reseed_voice(self, voice: int, rng_seed: int) -> None:
+        """Continue with the random numbers that this voice would have alone, 0 <= voice."""
         ...
 
     def prime(self, audio: np.ndarray) -> None:
@@ -82,4 +88,8 @@ class SampleGenerator(Protocol):
         Raises:
           RequestError: the state is of another model or number of voices.
         """
+        ...
+
+    def positions(self, state: SavedState) -> np.ndarray:
+        """Return where each voice of a saved state is in its big frame, int (num_seqs,)."""
         ...

@@ -1,9 +1,13 @@
 """Streams: sound without end, generated a little ahead of its playback.
 
-A `Stream` hands out short chunks for as long as it is asked, all voices summed, resampled
-continuously. Every change acts on the next chunk. Where the network continues from elsewhere
-(a held or recalled state, a seed), `StreamVoices` crossfades the old sound and the new one.
+A `Stream` hands out short chunks for as long as it is asked, all voices summed and, if they
+are to be had apart, each by itself, resampled continuously. Every change acts on the next
+chunk. Where the network continues from elsewhere (a held or recalled state, a seed),
+`StreamVoices` crossfades the old sound and the new one. A change of one voice leaves the
+samples of the others as they are; `voice` counts from 0, and None is all of them.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,9 +32,11 @@ class Stream:
       generator: SampleGenerator.
       request: TakeRequest, its dur_s None.
       latency_s: the longest time until a change of temperature sounds, in seconds.
+      is_apart: whether each voice is handed out by itself, too.
 
     Attributes:
       sample_rate: of the chunks, in Hz.
+      is_apart: as above.
       rng_seed: the random seed that it began with.
       temperature: TemperatureControl.
       num_made: samples handed out so far.
@@ -41,8 +47,15 @@ class Stream:
       AudioError: the seed audio is empty or not finite.
     """
 
-    def __init__(self, generator: SampleGenerator, request: TakeRequest, latency_s: float) -> None:
+    def __init__(
+        self,
+        generator: SampleGenerator,
+        request: TakeRequest,
+        latency_s: float,
+        is_apart: bool = False,
+    ) -> None:
         self._generator, self._resume = generator, request.resume
+        self.is_apart = is_apart
         rate = generator.config.sample_rate
         out_rate = rate if request.out_rate is None else request.out_rate
         self.sample_rate = checked_rate("output", out_rate)
@@ -74,26 +87,40 @@ class Stream:
         self._health.begin()
         rate = generator.config.sample_rate
         if self.sample_rate != rate:
-            past = generator.handover.played.sum(axis=0, keepdims=True)
+            past = self._rows(generator.handover.played)
             self._resampler = StreamResampler(rate, self.sample_rate, past)
 
     def next_chunk(self) -> np.ndarray:
         """Return the next samples float32 (n,), 0 <= n; fewer while the resampler fills."""
-        num_samples = self._hold.advance(self._lead.chunk_size)
-        with self._speedometer.timing(num_samples):
-            chunk = self._voices.next(num_samples)  # (1, num_samples)
-            self._hear(chunk[0])
-            if self._resampler is not None:
-                chunk = self._resampler.push(chunk)
-        self._lead.note_generated(num_samples)
-        self.num_made += chunk.shape[1]
-        sound: np.ndarray = chunk[0]
+        sound: np.ndarray = self.next_rows()[0]
         return sound
+
+    def next_rows(self, most: int | None = None) -> np.ndarray:
+        """Return the next samples of the sum and, apart, of each voice; float32 (rows, n).
+
+        Args:
+          most: samples to generate, at the model's rate; default a chunk.
+        """
+        num_samples = self._lead.chunk_size if most is None else min(most, self._lead.chunk_size)
+        num_samples = self._hold.advance(num_samples)
+        with self._speedometer.timing(num_samples):
+            rows = self._rows(self._voices.next(num_samples))  # (rows, num_samples)
+            self._hear(rows[0])
+            if self._resampler is not None:
+                rows = self._resampler.push(rows)
+        self._lead.note_generated(num_samples)
+        self.num_made += rows.shape[1]
+        return rows
+
+    def _rows(self, voices: np.ndarray) -> np.ndarray:
+        """Return the sum of voices (num_seqs, n), and below it the voices if they are apart."""
+        total: np.ndarray = voices.sum(axis=0, keepdims=True)
+        return np.concatenate([total, voices]) if self.is_apart else total
 
     def _hear(self, sound: np.ndarray) -> None:
         self.failing = self._health.hear(sound, self._hold.is_held)
         if self.failing and self.failing.is_healed:
-            self._hold.move_here()
+            self._hold.move_here(self._all)
 
     # Time
 
@@ -119,20 +146,34 @@ class Stream:
         """Return whether the next chunk fits into the latency after `num_played` samples."""
         return self._lead.is_due(num_played)
 
+    def room(self, num_played: int) -> int:
+        """Return how many samples, at the model's rate, fit the latency after `num_played`."""
+        return self._lead.room(num_played)
+
     # Changes while it plays, besides the temperature
 
-    def prime(self, seed_audio: np.ndarray, seed_rate: int | None) -> None:
+    @property
+    def _all(self) -> Sequence[int]:
+        return range(self._generator.num_seqs)
+
+    def _chosen(self, voice: int | None) -> Sequence[int]:
+        return self._all if voice is None else [voice]
+
+    def prime(
+        self, seed_audio: np.ndarray, seed_rate: int | None, voice: int | None = None
+    ) -> None:
         """Listen to the end of a sound, a piece at each `listen`, then continue from it.
 
         Args:
           seed_audio: float32 (n,) or (n, channels).
           seed_rate: in Hz, default the model's.
+          voice: that continues from it.
 
         Raises:
           RequestError, AudioError: as in the constructor.
         """
         rate = self._generator.config.sample_rate
-        self._listener.begin(end_of_seed(seed_audio, seed_rate, rate))
+        self._listener.begin(end_of_seed(seed_audio, seed_rate, rate), self._chosen(voice))
 
     @property
     def is_listening(self) -> bool:
@@ -141,15 +182,23 @@ class Stream:
 
     def listen(self) -> None:
         """Listen to a little more of the seed, some milliseconds of work."""
+        voices = list(self._listener.listening)
         self._listener.listen()
         if not self._listener.is_listening:
-            self._move_here()
+            self._move_here(voices)
 
-    def reseed(self, rng_seed: int | None) -> None:
-        """Continue with the random numbers of `rng_seed`, or of a fresh one if it is None."""
-        self._generator.reseed(checked_rng_seed(rng_seed))
+    def reseed(self, rng_seed: int | None, voice: int | None = None) -> None:
+        """Continue with the random numbers of `rng_seed`, or of a fresh one if it is None.
 
-    def hold(self, seconds: float) -> None:
+        One voice then has the random numbers that it would have alone.
+        """
+        rng_seed = checked_rng_seed(rng_seed)
+        if voice is None:
+            self._generator.reseed(rng_seed)
+        else:
+            self._generator.reseed_voice(voice, rng_seed)
+
+    def hold(self, seconds: float, voice: int | None = None) -> None:
         """Start again from here every `seconds` from now on, 0 to play on freely.
 
         Each time the random numbers are fresh ones. A seed or a recall moves the held state.
@@ -157,9 +206,9 @@ class Stream:
         Raises:
           RequestError: it is neither 0 nor 0.02 to 3600.
         """
-        self._hold.set_period(seconds)
+        self._hold.set_period(seconds, self._chosen(voice))
 
-    def recall(self, state: SavedState) -> None:
+    def recall(self, state: SavedState, voice: int | None = None) -> None:
         """Continue from where the generator saved `state`, with its random numbers.
 
         This ends listening to a seed.
@@ -167,14 +216,22 @@ class Stream:
         Raises:
           RequestError: the state is of another model or number of voices.
         """
-        self._listener.cancel()
-        self._voices.jump(state, random=True)
-        self._move_here()
+        self._listener.cancel(self._chosen(voice))
+        if voice is None:
+            self._voices.jump(state, random=True)
+        else:
+            self._voices.jump_apart({voice: (state, voice)}, random=True)
+        self._move_here(self._chosen(voice))
+
+    def set_gain(self, gain: float, voice: int | None = None) -> None:
+        """Glide to this gain, 0 or more."""
+        for chosen in self._chosen(voice):
+            self._voices.gains.glide(chosen, gain)
 
     def heal(self, is_wanted: bool) -> None:
         """Return to a healthy state from now on where the sound fails, or no longer."""
         self._health.is_healing = is_wanted
 
-    def _move_here(self) -> None:
-        self._hold.move_here()
+    def _move_here(self, voices: Sequence[int]) -> None:
+        self._hold.move_here(voices)
         self._health.move()

@@ -1,5 +1,8 @@
 """Hold: a stream that starts again and again from the same state (`freeze` in Pd)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from sopilib.errors import RequestError
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.stream_voices import StreamVoices
@@ -7,8 +10,17 @@ from sopilib.limits import FREEZE_S
 from sopilib.model.generator_state import SavedState
 
 
+@dataclass
+class _Held:
+    """What a voice returns to, every `period` samples at the model's rate."""
+
+    state: SavedState
+    period: int
+    num_left: int  # samples of the current period
+
+
 class Hold:
-    """Takes a stream back to a held state at regular times, each with fresh random numbers.
+    """Takes voices back to a held state at regular times, each with fresh random numbers.
 
     Args:
       generator: SampleGenerator whose state is held.
@@ -17,17 +29,15 @@ class Hold:
 
     def __init__(self, generator: SampleGenerator, voices: StreamVoices) -> None:
         self._generator, self._voices = generator, voices
-        self._state: SavedState | None = None  # None while nothing is held
-        self._period = 0  # samples at the model's rate
-        self._num_left = 0  # of the current period
+        self._held: dict[int, _Held] = {}  # by voice; the others play on freely
 
     @property
     def is_held(self) -> bool:
-        """Whether a state is held."""
-        return self._state is not None
+        """Whether the state of a voice is held."""
+        return bool(self._held)
 
-    def set_period(self, seconds: float) -> None:
-        """Hold the present state and return to it every `seconds`; 0 to release it.
+    def set_period(self, seconds: float, voices: Sequence[int]) -> None:
+        """Hold the present state of `voices` and return to it every `seconds`; 0 to release it.
 
         Raises:
           RequestError: it is neither 0 nor 0.02 to 3600.
@@ -37,24 +47,40 @@ class Hold:
             raise RequestError(
                 f"freeze: {seconds:g} s (give 0 to release it, or {shortest:g} to {longest:g})"
             )
-        self._period = round(seconds * self._generator.config.sample_rate)
-        self.move_here()
+        period = round(seconds * self._generator.config.sample_rate)
+        state = self._generator.save_state()
+        for voice in voices:
+            self._held.pop(voice, None)
+            if period:
+                self._held[voice] = _Held(state, period, period)
 
-    def move_here(self) -> None:
-        """If a state is held, hold the present one instead."""
-        self._state = self._generator.save_state() if self._period else None
-        self._num_left = self._period
+    def move_here(self, voices: Sequence[int]) -> None:
+        """Of those of `voices` that are held, hold the present state instead."""
+        moved = [self._held[voice] for voice in voices if voice in self._held]
+        state = self._generator.save_state() if moved else None
+        for held in moved:
+            assert state is not None
+            held.state, held.num_left = state, held.period
 
     def advance(self, num_samples: int) -> int:
-        """Return how many of the next `num_samples` to generate before the state returns.
+        """Return how many of the next `num_samples` to generate before a state returns.
 
-        Where it returns now, the voices jump to it.
+        Where states return now, the voices jump to them.
         """
-        if self._state is None:
-            return num_samples
-        if not self._num_left:
-            self._voices.jump(self._state)
-            self._num_left = self._period
-        num_samples = min(num_samples, self._num_left)
-        self._num_left -= num_samples
+        if due := [voice for voice, held in self._held.items() if not held.num_left]:
+            self._return(due)
+        for held in self._held.values():
+            num_samples = min(num_samples, held.num_left)
+        for held in self._held.values():
+            held.num_left -= num_samples
         return num_samples
+
+    def _return(self, voices: list[int]) -> None:
+        """Let the voices jump to what is held, all of them together where one state is."""
+        states = {id(self._held[voice].state) for voice in voices}
+        if len(states) == 1 and len(voices) == self._generator.num_seqs:
+            self._voices.jump(self._held[voices[0]].state)
+        else:
+            self._voices.jump_apart({v: (self._held[v].state, v) for v in voices})
+        for voice in voices:
+            self._held[voice].num_left = self._held[voice].period

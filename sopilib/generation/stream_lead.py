@@ -8,7 +8,7 @@ from sopilib.errors import RequestError
 MAX_LATENCY_S = 2.0
 _CHUNKS_PER_LATENCY = 8
 _MAX_CHUNK_S = 0.02
-_POLL_S = 0.03  # what a patch that polls every few milliseconds needs ahead
+_POLL_S = 0.014  # what a patch that polls in every block needs ahead
 
 
 class Lead:
@@ -62,3 +62,8 @@ class Lead:
         """Return whether the next chunk fits into the latency after `num_played` samples."""
         chunk = self.chunk_size * self._out_rate / self._in_rate
         return self.front + chunk <= num_played + self._latency_s * self._out_rate
+
+    def room(self, num_played: int) -> int:
+        """Return how many more samples, at in_rate, the latency allows after `num_played`."""
+        num_allowed = num_played + self._latency_s * self._out_rate - self.front
+        return max(0, math.floor(num_allowed * self._in_rate / self._out_rate + 1e-6))

@@ -1,4 +1,6 @@
-"""SeedListener: prime a stream with a seed, piece by piece, while it plays on."""
+"""SeedListener: prime voices of a stream with a seed, piece by piece, while they play on."""
+
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -39,20 +41,29 @@ class SeedListener:
         self._seed: np.ndarray | None = None  # None while it does not listen
         self._num_primed = 0
         self._state: SavedState | None = None  # after the primed part of the seed
+        self._listening: frozenset[int] = frozenset()  # the voices that will jump
 
     @property
     def is_listening(self) -> bool:
         """Whether a part of a seed is still to be primed."""
         return self._seed is not None
 
-    def begin(self, seed: np.ndarray) -> None:
+    @property
+    def listening(self) -> frozenset[int]:
+        """The voices that will continue from the seed."""
+        return self._listening
+
+    def begin(self, seed: np.ndarray, voices: Iterable[int]) -> None:
         """Listen to `seed`, float32 (n,) at the model's rate, in place of any earlier one."""
         self._seed, self._num_primed = seed, 0
         self._state = self._generator.save_state()
+        self._listening = frozenset(voices)
 
-    def cancel(self) -> None:
-        """Listen no further."""
-        self._seed = self._state = None
+    def cancel(self, voices: Iterable[int]) -> None:
+        """Let these voices, which continue from elsewhere, listen no further."""
+        self._listening -= frozenset(voices)
+        if not self._listening:
+            self._seed = self._state = None
 
     def listen(self) -> None:
         """Prime with the next piece of the seed; after the last piece the voices jump."""
@@ -66,6 +77,13 @@ class SeedListener:
         self._state = generator.save_state()
         generator.restore_state(playing, random=False)
         if self._num_primed >= len(self._seed):
-            self._voices.jump(self._state)
-            generator.handover.append(np.tile(self._seed, (generator.num_seqs, 1)))
-            self.cancel()
+            self._jump(self._seed, self._state)
+            self.cancel(self._listening)
+
+    def _jump(self, seed: np.ndarray, state: SavedState) -> None:
+        generator = self._generator
+        if len(self._listening) < generator.num_seqs:
+            self._voices.jump_apart({voice: (state, voice) for voice in self._listening})
+            return
+        self._voices.jump(state)
+        generator.handover.append(np.tile(seed, (generator.num_seqs, 1)))

@@ -1,10 +1,13 @@
-"""StreamVoices: a generator's voices, summed, without a click where its state jumps."""
+"""StreamVoices: a generator's voices, without a click where the state of one jumps."""
+
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from sopilib.generation.sample_generator import SampleGenerator
+from sopilib.generation.stream_gains import VoiceGains
 from sopilib.generation.temperature_control import TemperatureControl
-from sopilib.model.generator_state import SavedState
+from sopilib.model.generator_state import SavedState, state_of_voices
 
 _CROSSFADE_S = 0.005
 
@@ -38,25 +41,33 @@ class Crossfade:
 
 
 class StreamVoices:
-    """The sum of a generator's voices, crossfaded where the generator jumps.
+    """A generator's voices, each crossfaded where its state jumps, and with its gain.
 
     Args:
       generator: SampleGenerator.
       temperature: of the samples to come.
+
+    Attributes:
+      gains: of the voices.
     """
 
     def __init__(self, generator: SampleGenerator, temperature: TemperatureControl) -> None:
         self._generator, self._temperature = generator, temperature
         self._last_temperature: np.ndarray | None = None  # (num_seqs, 1) of the newest sample
-        self._crossfade = Crossfade(round(_CROSSFADE_S * generator.config.sample_rate))
+        rate = generator.config.sample_rate
+        self._num_faded = round(_CROSSFADE_S * rate)
+        self._crossfades = [Crossfade(self._num_faded) for _ in range(generator.num_seqs)]
+        self.gains = VoiceGains(generator.num_seqs, rate)
 
     def next(self, num_samples: int) -> np.ndarray:
-        """Return the next samples, float32 (1, num_samples), at the model's rate."""
+        """Return the next samples, float32 (num_seqs, num_samples), at the model's rate."""
         temperature = self._temperature.next(num_samples)
         self._last_temperature = temperature[:, -1:]
         voices = self._generator.generate(temperature)
         self._generator.handover.append(voices)
-        return self._crossfade.mix(voices.sum(axis=0, keepdims=True))
+        for voice, crossfade in enumerate(self._crossfades):
+            voices[voice : voice + 1] = crossfade.mix(voices[voice : voice + 1])
+        return self.gains.apply(voices)
 
     def jump(self, state: SavedState, random: bool = False) -> None:
         """Continue from `state`, if `random` with its random numbers; the old sound fades out.
@@ -64,8 +75,36 @@ class StreamVoices:
         Raises:
           RequestError: the state is of another model or number of voices.
         """
-        if self._last_temperature is not None:
-            temperature = np.repeat(self._last_temperature, self._crossfade.num_samples, axis=1)
-            voices = self._generator.generate(temperature)
-            self._crossfade.start(voices.sum(axis=0, keepdims=True))
+        self._fade_out(range(self._generator.num_seqs))
         self._generator.restore_state(state, random)
+
+    def jump_apart(
+        self, rows: Mapping[int, tuple[SavedState, int]], random: bool = False
+    ) -> None:
+        """Let some voices continue from elsewhere and the others play on as if nothing was.
+
+        Args:
+          rows: for each voice that jumps, a state and the voice of it to take.
+          random: whether to continue with the random numbers there.
+        """
+        generator = self._generator
+        before = generator.save_state()
+        self._fade_out(rows)
+        drawn = generator.save_state().random.bit_states  # by the sound that fades out
+        after = state_of_voices(before, rows, generator.voice_axes)
+        if not random:
+            bit_states = [
+                drawn[voice] if voice in rows else own
+                for voice, own in enumerate(before.random.bit_states)
+            ]
+            after = after._replace(random=before.random._replace(bit_states=tuple(bit_states)))
+        generator.restore_state(after)
+
+    def _fade_out(self, voices: Iterable[int]) -> None:
+        """Let the sound of these voices end in a crossfade; the generator plays it to its end."""
+        if self._last_temperature is None:
+            return
+        temperature = np.repeat(self._last_temperature, self._num_faded, axis=1)
+        sound = self._generator.generate(temperature)
+        for voice in voices:
+            self._crossfades[voice].start(sound[voice : voice + 1])

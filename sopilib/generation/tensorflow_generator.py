@@ -3,10 +3,11 @@
 import numpy as np
 
 from sopilib.errors import RequestError
-from sopilib.generation.tensorflow_loop import BLOCK, SampleLoop, initial_state
+from sopilib.generation.tensorflow_loop import BLOCK, VOICE_AXES, SampleLoop, initial_state
 from sopilib.generation.tensorflow_primer import Primer
 from sopilib.model.generator_state import Handover, SavedState, VoiceRandom
 from sopilib.model.network import SampleRNN
+from sopilib.model.quiet_tensorflow import tf
 from sopilib.model.sample_codec import SampleCodec
 
 
@@ -30,6 +31,7 @@ class Generator:
     engine = "tensorflow"
     precision = "float32"
     threads = 1  # TensorFlow chooses its own
+    voice_axes = VOICE_AXES
 
     def __init__(self, model: SampleRNN, num_seqs: int) -> None:
         if num_seqs < 1:
@@ -79,7 +81,8 @@ class Generator:
           state: what it returned.
           random: whether to restore the random numbers, too.
         """
-        self._state = state.network
+        position = tf.broadcast_to(state.network.position, [self.num_seqs])  # older ones have one
+        self._state = state.network._replace(position=position)
         self.handover.restore(state.handover)
         self._codec.restore(state.newest)
         if random:
@@ -111,6 +114,14 @@ class Generator:
         """Return levels int32 (num_seqs, n), n <= BLOCK; the state advances."""
         levels, self._state = self._loop.generate(self._state, temperature, uniform)
         return levels
+
+    def reseed_voice(self, voice: int, rng_seed: int) -> None:
+        """Continue with the random numbers that this voice would have alone, 0 <= voice."""
+        self._random.reseed_voice(voice, rng_seed)
+
+    def positions(self, state: SavedState) -> np.ndarray:
+        """Return where each voice of a saved state is in its big frame, int (num_seqs,)."""
+        return np.broadcast_to(state.network.position, [self.num_seqs])
 
     def prime(self, audio: np.ndarray) -> None:
         """Continue as if `audio` had been generated.

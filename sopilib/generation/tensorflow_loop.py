@@ -1,11 +1,12 @@
 """The sample loop in TensorFlow, compiled by XLA.
 
-One explicit state holds the last samples, the place within the frame, the RNN states and
-what the tiers above have given for the frame being generated. A tier runs when its frame
-begins, so a chunk may end anywhere and chunks together equal one long chunk. XLA compiles
+One explicit state holds the last samples, the place of each voice within its frame, the RNN
+states and what the tiers above have given for the frame being generated. A tier runs when a
+frame begins, so a chunk may end anywhere and chunks together equal one long chunk. XLA compiles
 the loop once for each number of voices, with the number of samples as an argument.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +24,14 @@ class NetworkState(NamedTuple):
     """All that the network carries from one sample to the next."""
 
     history: tf.Tensor  # int32 (num_seqs, big_frame_size), newest sample last
-    position: tf.Tensor  # int32 (), samples generated of the current big frame
+    position: tf.Tensor  # int32 (num_seqs,), samples generated of the current big frame
     rnn: RNNState
     big_conditioning: tf.Tensor  # (num_seqs, frames in a big frame, dim)
     conditioning: tf.Tensor  # (num_seqs, frame_size, dim)
+
+
+# the axis of the voices in each part of it
+VOICE_AXES = NetworkState(0, 0, RNNState(2, 2), 0, 0)
 
 
 def initial_state(model: SampleRNN, num_seqs: int) -> NetworkState:
@@ -35,7 +40,7 @@ def initial_state(model: SampleRNN, num_seqs: int) -> NetworkState:
     frame_size, big_frame_size = config.frame_sizes
     return NetworkState(
         history=tf.fill([num_seqs, big_frame_size], config.q_levels // 2),
-        position=tf.constant(0),
+        position=tf.zeros([num_seqs], tf.int32),
         rnn=model.zero_state(num_seqs),
         big_conditioning=tf.zeros([num_seqs, big_frame_size // frame_size, config.dim]),
         conditioning=tf.zeros([num_seqs, frame_size, config.dim]),
@@ -126,20 +131,20 @@ class SampleLoop:
         """Return the logits (num_seqs, q_levels), and the state after the tiers that are due."""
         model = self._model
         frame_size = model.config.frame_sizes[0]
-        big_conditioning, big_frame = tf.cond(
+        big_conditioning, big_frame = _where_due(
             state.position == 0,
             lambda: model.big_frame_rnn(state.history, state.rnn.big_frame),
-            lambda: (state.big_conditioning, state.rnn.big_frame),
+            (state.big_conditioning, state.rnn.big_frame),
         )
         frame_index, place = state.position // frame_size, state.position % frame_size
         last_samples = state.history[:, -frame_size:]
-        row = big_conditioning[:, frame_index][:, tf.newaxis]
-        conditioning, frame = tf.cond(
+        row = _row_of_each(big_conditioning, frame_index)
+        conditioning, frame = _where_due(
             place == 0,
             lambda: model.frame_rnn(last_samples, state.rnn.frame, row),
-            lambda: (state.conditioning, state.rnn.frame),
+            (state.conditioning, state.rnn.frame),
         )
-        row = conditioning[:, place][:, tf.newaxis]
+        row = _row_of_each(conditioning, place)
         logits = model.sample_mlp(last_samples, row, self._table)[:, 0]
         state = state._replace(
             rnn=RNNState(big_frame, frame),
@@ -147,3 +152,33 @@ class SampleLoop:
             conditioning=conditioning,
         )
         return logits, state
+
+
+def _where_due(
+    is_due: tf.Tensor,
+    run: Callable[[], tuple[tf.Tensor, tf.Tensor]],
+    old: tuple[tf.Tensor, tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the conditioning and RNN state that a tier gives the voices whose frame begins.
+
+    Args:
+      is_due: bool (num_seqs,).
+      run: runs the tier for all voices.
+      old: what the other voices keep, (num_seqs, any, dim) and (..., num_seqs, dim).
+    """
+
+    def run_and_choose() -> tuple[tf.Tensor, tf.Tensor]:
+        conditioning, rnn = run()
+        return (
+            tf.where(is_due[:, tf.newaxis, tf.newaxis], conditioning, old[0]),
+            tf.where(is_due[:, tf.newaxis], rnn, old[1]),
+        )
+
+    chosen: tuple[tf.Tensor, tf.Tensor]
+    chosen = tf.cond(tf.reduce_any(is_due), run_and_choose, lambda: old)
+    return chosen
+
+
+def _row_of_each(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """Return row `index` (num_seqs,) of each voice's `values`, (num_seqs, 1, dim)."""
+    return tf.gather(values, index, axis=1, batch_dims=1)[:, tf.newaxis]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sopilib.generation.tensorflow_loop import NetworkState
+from sopilib.generation.tensorflow_loop import VOICE_AXES, NetworkState
+from sopilib.model.generator_state import network_of_voices
 from sopilib.model.network import FrameRNN, RNNState, SampleRNN
 from sopilib.model.quiet_tensorflow import tf
 
@@ -45,11 +46,21 @@ class Primer:
 
     def prime(self, state: NetworkState, levels: np.ndarray) -> NetworkState:
         """Return the state after `levels`, int32 (num_seqs, any)."""
+        positions = np.broadcast_to(state.position, [self._num_seqs])
+        primed = {int(p): self._prime_all(state, int(p), levels) for p in np.unique(positions)}
+        if len(primed) == 1:
+            return next(iter(primed.values()))
+        rows = [(primed[int(position)], voice) for voice, position in enumerate(positions)]
+        return network_of_voices(rows, VOICE_AXES)
+
+    def _prime_all(self, state: NetworkState, position: int, levels: np.ndarray) -> NetworkState:
+        """Return the state after `levels` of voices that all stand at `position`."""
         while levels.shape[1]:
-            num_samples = self._block_size(int(state.position), levels.shape[1])
-            state = self._prime_block(state, levels[:, :num_samples])
+            num_samples = self._block_size(position, levels.shape[1])
+            state = self._prime_block(state, position, levels[:, :num_samples])
             levels = levels[:, num_samples:]
-        return state
+            position = (position + num_samples) % self._config.big_frame_size
+        return state._replace(position=tf.fill([self._num_seqs], position))
 
     def _block_size(self, position: int, num_samples: int) -> int:
         """Return how many samples to prime at once.
@@ -62,27 +73,33 @@ class Primer:
             return min(num_samples // big_frame_size, _PRIME_FRAMES) * big_frame_size
         return min(num_samples, big_frame_size - position)
 
-    def _prime_block(self, state: NetworkState, levels: np.ndarray) -> NetworkState:
+    def _prime_block(
+        self, state: NetworkState, position: int, levels: np.ndarray
+    ) -> NetworkState:
         """Return the state after a block of levels."""
         frame_size, big_frame_size = self._config.frame_sizes
-        position, num_samples = int(state.position), levels.shape[1]
+        num_samples = levels.shape[1]
         # the current big frame begins at place big_frame_size - position
         stream = np.concatenate([state.history, levels], axis=1)
-        big_conditioning, big_frame = self._prime_big_frames(state, stream, num_samples)
-        conditioning, frame = self._prime_frames(state, stream, num_samples, big_conditioning)
+        big_conditioning, big_frame = self._prime_big_frames(
+            state, position, stream, num_samples
+        )
+        conditioning, frame = self._prime_frames(
+            state, position, stream, num_samples, big_conditioning
+        )
         return NetworkState(
             history=tf.constant(stream[:, -big_frame_size:]),
-            position=tf.constant((position + num_samples) % big_frame_size),
+            position=state.position,
             rnn=RNNState(big_frame, frame),
             big_conditioning=big_conditioning[:, -(big_frame_size // frame_size) :],
             conditioning=conditioning[:, -frame_size:],
         )
 
     def _prime_big_frames(
-        self, state: NetworkState, stream: np.ndarray, num_samples: int
+        self, state: NetworkState, position: int, stream: np.ndarray, num_samples: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the conditioning from the big frames that begin in a block, and their state."""
-        if int(state.position):
+        if position:
             return state.big_conditioning, state.rnn.big_frame
         big_frame_size = self._config.big_frame_size
         num_big_frames = -(-num_samples // big_frame_size)
@@ -92,13 +109,13 @@ class Primer:
     def _prime_frames(
         self,
         state: NetworkState,
+        position: int,
         stream: np.ndarray,
         num_samples: int,
         big_conditioning: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the conditioning from the frames that begin in a block, and their state."""
         frame_size, big_frame_size = self._config.frame_sizes
-        position = int(state.position)
         # counted from the beginning of the current big frame
         first = -(-position // frame_size)
         last = -(-(position + num_samples) // frame_size)

@@ -5,7 +5,7 @@ network's state as one `SavedState`. So a take has the same random numbers in ei
 and a take that resumes finds the end of the sound before it in one place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +43,10 @@ class VoiceRandom:
         """Start the random numbers of `rng_seed`, an int >= 0."""
         self.rng_seed = rng_seed
         self._rngs = [np.random.default_rng([rng_seed, v]) for v in range(self._num_seqs)]
+
+    def reseed_voice(self, voice: int, rng_seed: int) -> None:
+        """Start the random numbers of one voice that it would have alone with `rng_seed`."""
+        self._rngs[voice] = np.random.default_rng([rng_seed, 0])
 
     def uniform(self, num_samples: int) -> np.ndarray:
         """Draw the next numbers: float32 (num_seqs, num_samples), 0 <= x < 1."""
@@ -135,3 +139,43 @@ class SavedState(NamedTuple):
     network: Any
     handover: HandoverState
     newest: np.ndarray
+
+
+# The state of a network is an array or tensor, or nests them in tuples and lists; `axes` has
+# the same nesting and says which axis of each counts the voices.
+
+
+def map_network(function: Callable[..., Any], network: Any, *others: Any) -> Any:
+    """Return the results of `function` for the arrays of networks, nested as they are."""
+    if not isinstance(network, (tuple, list)):
+        return function(network, *others)
+    parts = [map_network(function, *parts) for parts in zip(network, *others, strict=True)]
+    return type(network)(*parts) if hasattr(network, "_fields") else type(network)(parts)
+
+
+def network_of_voices(rows: Sequence[tuple[Any, int]], axes: Any) -> Any:
+    """Return the network whose voice k is voice `v` of the k-th `(network, v)` in `rows`."""
+
+    def chosen(axis: int, *leaves: Any) -> np.ndarray:
+        voices = [np.take(leaf, v, axis) for leaf, (_, v) in zip(leaves, rows, strict=True)]
+        return np.stack(voices, axis)
+
+    return map_network(chosen, axes, *(network for network, _ in rows))
+
+
+def state_of_voices(base: SavedState, rows: Mapping[int, tuple[SavedState, int]], axes: Any) -> SavedState:
+    """Return `base` with the voices in `rows` from other states.
+
+    Args:
+      base: keeps its random seed and what it hands over.
+      rows: for each voice to replace, a state and the voice of it to take.
+      axes: see above.
+    """
+    sources = [rows.get(voice, (base, voice)) for voice in range(len(base.newest))]
+    bit_states = tuple(state.random.bit_states[v] for state, v in sources)
+    return SavedState(
+        base.random._replace(bit_states=bit_states),
+        network_of_voices([(state.network, v) for state, v in sources], axes),
+        base.handover,
+        np.array([state.newest[v] for state, v in sources]),
+    )

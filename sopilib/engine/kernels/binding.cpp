@@ -100,9 +100,12 @@ class Engine {
     py::list all;
     const engine::State& state = voices_.state;
     for (size_t t = model_.tiers.size(); t-- > 0;) {
-      const std::vector<float>& outputs = state.tiers[t].outputs[state.clock.current[t]];
       Floats array({voices_.count(), int(model_.tiers[t].layers.size()), model_.width});
-      std::copy(outputs.begin(), outputs.end(), array.mutable_data());
+      const size_t size = model_.tiers[t].layers.size() * model_.width;
+      for (int v = 0; v < voices_.count(); ++v) {
+        const float* outputs = state.tiers[t].outputs[state.clocks[v].current[t]].data();
+        std::copy_n(outputs + v * size, size, array.mutable_data() + v * size);
+      }
       all.append(array);
     }
     return all;
@@ -113,11 +116,14 @@ class Engine {
     voices_.read_weights(samples);
   }
 
+  // The floats and the integers of each voice, (voices, any) each.
   py::tuple save_state() const {
     const std::vector<float> floats = voices_.state.floats();
     const std::vector<int32_t> integers = voices_.state.integers();
-    return py::make_tuple(Floats(py::ssize_t(floats.size()), floats.data()),
-                          Levels(py::ssize_t(integers.size()), integers.data()));
+    const py::ssize_t voices = voices_.count();
+    return py::make_tuple(
+        Floats({voices, py::ssize_t(floats.size()) / voices}, floats.data()),
+        Levels({voices, py::ssize_t(integers.size()) / voices}, integers.data()));
   }
 
   void restore_state(const Floats& floats, const Levels& integers) {

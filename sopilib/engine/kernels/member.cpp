@@ -36,56 +36,83 @@ Member::Member(Voices& voices, int index)
 void Member::run(const Job& job) {
   begin();
   for (int i = 0; i < job.samples; ++i) {
-    run_due_tiers();
-    if (!job.given || job.bits) {
-      run_hidden1();
+    const bool wants_logits = !job.given || job.bits;
+    run_groups(wants_logits);
+    if (wants_logits) {
       run_hidden2();
       run_outputs();
     }
     draw_levels(job, i);
-    clock_.position = (clock_.position + 1) % model_.big_frame_size();
-    clock_.tiers_are_run = false;
+    for (Group& group : groups_) {
+      group.clock.position = (group.clock.position + 1) % model_.big_frame_size();
+      group.clock.tiers_are_run = false;
+    }
   }
   end(job.samples);
 }
 
 void Member::compute_logits() {
   begin();
-  run_due_tiers();
-  run_hidden1();
+  run_groups(true);
   run_hidden2();
   run_outputs();
   end(0);
 }
 
+// All voices of a group have the same tiers due, whatever the samples, so groups stay.
 void Member::begin() {
   const int big = model_.big_frame_size(), length = big + kMaxSamples;
-  clock_ = voices_.state.clock;
+  groups_.clear();
+  for (int v = 0; v < count_; ++v) {
+    const Clock& clock = voices_.state.clocks[v];
+    if (groups_.empty() || !(groups_.back().clock == clock)) groups_.push_back({v, 0, clock});
+    ++groups_.back().count;
+  }
+  choose_all();
   newest_ = big;
   for (int v = 0; v < count_; ++v)
     std::copy_n(&voices_.state.history[size_t(v) * big], big, &history_[size_t(v) * length]);
 }
 
-// Member 0 returns the clock and the history once no other member can still read them.
+// Member 0 returns the clocks and the history once no other member can still read them.
 void Member::end(int samples) {
   voices_.team_.barrier(index_);
   if (index_ != 0) return;
   const int big = model_.big_frame_size(), length = big + kMaxSamples;
-  voices_.state.clock = clock_;
+  for (const Group& group : groups_)
+    std::fill_n(voices_.state.clocks.begin() + group.first, group.count, group.clock);
   for (int v = 0; v < count_; ++v)
     std::copy_n(&history_[size_t(v) * length + samples], big,
                 &voices_.state.history[size_t(v) * big]);
 }
 
+// Runs what depends on the position, group by group.
+void Member::run_groups(bool wants_hidden1) {
+  for (Group& group : groups_) {
+    first_ = group.first;
+    end_ = group.first + group.count;
+    clock_ = &group.clock;
+    run_due_tiers();
+    if (wants_hidden1) run_hidden1();
+  }
+  choose_all();
+}
+
+void Member::choose_all() {
+  first_ = 0;
+  end_ = count_;
+  clock_ = nullptr;
+}
+
 void Member::run_due_tiers() {
-  if (clock_.tiers_are_run) return;
+  if (clock_->tiers_are_run) return;
   for (size_t t = 0; t < model_.tiers.size(); ++t)
-    if (clock_.position % model_.tiers[t].frame_size == 0) run_tier(int(t));
-  clock_.tiers_are_run = true;
+    if (clock_->position % model_.tiers[t].frame_size == 0) run_tier(int(t));
+  clock_->tiers_are_run = true;
 }
 
 void Member::run_tier(int index) {
-  clock_.current[index] ^= 1;
+  clock_->current[index] ^= 1;
   for (size_t k = 0; k < model_.tiers[index].layers.size(); ++k) {
     run_layer(index, int(k));
     voices_.team_.barrier(index_);
@@ -103,8 +130,8 @@ void Member::run_layer(int tier, int layer) {
   const Blocks rows = {units.first * model_.gates, units.last * model_.gates};
   const size_t stride = model_.tiers[tier].layers.size() * model_.width;
   const size_t at = size_t(layer) * model_.width;
-  const float* before = state.outputs[clock_.current[tier] ^ 1].data();
-  float* after = state.outputs[clock_.current[tier]].data();
+  const float* before = state.outputs[clock_->current[tier] ^ 1].data();
+  float* after = state.outputs[clock_->current[tier]].data();
   const size_t gates = size_t(model_.gates) * model_.width;
   float* from_input = voices_.shared_.from_input.data();
   float* from_state = voices_.shared_.from_state.data();
@@ -121,8 +148,15 @@ void Member::run_layer(int tier, int layer) {
   multiply(weights.recurrent, 0, rows, from_state, gates);
 
   float* cell_state = model_.is_lstm() ? state.cell_state.data() + at : nullptr;
-  const CellStep step = {count_,      model_.width, from_input, from_state,
-                         before + at, after + at,   cell_state, stride};
+  const size_t v = first_;
+  const CellStep step = {end_ - first_,
+                         model_.width,
+                         from_input + v * gates,
+                         from_state + v * gates,
+                         before + at + v * stride,
+                         after + at + v * stride,
+                         cell_state ? cell_state + v * stride : nullptr,
+                         stride};
   (model_.is_lstm() ? kernels_.lstm : kernels_.gru)(step, units);
 }
 
@@ -136,7 +170,7 @@ void Member::project_first_layer(int tier, Blocks rows) {
   multiply(weights.inputs, 0, rows, from_input, gates);
   if (tier == 0) return;
   read_conditioning(tier - 1);
-  const int frame = clock_.position % model_.tiers[tier - 1].frame_size / weights.frame_size;
+  const int frame = clock_->position % model_.tiers[tier - 1].frame_size / weights.frame_size;
   multiply(weights.conditioning, frame, rows, from_input, gates);
 }
 
@@ -146,7 +180,7 @@ void Member::frame_inputs(int frame_size) {
   const int cols = (frame_size + 3) / 4 * 4;
   const float half = model_.q_levels / 2.0f;
   std::fill(frame_.begin(), frame_.end(), 0.0f);
-  for (int v = 0; v < count_; ++v) {
+  for (int v = first_; v < end_; ++v) {
     const int32_t* samples = &history_[size_t(v) * length + newest_ - frame_size];
     for (int j = 0; j < frame_size; ++j)
       frame_[size_t(v) * cols + j] = (float(samples[j]) / half - 1.0f) * 2.0f;
@@ -159,7 +193,7 @@ void Member::run_skip(int tier) {
   const size_t all_layers = weights.layers.size() * model_.width;
   float* sum = voices_.state.tiers[tier].conditioning.data();
   fill(weights.skip_bias, rows, sum, model_.width);
-  read(voices_.state.tiers[tier].outputs[clock_.current[tier]].data(), all_layers, int(all_layers));
+  read(voices_.state.tiers[tier].outputs[clock_->current[tier]].data(), all_layers, int(all_layers));
   multiply(weights.skip, 0, rows, sum, model_.width);
 }
 
@@ -169,13 +203,13 @@ void Member::run_hidden1() {
   const Blocks rows = share(model_.width);
   float* hidden1 = voices_.shared_.hidden1.data();
   fill(model_.hidden1_bias, rows, hidden1, model_.width);
-  for (int v = 0; v < count_; ++v) {
+  for (int v = first_; v < end_; ++v) {
     const int32_t* window = &history_[size_t(v) * length + newest_ - frame_size];
     kernels_.add_rows(model_.table, frame_size, window, rows, hidden1 + size_t(v) * model_.width);
   }
   read_conditioning(lowest);
-  multiply(model_.upsample, clock_.position % frame_size, rows, hidden1, model_.width);
-  for (int v = 0; v < count_; ++v) kernels_.relu(rows, hidden1 + size_t(v) * model_.width);
+  multiply(model_.upsample, clock_->position % frame_size, rows, hidden1, model_.width);
+  for (int v = first_; v < end_; ++v) kernels_.relu(rows, hidden1 + size_t(v) * model_.width);
   voices_.team_.barrier(index_);
 }
 
@@ -185,7 +219,7 @@ void Member::run_hidden2() {
   fill(model_.hidden2_bias, rows, hidden2, model_.width);
   read(voices_.shared_.hidden1.data(), model_.width, model_.width);
   multiply(model_.hidden2, 0, rows, hidden2, model_.width);
-  for (int v = 0; v < count_; ++v) kernels_.relu(rows, hidden2 + size_t(v) * model_.width);
+  for (int v = first_; v < end_; ++v) kernels_.relu(rows, hidden2 + size_t(v) * model_.width);
   voices_.team_.barrier(index_);
 }
 
@@ -228,14 +262,14 @@ void Member::read_conditioning(int tier) {
   if (model_.tiers[tier].skip.count) {
     read(state.conditioning.data(), model_.width, model_.width);
   } else {
-    const float* outputs = state.outputs[clock_.current[tier]].data();
+    const float* outputs = state.outputs[clock_->current[tier]].data();
     read(outputs + (layers - 1) * model_.width, layers * model_.width, model_.width);
   }
 }
 
 void Member::read(const float* values, size_t stride, int cols) {
-  inputs_ = {count_,        cols,         values,         stride,
-             codes_.data(), sums_.data(), totals_.data(), scales_.data()};
+  inputs_ = {end_ - first_, cols,         values + first_ * stride, stride,
+             codes_.data(), sums_.data(), totals_.data(),           scales_.data()};
   is_quantized_ = false;
 }
 
@@ -245,12 +279,12 @@ void Member::multiply(const Matrix& matrix, int index, Blocks rows, float* y, si
     kernels_.quantize(inputs_);
     is_quantized_ = true;
   }
-  kernels_.multiply(matrix, index, rows, inputs_, y, stride);
+  kernels_.multiply(matrix, index, rows, inputs_, y + first_ * stride, stride);
 }
 
 void Member::fill(const float* bias, Blocks rows, float* y, size_t stride) const {
   const size_t first = size_t(rows.first) * kBlockRows, last = size_t(rows.last) * kBlockRows;
-  for (int v = 0; v < count_; ++v) std::copy(bias + first, bias + last, y + v * stride + first);
+  for (int v = first_; v < end_; ++v) std::copy(bias + first, bias + last, y + v * stride + first);
 }
 
 // This member's blocks of 16 out of `size` rows.

@@ -20,8 +20,17 @@ class Member {
   void read_weights(int samples);
 
  private:
+  // Consecutive voices at one position.
+  struct Group {
+    int first;
+    int count;
+    Clock clock;
+  };
+
   void begin();
   void end(int samples);
+  void run_groups(bool wants_hidden1);
+  void choose_all();
   void run_due_tiers();
   void frame_inputs(int frame_size);
   void run_tier(int index);
@@ -47,7 +56,11 @@ class Member {
   const Kernels& kernels_;
   const int index_;  // of this member in the team
   const int count_;  // voices
-  Clock clock_;
+  std::vector<Group> groups_;
+  // the voices in work: those of a group where their positions matter, else all
+  int first_ = 0;
+  int end_ = 0;
+  Clock* clock_ = nullptr;        // of that group
   int newest_ = 0;                // place of the next sample in `history_`
   std::vector<int32_t> history_;  // (voices, big_frame_size + kMaxSamples)
   std::vector<float> frame_;      // (voices, big_frame_size) scaled samples of a frame
