@@ -16,10 +16,13 @@ from samplernn_pd.messages import (
     Load,
     Models,
     ModelsIn,
+    Multichannel,
     PdMessage,
+    SeedVoice,
     Stream,
     Unload,
 )
+from samplernn_pd.pd_version import multichannel_refusal, pd_version
 from samplernn_pd.settings import SETTINGS
 from samplernn_pd.states import EndStream, State, row_of
 from samplernn_pd.stream import StreamInPd
@@ -75,6 +78,12 @@ def _info(control: "Control", message: Info) -> None:
     rows = (*model.facts, ("voices", model.num_seqs)) if model else (("model", "none"),)
     for row in (*rows, *control.settings.rows()):
         control.outbox.say("info", *row)
+
+
+def _multichannel(control: "Control", message: Multichannel) -> None:
+    if reason := multichannel_refusal(pd_version()):
+        raise RequestError(reason)
+    control.outbox.say("multichannel", "on")
 
 
 def _models(control: "Control", message: Models) -> None:
@@ -133,8 +142,15 @@ def _stream(control: "Control", message: Stream) -> None:
         control.host,
         control.worker.send,
         control.outbox.say,
+        _voice_names(message, _model(control)),
     )
     control.begin(stream, request, State.STREAMING)
+
+
+def _voice_names(message: Stream, model: messages.Loaded) -> tuple[str, ...]:
+    if message.voices is None:
+        return ()
+    return tuple(f"{message.voices}-{number}" for number in range(1, model.num_seqs + 1))
 
 
 def _model(control: "Control") -> messages.Loaded:
@@ -145,9 +161,26 @@ def _model(control: "Control") -> messages.Loaded:
 
 
 def _save(control: "Control", message: messages.Save) -> None:
-    path = os.path.join(control.host.patch_folder, os.path.expanduser(message.path))
     control.worker.num_saving += 1
-    control.worker.send(messages.Save(path, message.replaces))
+    control.worker.send(messages.Save(_absolute(control, message.path), message.replaces))
+
+
+def _write_states(control: "Control", message: messages.WriteStates) -> None:
+    control.worker.send(messages.WriteStates(_absolute(control, message.path)))
+
+
+def _read_states(control: "Control", message: messages.ReadStates) -> None:
+    control.worker.send(messages.ReadStates(_absolute(control, message.path)))
+
+
+def _absolute(control: "Control", path: str) -> str:
+    """Return a path that a performer gave, from the folder of the patch on."""
+    return os.path.join(control.host.patch_folder, os.path.expanduser(path))
+
+
+def _seed_voice(control: "Control", message: SeedVoice) -> None:
+    if control.output.stream:
+        control.output.stream.prime_voice(message)
 
 
 def _set(control: "Control", message: PdMessage) -> None:
@@ -177,6 +210,7 @@ _ACTIONS: dict[type, Action] = {
     Load: _load,
     Unload: _unload,
     Info: _info,
+    Multichannel: _multichannel,
     Models: _models,
     ModelsIn: _models_in,
     Card: _card,
@@ -184,7 +218,10 @@ _ACTIONS: dict[type, Action] = {
     EndStream: _stop,
     Generate: _generate,
     Stream: _stream,
+    SeedVoice: _seed_voice,
     messages.Save: _save,
+    messages.WriteStates: _write_states,
+    messages.ReadStates: _read_states,
     messages.SetTemperature: _set_temperature,
     messages.Ramp: _ramp,
 }

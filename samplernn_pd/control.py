@@ -62,7 +62,14 @@ class Control:
         if answer is Answer.DEFER:
             self._deferred.append(message)
         elif answer is Answer.APPLY:
+            if self.output.stream:
+                self.output.stream.tell_position()
             action_for(message)(self, message)
+
+    def note_position(self, position: int) -> None:
+        """Note where Pd plays the ring of a stream, in samples, for the next message."""
+        for stream in self.output.streams:
+            stream.move_to(position)
 
     def _reason(self, refusal: Refusal) -> str:
         """Return the reason, or the one behind it: a load seems endless without polls."""

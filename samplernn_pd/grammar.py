@@ -12,6 +12,7 @@ from typing import Any
 
 from samplernn_pd.flags import parse_flags
 from samplernn_pd.messages import (
+    At,
     Card,
     ClassMessage,
     Envelope,
@@ -21,9 +22,11 @@ from samplernn_pd.messages import (
     Load,
     Models,
     ModelsIn,
+    Multichannel,
     PdMessage,
     Poll,
     Seed,
+    SeedVoice,
     Stream,
     Unload,
 )
@@ -41,6 +44,7 @@ from sopilib.protocol.atoms import (
 )
 
 MAX_VOICES = 64
+_SEED_USAGE = "seed [VOICE] ARRAY [SR], seed [VOICE] FILE, seed [VOICE] N"
 _LOAD_USAGE = "load DIR [voices N] [rate HZ] [precision P] [threads N] [engine E]"
 
 
@@ -130,11 +134,28 @@ def _seed(atoms: list[Atom]) -> PdMessage:
     if not atoms:
         return Seed(None)
     if isinstance(atoms[0], (int, float)):
-        return _checked(messages.Reseed.from_atoms(atoms))
+        is_single = len(atoms) == 1
+        return _checked(messages.Reseed.from_atoms(atoms)) if is_single else _voice_seed(atoms)
     if len(atoms) > 2:
-        raise RequestError(f"seed: got {shown(atoms)} (seed ARRAY [SR], seed FILE, seed N)")
-    rate = sample_rate("seed sample rate", atoms[1]) if len(atoms) == 2 else None
-    return Seed(_name("seed", atoms[0]), rate)
+        raise RequestError(f"seed: got {shown(atoms)} ({_SEED_USAGE})")
+    return Seed(_name("seed", atoms[0]), _seed_rate(atoms[1:]))
+
+
+def _voice_seed(atoms: list[Atom]) -> PdMessage:
+    voice, rest = whole_number("seed voice", atoms[0], at_least=1), atoms[1:]
+    if len(rest) == 1 and isinstance(rest[0], (int, float)):
+        return _checked(messages.ReseedVoice(voice, whole_number("seed", rest[0])))
+    if len(rest) > 2 or isinstance(rest[0], (int, float)):
+        raise RequestError(f"seed: got {shown(atoms)} ({_SEED_USAGE})")
+    return SeedVoice(voice, _name("seed", rest[0]), _seed_rate(rest[1:]))
+
+
+def _seed_rate(atoms: list[Atom]) -> int | None:
+    return sample_rate("seed sample rate", atoms[0]) if atoms else None
+
+
+def _at(atoms: list[Atom]) -> At:
+    return At(whole_number("at", _single("at POSITION", atoms), at_least=0))
 
 
 def _poll(atoms: list[Atom]) -> Poll:
@@ -146,11 +167,14 @@ def _poll(atoms: list[Atom]) -> Poll:
 def _stream(atoms: list[Atom]) -> Stream:
     if not atoms:
         return Stream(None)
-    if len(atoms) > 3:
-        raise RequestError(f"stream: got {shown(atoms)} (stream ARRAY [LATENCY_MS [SR]])")
+    if len(atoms) > 4:
+        raise RequestError(f"stream: got {shown(atoms)} (stream ARRAY [LATENCY_MS [SR [VOICES]]])")
     latency_s = messages.Latency.from_atoms(atoms[1:2]).seconds if len(atoms) > 1 else None
     rate = sample_rate("stream sample rate", atoms[2]) if len(atoms) > 2 else None
-    return Stream(_name("stream", atoms[0]), latency_s, rate)
+    voices = atoms[3] if len(atoms) > 3 else None
+    if isinstance(voices, (int, float)):
+        raise RequestError(f"stream: voices {text(voices)} (a name: the arrays are NAME-1, ...)")
+    return Stream(_name("stream", atoms[0]), latency_s, rate, voices)
 
 
 def _generate(atoms: list[Atom]) -> Generate:
@@ -190,6 +214,7 @@ _PARSERS: dict[str, Callable[[list[Atom]], PdMessage]] = {
     "load": _load,
     "unload": _without_atoms(Unload),
     "info": _without_atoms(Info),
+    "multichannel": _without_atoms(Multichannel),
     "models": _without_atoms(Models),
     "models_in": _models_in,
     "card": _card,
@@ -200,6 +225,7 @@ _PARSERS: dict[str, Callable[[list[Atom]], PdMessage]] = {
     "continue": _continue,
     "stream": _stream,
     "poll": _poll,
+    "at": _at,
 }
 
 

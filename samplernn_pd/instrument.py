@@ -13,7 +13,7 @@ from pathlib import Path
 from samplernn_pd import grammar
 from samplernn_pd.control import POLL_LIMIT_S, Control
 from samplernn_pd.host import Host
-from samplernn_pd.messages import Poll
+from samplernn_pd.messages import At, Poll
 from samplernn_pd.outbox import Outbox
 from samplernn_pd.worker_link import WorkerLink
 from sopilib.errors import SampleRNNError
@@ -51,6 +51,8 @@ class Instrument:
                 message = grammar.parse(selector, atoms)
                 if isinstance(message, Poll):
                     self.poll(position=message.position)
+                elif isinstance(message, At):
+                    self._control.note_position(message.position)
                 else:
                     self._control.handle(message)
             except SampleRNNError as error:

@@ -50,6 +50,11 @@ class Info(ClassMessage, name="info"):
 
 
 @dataclass(frozen=True)
+class Multichannel(ClassMessage, name="multichannel"):
+    """Ask whether this Pd has signals of several channels."""
+
+
+@dataclass(frozen=True)
 class Models(ClassMessage, name="models"):
     """List the models that `load NAME` finds."""
 
@@ -76,12 +81,23 @@ class Poll(ClassMessage, name="poll"):
 
 
 @dataclass(frozen=True)
+class At(ClassMessage, name="at"):
+    """Pd plays the ring at sample `position`: the next message belongs there."""
+
+    position: int
+
+
+@dataclass(frozen=True)
 class Stream(ClassMessage, name="stream"):
-    """Play endless sound in the ring `array`; None ends the stream."""
+    """Play endless sound in the ring `array`; None ends the stream.
+
+    With `voices` each voice also goes into an array of its own, `voices-1`, `voices-2` ...
+    """
 
     array: str | None
     latency_s: float | None = None
     sample_rate: int | None = None
+    voices: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,15 @@ class Seed(ClassMessage, name="seed"):
     """Prime with seed audio, the name of an array or a file; None removes the seed."""
 
     source: str | None
+    rate: int | None = None
+
+
+@dataclass(frozen=True)
+class SeedVoice(ClassMessage, name="seed"):
+    """Let one voice of the running stream continue from `source`, as `Seed` has it."""
+
+    voice: int
+    source: str
     rate: int | None = None
 
 

@@ -36,5 +36,10 @@ class PlayPosition:
             latency: in samples.
         """
         if num_played - self._num_told >= latency // _REPORTS_PER_LATENCY:
+            self.tell_now(num_played)
+
+    def tell_now(self, num_played: int) -> None:
+        """Tell the worker a new position at once, as that of a message that follows."""
+        if num_played > self._num_told:
             self._num_told = num_played
             self._send(messages.Played(self._take, num_played))

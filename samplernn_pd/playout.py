@@ -22,7 +22,7 @@ class Playout:
 
     def __init__(self, ring: Ring, latency: int) -> None:
         self.ring, self.latency = ring, latency
-        self._waiting = array.array("f")  # samples that arrive while the ring is silent
+        self._waiting = array.array("f")  # frames that arrive while the ring is silent
         self._num_received = 0
         self._shift = 0  # position of a sample in the ring minus its number in the stream
 
@@ -35,16 +35,20 @@ class Playout:
     def num_played(self) -> int:
         """The number of samples of the stream that have been played, at least 0."""
         if self.ring.is_silent:  # as if the waiting samples came right after the lead
-            return max(0, self._num_received - len(self._waiting) - self._lead)
+            return max(0, self._num_received - self._num_waiting - self._lead)
         return max(0, self.ring.played - self._shift)
 
-    def write(self, samples: array.array) -> bool:
-        """Accept new samples; return False if the array no longer accepts them."""
-        self._num_received += len(samples)
+    @property
+    def _num_waiting(self) -> int:
+        return len(self._waiting) // self.ring.rows
+
+    def write(self, frames: array.array) -> bool:
+        """Accept new frames; return False if the array no longer accepts them."""
+        self._num_received += len(frames) // self.ring.rows
         if self.ring.is_silent:
-            self._waiting.extend(samples)
+            self._waiting.extend(frames)
             return True
-        return self.ring.write(samples)
+        return self.ring.write(frames)
 
     def begin_again(self) -> bool:
         """Write silence or, once there are enough, the waiting samples.
@@ -53,11 +57,11 @@ class Playout:
             False if the array no longer accepts it.
         """
         is_written = self.ring.keep_silent()
-        if len(self._waiting) < max(BLOCK, (self.latency - self._lead) // 3):
+        if self._num_waiting < max(BLOCK, (self.latency - self._lead) // 3):
             return is_written
-        self._shift = self.ring.end - (self._num_received - len(self._waiting))
-        samples, self._waiting = self._waiting, array.array("f")
-        return self.ring.write(samples)
+        self._shift = self.ring.end - (self._num_received - self._num_waiting)
+        frames, self._waiting = self._waiting, array.array("f")
+        return self.ring.write(frames)
 
     @property
     def _lead(self) -> int:

@@ -73,6 +73,13 @@ def _on_state(control: "Control", event: messages.State) -> None:
     control.outbox.say("state", event.done, event.slot)
 
 
+def _on_states_file(control: "Control", event: messages.StatesFile) -> None:
+    if event.done == "read":
+        for slot in event.slots:
+            control.outbox.say("state", "read", slot)
+    control.outbox.say("states", event.done, len(event.slots), event.path)
+
+
 def _on_saved(control: "Control", event: messages.Saved) -> None:
     control.worker.end_save()
     control.outbox.say("saved", event.path)
@@ -120,6 +127,7 @@ _REACTIONS: dict[type, Callable[["Control", Any], None]] = {
     messages.Stopped: _on_stopped,
     messages.SoundWarning: _on_warning,
     messages.State: _on_state,
+    messages.StatesFile: _on_states_file,
     messages.Saved: _on_saved,
     messages.Notice: _on_notice,
     messages.Failure: _on_failure,

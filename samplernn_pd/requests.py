@@ -72,6 +72,8 @@ def stream_request(
         out_rate=message.sample_rate or host.sample_rate,
         envelope_s=settings.envelope.seconds or settings.seconds,
         heal=settings.heal,
+        apart=message.voices is not None,
+        release_ms=settings.release_ms,
         **_beginning(None, sound, settings, model, host),
     )
 

@@ -13,6 +13,7 @@ import array
 import math
 
 from samplernn_pd.host import Arrays
+from samplernn_pd.ring_arrays import RingArrays
 
 FADE_S = 0.005
 BLOCK = 64  # samples that Pd computes at a time
@@ -22,20 +23,24 @@ _SLICE = 1 << 13  # samples to silence at a time
 
 
 class Ring:
-    """A writer into the array `name` of `arrays`.
+    """A writer into the array `name` of `arrays`, and into one for each voice beside it.
 
     Args:
         sample_rate: of the playback, in Hz.
+        voice_names: see `samplernn_pd.ring_arrays`, which also says what a frame is.
 
     Attributes:
+        rows: the number of samples in a frame.
         played: the playback position.
         end: position up to which all sound has been written.
         is_silent: whether silence was written last.
     """
 
-    def __init__(self, arrays: Arrays, name: str, sample_rate: int) -> None:
-        self._arrays, self._name = arrays, name
-        self.length = arrays.length(name)
+    def __init__(
+        self, arrays: Arrays, name: str, sample_rate: int, voice_names: tuple[str, ...] = ()
+    ) -> None:
+        self._store = RingArrays(arrays, name, voice_names)
+        self.length, self.rows = self._store.length, self._store.rows
         self._fade = max(1, round(FADE_S * sample_rate))
         self._step = round(_FIRST_STEP_S * sample_rate)  # the longest recent step between two polls
         self._long_steps = [0, 0, 0]  # the longest steps between two polls so far
@@ -63,8 +68,7 @@ class Ring:
         """Silence the whole array at once, even if its length has changed."""
         self.is_silent = True
         self.end, self._cleared = self.played, self.played + self.length
-        num_samples = self._arrays.length(self._name)
-        self._arrays.write(self._name, 0, bytes(num_samples * _BYTES))
+        self._store.silence()
 
     @property
     def is_played(self) -> bool:
@@ -107,17 +111,17 @@ class Ring:
         """Return whether the sound must fade out now, in order to end before it runs out."""
         return not self.is_silent and self.end - self.played < self._fade + self.lead
 
-    def write(self, samples: array.array) -> bool:
-        """Append sound, floats; fade it in if there was silence before.
+    def write(self, frames: array.array) -> bool:
+        """Append sound, frames of floats; fade it in if there was silence before.
 
         Returns:
             False if the array no longer accepts it.
         """
         if self.is_silent:
             self.is_silent = False
-            for i in range(min(self._fade, len(samples))):
-                samples[i] *= (i + 1) / (self._fade + 1)
-        return self._append(samples) and self._clear_ahead()
+            for i in range(min(self._fade * self.rows, len(frames))):
+                frames[i] *= (i // self.rows + 1) / (self._fade + 1)
+        return self._append(frames) and self._clear_ahead()
 
     def fade_out(self, at_once: bool = False) -> bool:
         """Fade the sound out within milliseconds of `end` or of now; silence follows.
@@ -132,11 +136,12 @@ class Ring:
         if at_once:
             begin = min(begin, self.played + self.lead)
         begin = max(begin, self.played)
-        samples = self._read(begin, max(0, min(self._fade, self.end - begin)))
-        for i in range(len(samples)):
-            samples[i] *= 1 - (i + 1) / len(samples)
+        num_frames = max(0, min(self._fade, self.end - begin))
+        frames = self._store.read(begin, num_frames)
+        for i in range(len(frames)):
+            frames[i] *= 1 - (i // self.rows + 1) / num_frames
         old_end, self.end = self.end, begin
-        is_written = self._append(samples)
+        is_written = self._append(frames)
         self._cleared = self.end  # the sound ahead will not be played
         return is_written and self._clear(max(old_end, self.played + 2 * self.lead))
 
@@ -158,27 +163,9 @@ class Ring:
         if num_samples <= 0:
             return True
         self._cleared = begin + num_samples
-        return self._put(begin, array.array("f", bytes(num_samples * _BYTES)))
+        return self._store.put(begin, array.array("f", bytes(num_samples * self.rows * _BYTES)))
 
-    def _append(self, samples: array.array) -> bool:
+    def _append(self, frames: array.array) -> bool:
         """Write at `end` and move it."""
-        begin, self.end = self.end, self.end + len(samples)
-        return self._put(begin, samples)
-
-    def _put(self, begin: int, samples: array.array) -> bool:
-        """Write `samples` from position `begin` on, wrapping at the end of the array."""
-        start = begin % self.length
-        num_first = min(len(samples), self.length - start)
-        is_written = self._arrays.write(self._name, start, samples[:num_first].tobytes())
-        if num_first < len(samples):
-            rest = samples[num_first:].tobytes()
-            is_written = self._arrays.write(self._name, 0, rest) and is_written
-        return is_written
-
-    def _read(self, begin: int, num_samples: int) -> array.array:
-        start = begin % self.length
-        num_first = min(num_samples, self.length - start)
-        samples = array.array("f", self._arrays.read_slice(self._name, start, start + num_first))
-        if num_first < num_samples:
-            samples.frombytes(self._arrays.read_slice(self._name, 0, num_samples - num_first))
-        return samples
+        begin, self.end = self.end, self.end + len(frames) // self.rows
+        return self._store.put(begin, frames)

@@ -22,6 +22,7 @@ class Settings:
     rng_seed: int | None = None
     latency_s: float = 0.1
     heal: bool = False
+    release_ms: float = 200.0
 
     def change(self, message: PdMessage) -> None:
         """Apply `message`, one of `SETTINGS`."""
@@ -38,6 +39,7 @@ class Settings:
             ("rng", "none" if self.rng_seed is None else self.rng_seed),
             ("latency", self.latency_s * 1e3),
             ("heal", int(self.heal)),
+            ("release", self.release_ms),
         )
 
     def _envelope_row(self) -> Row:
@@ -56,4 +58,5 @@ SETTINGS: dict[type, Callable[[Any], dict[str, Any]]] = {  # the fields that eac
     messages.Reseed: lambda message: {"rng_seed": message.rng_seed},
     messages.Latency: lambda message: {"latency_s": message.seconds},
     messages.Heal: lambda message: {"heal": message.is_on == 1},
+    messages.Release: lambda message: {"release_ms": message.milliseconds},
 }

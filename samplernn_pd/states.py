@@ -1,8 +1,8 @@
 """Define in one table which message is allowed in which state.
 
 A message that is not allowed becomes one error, `name: reason`. While a stopped take ends,
-messages that start something wait, and so do the messages after them. `poll` has no row: it
-delivers events in every state.
+messages that start something wait, and so do the messages after them. `poll` and `at` have no
+row: they say in every state where Pd plays.
 """
 
 import enum
@@ -17,8 +17,10 @@ from samplernn_pd.messages import (
     Load,
     Models,
     ModelsIn,
+    Multichannel,
     PdMessage,
     Seed,
+    SeedVoice,
     Stream,
     Unload,
 )
@@ -77,9 +79,12 @@ TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
     messages.Save:           (_NOTHING, _APPLY,   _APPLY,   _IN_TAKE, _IN_STREAM, _DEFER,   SILENT),
     messages.SaveState:      (NO_MODEL, _APPLY,   NO_MODEL, _IN_TAKE, _APPLY,     _DEFER,   SILENT),
     messages.RecallState:    (NO_MODEL, _APPLY,   NO_MODEL, _IN_TAKE, _APPLY,     _DEFER,   SILENT),
+    messages.WriteStates:    (NO_MODEL, _APPLY,   NO_MODEL, _IN_TAKE, _APPLY,     _DEFER,   SILENT),
+    messages.ReadStates:     (NO_MODEL, _APPLY,   NO_MODEL, _IN_TAKE, _APPLY,     _DEFER,   SILENT),
     messages.Stop:           (_NO_TAKE, _NO_TAKE, _NO_TAKE, _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Unload:                  (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Info:                    (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
+    Multichannel:            (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Models:                  (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     ModelsIn:                (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Card:                    (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
@@ -91,9 +96,11 @@ TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
     messages.Reseed:         (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
     messages.Latency:        (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
     messages.Heal:           (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
+    messages.Release:        (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
 }
-# all others
+# all others, among them those of one voice
 _STEERS_STREAM = (_NO_STREAM, _NO_STREAM, _NO_STREAM, _NO_STREAM, _APPLY, _TURN, SILENT)
+TABLE |= {SeedVoice: _STEERS_STREAM, messages.ReseedVoice: _STEERS_STREAM}
 # fmt: on
 
 

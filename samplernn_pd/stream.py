@@ -5,17 +5,18 @@ This module also sends the messages that change the stream, because it can read 
 that they name.
 """
 
-import array
+import dataclasses
 import math
 from collections.abc import Callable
 
 from samplernn_pd import requests
 from samplernn_pd.curve_watch import DrawnTemperature
 from samplernn_pd.host import Arrays, Host
-from samplernn_pd.messages import Envelope, PdMessage, Seed
+from samplernn_pd.messages import Envelope, PdMessage, Seed, SeedVoice
 from samplernn_pd.play_position import PlayPosition
 from samplernn_pd.playout import Playout
 from samplernn_pd.ring import BLOCK, Ring
+from samplernn_pd.ring_arrays import frames_of
 from samplernn_pd.settings import Settings
 from samplernn_pd.stream_report import Say, StreamReport
 from samplernn_pd.take import TakeInPd
@@ -36,9 +37,10 @@ class StreamInPd:
         host: the class in Pd.
         send: called with each request for the worker.
         say: for status messages.
+        voice_names: of the arrays for each voice by itself.
 
     Raises:
-        RequestError: the array is missing or cannot be a ring.
+        RequestError: an array is missing or cannot be a ring.
     """
 
     begun = True  # the end is reported even if no sound arrived
@@ -51,15 +53,18 @@ class StreamInPd:
         host: Host,
         send: Callable[[messages.Message], None],
         say: Say,
+        voice_names: tuple[str, ...] = (),
     ) -> None:
         assert request.latency_s is not None
         assert request.out_rate is not None
         self.number, self.sample_rate = request.take, request.out_rate
-        self.array_names = (array_name,)
+        self.array_names = (array_name, *voice_names)
         self._host, self._send = host, send
         latency = request.latency_s * self.sample_rate
         check_ring(array_name, latency, host.arrays)
-        self._playout = Playout(Ring(host.arrays, array_name, self.sample_rate), round(latency))
+        check_voice_arrays(voice_names, array_name, host.arrays)
+        ring = Ring(host.arrays, array_name, self.sample_rate, voice_names)
+        self._playout = Playout(ring, round(latency))
         self._report = StreamReport(say, self.sample_rate)
         self._position = PlayPosition(self.number, send)
         self._drawn = DrawnTemperature(settings, host.arrays, send)
@@ -75,7 +80,7 @@ class StreamInPd:
         """
         if isinstance(message, messages.Latency):
             self._set_latency(message)
-        elif isinstance(message, (messages.Reseed, messages.Heal)):
+        elif isinstance(message, (messages.Reseed, messages.Heal, messages.Release)):
             self._send(message)
         elif isinstance(message, Envelope):
             self._drawn.follow(message)
@@ -83,6 +88,18 @@ class StreamInPd:
             self._drawn.release()
         elif isinstance(message, Seed) and message.source is not None:
             self._send(requests.prime_request(message, self._host))
+
+    def prime_voice(self, message: SeedVoice) -> None:
+        """Let one voice continue from a sound; RequestError if that is missing."""
+        seed = Seed(message.source, message.rate)
+        self._send(
+            dataclasses.replace(requests.prime_request(seed, self._host), voice=message.voice)
+        )
+
+    def tell_position(self) -> None:
+        """Tell the worker the position to which the next message belongs."""
+        if not self._is_over:
+            self._position.tell_now(self._playout.num_played)
 
     def shares_arrays(self, other: "TakeInPd | StreamInPd") -> bool:
         """Return whether `other`, a take or stream, also writes into the ring."""
@@ -103,13 +120,13 @@ class StreamInPd:
 
     def begin(self, num_samples: int | None, sample_rate: int) -> bool:
         """Report the beginning; return False if the array is gone."""
-        self._report.begin()
+        self._report.begin(self._playout.latency / self.sample_rate)
         return self._playout.ring.silence()
 
     def write(self, chunk: messages.Chunk) -> bool:
         """Accept a chunk; return False if the array no longer accepts it."""
         self._report.speed = chunk.speed
-        return self._playout.write(array.array("f", chunk.payload))
+        return self._playout.write(frames_of(chunk.payload, self._playout.ring.rows))
 
     def play_at(self, position: int | None) -> str | None:
         """Note that the patch plays the array at `position`; None if it does not report one.
@@ -122,7 +139,7 @@ class StreamInPd:
         """
         playout = self._playout
         if position is not None:
-            playout.ring.play_at(position)
+            self.move_to(position)
         if self._is_over:
             return None
         self._drawn.send_if_new()
@@ -130,6 +147,10 @@ class StreamInPd:
         self._position.tell(playout.num_played, playout.latency)
         is_too_short = playout.ring.shortest_latency > _TOLERANCE * playout.latency
         return self._lengthen() if is_too_short else None
+
+    def move_to(self, position: int) -> None:
+        """Note that the patch plays the array at `position`, and do nothing else."""
+        self._playout.ring.play_at(position)
 
     def _lengthen(self) -> str:
         """Use the shortest latency that lasts from poll to poll; return the notice."""
@@ -195,6 +216,7 @@ class StreamInPd:
         check_ring(self.array_names[0], latency, self._host.arrays)
         self._playout.latency = latency
         self._send(message)
+        self._report.latency(latency / self.sample_rate)
 
 
 def check_ring(name: str, latency: float, arrays: Arrays) -> None:
@@ -213,3 +235,14 @@ def check_ring(name: str, latency: float, arrays: Arrays) -> None:
             f"stream: array {name!r} has {length} samples (give it a multiple of {BLOCK} from "
             f"{max(shortest, BLOCK)} to {MAX_RING_SAMPLES})"
         )
+
+
+def check_voice_arrays(names: tuple[str, ...], ring_name: str, arrays: Arrays) -> None:
+    """Raise RequestError unless each array has the length of the ring."""
+    length = arrays.length(ring_name)
+    for name in names:
+        if arrays.length(name) != length:
+            raise RequestError(
+                f"stream: array {name!r} of a voice has {arrays.length(name)} samples (make it, "
+                f"with {length} as {ring_name!r} has)"
+            )

@@ -27,10 +27,16 @@ class StreamReport:
         self._least_ahead: int | None = None  # samples, since the last report
         self._reported_at = 0.0
 
-    def begin(self) -> None:
-        """Report that the stream is on."""
+    def begin(self, latency_s: float) -> None:
+        """Report that the stream is on, and its latency in seconds."""
         self._is_on = True
         self._say("stream", "on")
+        self.latency(latency_s)
+
+    def latency(self, seconds: float) -> None:
+        """Report how long after its message a change sounds from now on, once it is on."""
+        if self._is_on:
+            self._say("latency", round(1e3 * seconds, 1))
 
     def end(self) -> None:
         """Report that the stream is off."""

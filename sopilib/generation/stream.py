@@ -14,9 +14,12 @@ import numpy as np
 from sopilib.audio.resample import StreamResampler
 from sopilib.generation.request_checks import checked_rate, checked_rng_seed
 from sopilib.generation.sample_generator import SampleGenerator
+from sopilib.generation.state_blend import blend
+from sopilib.generation.stream_glide import Glide
 from sopilib.generation.stream_health import Failing, Health
 from sopilib.generation.stream_hold import Hold
 from sopilib.generation.stream_lead import Lead
+from sopilib.generation.stream_notes import Notes
 from sopilib.generation.stream_seed import SeedListener, end_of_seed
 from sopilib.generation.stream_speed import Speedometer
 from sopilib.generation.stream_voices import StreamVoices
@@ -73,6 +76,8 @@ class Stream:
         self._hold = Hold(generator, self._voices)
         self._health = Health(generator, self._voices)
         self._listener = SeedListener(generator, self._voices)
+        self._glide = Glide(generator, self._voices)
+        self._notes = Notes(self._voices, generator.num_seqs)
         self._resampler: StreamResampler | None = None  # made where it begins, if rates differ
         self._speedometer = Speedometer(rate)
 
@@ -102,7 +107,7 @@ class Stream:
           most: samples to generate, at the model's rate; default a chunk.
         """
         num_samples = self._lead.chunk_size if most is None else min(most, self._lead.chunk_size)
-        num_samples = self._hold.advance(num_samples)
+        num_samples = self._hold.advance(self._glided(num_samples))
         with self._speedometer.timing(num_samples):
             rows = self._rows(self._voices.next(num_samples))  # (rows, num_samples)
             self._hear(rows[0])
@@ -111,6 +116,14 @@ class Stream:
         self._lead.note_generated(num_samples)
         self.num_made += rows.shape[1]
         return rows
+
+    def _glided(self, num_samples: int) -> int:
+        """Return how many of the next samples to generate before the next step of a morph."""
+        arrives = self._glide.arrives
+        num_samples = self._glide.advance(num_samples)
+        if arrives:
+            self._move_here(self._all)
+        return num_samples
 
     def _rows(self, voices: np.ndarray) -> np.ndarray:
         """Return the sum of voices (num_seqs, n), and below it the voices if they are apart."""
@@ -185,6 +198,7 @@ class Stream:
         voices = list(self._listener.listening)
         self._listener.listen()
         if not self._listener.is_listening:
+            self._glide.cancel()
             self._move_here(voices)
 
     def reseed(self, rng_seed: int | None, voice: int | None = None) -> None:
@@ -207,6 +221,7 @@ class Stream:
           RequestError: it is neither 0 nor 0.02 to 3600.
         """
         self._hold.set_period(seconds, self._chosen(voice))
+        self._glide.cancel()
 
     def recall(self, state: SavedState, voice: int | None = None) -> None:
         """Continue from where the generator saved `state`, with its random numbers.
@@ -216,12 +231,43 @@ class Stream:
         Raises:
           RequestError: the state is of another model or number of voices.
         """
-        self._listener.cancel(self._chosen(voice))
+        voices = self._chosen(voice)
+        self._listener.cancel(voices)
+        self._glide.cancel()
         if voice is None:
             self._voices.jump(state, random=True)
         else:
             self._voices.jump_apart({voice: (state, voice)}, random=True)
-        self._move_here(self._chosen(voice))
+        self._notes.end(voices)
+        self._move_here(voices)
+
+    def morph(self, first: SavedState, second: SavedState, share: float, seconds: float) -> None:
+        """Glide to the blend of two states, at once if `seconds` is 0.
+
+        A share of 0 is `first` itself as `recall` has it, 1 is `second`; see `blend`.
+        """
+        target = blend(self._generator, first, second, share, self._voices.temperature)
+        if not seconds:
+            self.recall(target)
+            return
+        self._listener.cancel(self._all)
+        self._notes.end(self._all)
+        self._glide.begin(target, seconds)
+
+    def press_key(self, pitch: int, loudness: float, state: SavedState) -> None:
+        """Play the first voice of `state` in one voice while the key `pitch` is held."""
+        self._glide.cancel()
+        voice = self._notes.press(pitch, loudness, state)
+        self._listener.cancel([voice])
+        self._move_here([voice])
+
+    def let_key_go(self, pitch: int) -> None:
+        """Fade out what a key plays."""
+        self._notes.let_go(pitch)
+
+    def set_release(self, seconds: float) -> None:
+        """Let keys that are let go from now on fade out within this time."""
+        self._notes.release_s = seconds
 
     def set_gain(self, gain: float, voice: int | None = None) -> None:
         """Glide to this gain, 0 or more."""

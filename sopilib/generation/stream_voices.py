@@ -49,6 +49,7 @@ class StreamVoices:
 
     Attributes:
       gains: of the voices.
+      notes: the gains of the keys that play them.
     """
 
     def __init__(self, generator: SampleGenerator, temperature: TemperatureControl) -> None:
@@ -58,6 +59,14 @@ class StreamVoices:
         self._num_faded = round(_CROSSFADE_S * rate)
         self._crossfades = [Crossfade(self._num_faded) for _ in range(generator.num_seqs)]
         self.gains = VoiceGains(generator.num_seqs, rate)
+        self.notes = VoiceGains(generator.num_seqs, rate)
+
+    @property
+    def temperature(self) -> np.ndarray:
+        """The temperatures of the newest samples, float32 (num_seqs, 1)."""
+        if self._last_temperature is None:
+            return np.ones((self._generator.num_seqs, 1), np.float32)
+        return self._last_temperature
 
     def next(self, num_samples: int) -> np.ndarray:
         """Return the next samples, float32 (num_seqs, num_samples), at the model's rate."""
@@ -67,7 +76,7 @@ class StreamVoices:
         self._generator.handover.append(voices)
         for voice, crossfade in enumerate(self._crossfades):
             voices[voice : voice + 1] = crossfade.mix(voices[voice : voice + 1])
-        return self.gains.apply(voices)
+        return self.gains.apply(self.notes.apply(voices))
 
     def jump(self, state: SavedState, random: bool = False) -> None:
         """Continue from `state`, if `random` with its random numbers; the old sound fades out.
@@ -78,9 +87,7 @@ class StreamVoices:
         self._fade_out(range(self._generator.num_seqs))
         self._generator.restore_state(state, random)
 
-    def jump_apart(
-        self, rows: Mapping[int, tuple[SavedState, int]], random: bool = False
-    ) -> None:
+    def jump_apart(self, rows: Mapping[int, tuple[SavedState, int]], random: bool = False) -> None:
         """Let some voices continue from elsewhere and the others play on as if nothing was.
 
         Args:

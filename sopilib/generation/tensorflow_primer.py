@@ -73,17 +73,13 @@ class Primer:
             return min(num_samples // big_frame_size, _PRIME_FRAMES) * big_frame_size
         return min(num_samples, big_frame_size - position)
 
-    def _prime_block(
-        self, state: NetworkState, position: int, levels: np.ndarray
-    ) -> NetworkState:
+    def _prime_block(self, state: NetworkState, position: int, levels: np.ndarray) -> NetworkState:
         """Return the state after a block of levels."""
         frame_size, big_frame_size = self._config.frame_sizes
         num_samples = levels.shape[1]
         # the current big frame begins at place big_frame_size - position
         stream = np.concatenate([state.history, levels], axis=1)
-        big_conditioning, big_frame = self._prime_big_frames(
-            state, position, stream, num_samples
-        )
+        big_conditioning, big_frame = self._prime_big_frames(state, position, stream, num_samples)
         conditioning, frame = self._prime_frames(
             state, position, stream, num_samples, big_conditioning
         )

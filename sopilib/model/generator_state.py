@@ -163,7 +163,9 @@ def network_of_voices(rows: Sequence[tuple[Any, int]], axes: Any) -> Any:
     return map_network(chosen, axes, *(network for network, _ in rows))
 
 
-def state_of_voices(base: SavedState, rows: Mapping[int, tuple[SavedState, int]], axes: Any) -> SavedState:
+def state_of_voices(
+    base: SavedState, rows: Mapping[int, tuple[SavedState, int]], axes: Any
+) -> SavedState:
     """Return `base` with the voices in `rows` from other states.
 
     Args:

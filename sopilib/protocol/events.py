@@ -100,6 +100,15 @@ class State(Message, type_name="state"):
 
 
 @dataclass(frozen=True)
+class StatesFile(Message, type_name="states_file"):
+    """The file `path` has been `written` or `read`; `slots` are the numbers of its states."""
+
+    path: str
+    done: str
+    slots: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Saved(Message, type_name="saved"):
     """The last take is written to the sound file `path`."""
 

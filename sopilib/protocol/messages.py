@@ -8,7 +8,8 @@ A message that a performer sends and that the class in Pd passes on as it is say
 with `pd`: its Pd form, selector first. `from_atoms` reads it and `check` judges its
 values, in Pd and again in the worker. To add such a message, write its class here and
 a method of `sopilib.worker.live_stream.LiveStream` that `handles` it. The events, which
-travel the other way, are in `sopilib.protocol.events` and have their names here too.
+travel the other way, are in `sopilib.protocol.events`, those about voices and kept states in
+`sopilib.protocol.voice_messages`; all have their names here too.
 """
 
 import dataclasses
@@ -16,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sopilib.errors import RequestError
-from sopilib.limits import FREEZE_S
 from sopilib.limits import STREAM_SEED_S as STREAM_SEED_S  # the class sends no more
 from sopilib.protocol.atoms import (
     Atom,
@@ -42,10 +42,24 @@ from sopilib.protocol.events import Saved as Saved
 from sopilib.protocol.events import SoundWarning as SoundWarning
 from sopilib.protocol.events import Started as Started
 from sopilib.protocol.events import State as State
+from sopilib.protocol.events import StatesFile as StatesFile
 from sopilib.protocol.events import Stopped as Stopped
+from sopilib.protocol.voice_messages import MOST_NOTE as MOST_NOTE
+from sopilib.protocol.voice_messages import SILENT_DB as SILENT_DB
+from sopilib.protocol.voice_messages import Freeze as Freeze
+from sopilib.protocol.voice_messages import Gain as Gain
+from sopilib.protocol.voice_messages import Morph as Morph
+from sopilib.protocol.voice_messages import Note as Note
+from sopilib.protocol.voice_messages import ReadStates as ReadStates
+from sopilib.protocol.voice_messages import RecallState as RecallState
+from sopilib.protocol.voice_messages import Release as Release
+from sopilib.protocol.voice_messages import ReseedVoice as ReseedVoice
+from sopilib.protocol.voice_messages import SaveState as SaveState
+from sopilib.protocol.voice_messages import WriteStates as WriteStates
+from sopilib.protocol.voice_messages import check_voice
 
 PROTOCOL_VERSION = 2
-LATENCY_MS = (40, 2000)  # shortest and longest for a performer
+LATENCY_MS = (20, 2000)  # shortest and longest for a performer
 
 
 # Both ways
@@ -107,6 +121,8 @@ class Generate(Message, type_name="generate"):
     seed_name: str | None = None  # of the array that is the seed, for the take's record
     payload: bytes = b""
     heal: bool = False  # of a stream, as `Heal`
+    apart: bool = False  # of a stream: chunks have the sum of the voices, then each voice
+    release_ms: float = 200.0  # of a stream, as `Release`
 
 
 @dataclass(frozen=True)
@@ -174,7 +190,7 @@ class Latency(Message, type_name="latency", pd="latency MS"):
         """Return the message of a latency in milliseconds.
 
         Raises:
-            RequestError: not one number of 40 to 2000.
+            RequestError: not one number of 20 to 2000.
         """
         if len(atoms) != 1:
             raise RequestError(f"latency: got {shown(atoms)} ({cls.pd_form})")
@@ -191,6 +207,11 @@ class Prime(Message, type_name="prime"):
     seed_file: str | None = None
     seed_rate: int | None = None
     payload: bytes = b""
+    voice: int | None = None
+
+    def check(self) -> None:
+        """Raise RequestError unless the voice is 1 or more, or None for all."""
+        check_voice("seed", self.voice)
 
 
 @dataclass(frozen=True)
@@ -206,21 +227,6 @@ class Reseed(Message, type_name="reseed", pd="rng [N]"):
 
 
 @dataclass(frozen=True)
-class Freeze(Message, type_name="freeze", pd="freeze S"):
-    """Make the running stream return to this moment every `seconds`; 0 releases it."""
-
-    seconds: float
-
-    def check(self) -> None:
-        """Raise RequestError unless the seconds are 0 or between 0.02 and 3600."""
-        seconds, (shortest, longest) = number("freeze", self.seconds), FREEZE_S
-        if seconds and not shortest <= seconds <= longest:
-            raise RequestError(
-                f"freeze: {text(seconds)} s (0 to release, or {shortest:g} to {longest:g})"
-            )
-
-
-@dataclass(frozen=True)
 class Heal(Message, type_name="heal", pd="heal 0|1"):
     """Return the running stream to a healthy state where its sound fails; 0 for no longer."""
 
@@ -230,28 +236,6 @@ class Heal(Message, type_name="heal", pd="heal 0|1"):
         """Raise RequestError unless it is 0 or 1."""
         if whole_number("heal", self.is_on) not in (0, 1):
             raise RequestError(f"heal: {self.is_on} (0 or 1)")
-
-
-@dataclass(frozen=True)
-class SaveState(Message, type_name="save_state", pd="save_state N"):
-    """Save the network's present state under a number."""
-
-    slot: int
-
-    def check(self) -> None:
-        """Raise RequestError unless the slot is a whole number of 0 or more."""
-        whole_number("save_state", self.slot, at_least=0)
-
-
-@dataclass(frozen=True)
-class RecallState(Message, type_name="recall_state", pd="recall_state N"):
-    """Resume from the state saved under a number, in the running stream or the next one."""
-
-    slot: int
-
-    def check(self) -> None:
-        """Raise RequestError unless the slot is a whole number."""
-        whole_number("recall_state", self.slot)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ sends with each poll how far the stream has been played.
 """
 
 import queue
+import threading
 from collections.abc import Callable
 
 import numpy as np
 
+from sopilib.errors import SampleRNNError
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.stream import Stream
 from sopilib.generation.stream_speed import settle
@@ -18,10 +20,23 @@ from sopilib.model.generator_state import SavedState
 from sopilib.protocol import messages
 from sopilib.worker.channels import Fail, Inbox, Send
 from sopilib.worker.priority import RealTime
-from sopilib.worker.states import KeepsStates, States
+from sopilib.worker.states import KeepsStates, States, voice_index
 from sopilib.worker.steering import Steered, handles
 
 _MEASURED_S = 2.0  # of sound, before its speed counts
+_BLOCK = 64  # samples that Pd computes at a time
+_HEARD_IN_TIME = (
+    messages.SetTemperature,
+    messages.Ramp,
+    messages.Curve,
+    messages.Reseed,
+    messages.ReseedVoice,
+    messages.Freeze,
+    messages.Gain,
+    messages.RecallState,
+    messages.Morph,
+    messages.Note,
+)
 
 
 class LiveStream(Steered, KeepsStates):
@@ -34,6 +49,7 @@ class LiveStream(Steered, KeepsStates):
         latency_s: see `Stream`.
         states: of this generator, shared with the worker.
         read_seed: called with a `messages.Prime`; returns audio and rate.
+        is_apart: whether chunks hold each voice besides their sum.
 
     Raises:
         RequestError, AudioError: as `Stream`, or the model is too slow to be streamed.
@@ -47,10 +63,11 @@ class LiveStream(Steered, KeepsStates):
         latency_s: float,
         states: States,
         read_seed: Callable[[messages.Prime], tuple[np.ndarray, int | None]],
+        is_apart: bool = False,
     ) -> None:
         self._number, self._generator, self._states = number, generator, states
         self._read_seed = read_seed
-        self._stream = Stream(generator, request, latency_s)
+        self._stream = Stream(generator, request, latency_s, is_apart)
         self.temperature = self._stream.temperature
         settle(generator)
         self._num_played = 0
@@ -65,7 +82,7 @@ class LiveStream(Steered, KeepsStates):
             real_time: the class of this process, which a slow stream leaves.
         """
         stream = self._stream
-        self._send = send
+        self._send, self._fail = send, fail
         send(messages.Started(self._number, None, stream.sample_rate, stream.rng_seed))
         try:
             stream.begin()
@@ -96,13 +113,29 @@ class LiveStream(Steered, KeepsStates):
         self.steer(request, fail)
         return True
 
-    def _send_chunk(self) -> None:
+    def steer(self, request: messages.Message, fail: Fail) -> None:
+        """Apply a request; one that is to be heard in time takes effect after the latency.
+
+        All that the latency allows is generated before, so that a change sounds exactly the
+        latency after the playback position that Pd told with it.
+        """
+        if isinstance(request, _HEARD_IN_TIME):
+            while (room := self._stream.room(self._num_played)) >= self._least_room:
+                self._send_chunk(room)
+        super().steer(request, fail)
+
+    @property
+    def _least_room(self) -> int:
+        """The samples, at the model's rate, of a block of Pd: less is no matter."""
+        return max(1, self._generator.config.sample_rate * _BLOCK // self._stream.sample_rate)
+
+    def _send_chunk(self, most: int | None = None) -> None:
         start = self._stream.num_made
-        chunk = self._stream.next_chunk()
-        if chunk.size:
+        rows = self._stream.next_rows(most)  # (rows, n)
+        if rows.shape[1]:
             speed = round(self._stream.speed, 3)
-            payload = chunk.astype("<f4").tobytes()
-            self._send(messages.Chunk(self._number, start, 1, speed, payload))
+            payload = rows.astype("<f4").tobytes()
+            self._send(messages.Chunk(self._number, start, len(rows), speed, payload))
         if failing := self._stream.failing:
             self._send(messages.SoundWarning(self._number, failing.kind, failing.is_healed))
 
@@ -117,15 +150,47 @@ class LiveStream(Steered, KeepsStates):
 
     @handles(messages.Prime)
     def _prime(self, request: messages.Prime) -> None:
-        self._stream.prime(*self._read_seed(request))
+        voice = request.voice
+        if voice is not None:
+            voice = voice_index("seed", voice, self._generator.num_seqs)
+        self._stream.prime(*self._read_seed(request), voice)
 
     @handles(messages.Reseed)
     def _reseed(self, request: messages.Reseed) -> None:
         self._stream.reseed(request.rng_seed)
 
+    @handles(messages.ReseedVoice)
+    def _reseed_voice(self, request: messages.ReseedVoice) -> None:
+        self._stream.reseed(request.rng_seed, self._voice(request, request.voice))
+
     @handles(messages.Freeze)
     def _freeze(self, request: messages.Freeze) -> None:
-        self._stream.hold(request.seconds)
+        self._stream.hold(request.seconds, self._voice(request, request.voice))
+
+    @handles(messages.Gain)
+    def _set_gain(self, request: messages.Gain) -> None:
+        is_silent = request.decibels <= messages.SILENT_DB
+        gain = 0.0 if is_silent else 10 ** (request.decibels / 20)
+        self._stream.set_gain(gain, self._voice(request, request.voice))
+
+    @handles(messages.Morph)
+    def _morph(self, request: messages.Morph) -> None:
+        first, second = (
+            self._states.kept("morph", slot) for slot in (request.first, request.second)
+        )
+        self._stream.morph(first, second, request.share, request.seconds)
+
+    @handles(messages.Note)
+    def _play_note(self, request: messages.Note) -> None:
+        if not request.velocity:
+            self._stream.let_key_go(request.pitch)
+            return
+        state = self._states.kept("note", request.pitch)
+        self._stream.press_key(request.pitch, request.velocity / messages.MOST_NOTE, state)
+
+    @handles(messages.Release)
+    def _set_release(self, request: messages.Release) -> None:
+        self._stream.set_release(request.milliseconds / 1e3)
 
     @handles(messages.Heal)
     def _heal(self, request: messages.Heal) -> None:
@@ -134,5 +199,22 @@ class LiveStream(Steered, KeepsStates):
     def _require_generator(self) -> SampleGenerator:
         return self._generator
 
-    def _recall(self, state: SavedState) -> None:
-        self._stream.recall(state)
+    def _recall(self, state: SavedState, voice: int | None) -> None:
+        if voice is not None:
+            voice = voice_index("recall_state", voice, self._generator.num_seqs)
+        self._stream.recall(state, voice)
+
+    def _work_aside(self, request: messages.Message, work: Callable[[], None]) -> None:
+        def work_or_fail() -> None:
+            try:
+                work()
+            except SampleRNNError as error:
+                self._fail(request, str(error))
+
+        threading.Thread(target=work_or_fail, daemon=True).start()
+
+    def _voice(self, request: messages.Message, voice: int | None) -> int | None:
+        """Return the index of a voice of a request, None for all; RequestError without it."""
+        if voice is None:
+            return None
+        return voice_index(request.selector(), voice, self._generator.num_seqs)

@@ -28,7 +28,7 @@ from sopilib.generation.temperature_text import parse_temperature
 from sopilib.installation import models
 from sopilib.limits import STREAM_SEED_S
 from sopilib.model.folder import ModelFiles, find_model
-from sopilib.model.generator_state import SavedState
+from sopilib.model.generator_state import SavedState, state_of_voices
 from sopilib.model.sample_rate import RateSource
 from sopilib.protocol import messages
 from sopilib.worker import live_stream
@@ -37,7 +37,7 @@ from sopilib.worker.missing_package import missing_package_text, slow_generator_
 from sopilib.worker.notices import warnings_as_notices
 from sopilib.worker.priority import RealTime, leaves_processors
 from sopilib.worker.running_take import RunningTake
-from sopilib.worker.states import KeepsStates, States
+from sopilib.worker.states import KeepsStates, States, voice_index
 from sopilib.worker.steering import handles
 
 log = logging.getLogger("samplernn.worker")
@@ -55,7 +55,7 @@ class Worker(KeepsStates):
         self._files: ModelFiles | None = None  # of the generator
         self._model: ModelRecord | None = None  # of the generator
         self._told_rates: set[int] = set()  # that takes of this model have been given
-        self._states: States = {}  # of this generator
+        self._states = States()  # of this generator
         self._is_recalled = False  # the next take or stream resumes from a recalled state
         self._last: RunningTake | None = None
 
@@ -101,7 +101,7 @@ class Worker(KeepsStates):
         if text := slow_generator_text():
             self._send(messages.Notice(text))
         self._model, self._files, self._told_rates = model_record(files, made), files, set()
-        self._generator, self._states, self._is_recalled = made, {}, False
+        self._generator, self._states, self._is_recalled = made, States(self._model), False
         self._last = None
         self._send(
             messages.Loaded(
@@ -168,13 +168,20 @@ class Worker(KeepsStates):
                     latency_s,
                     self._states,
                     self._live_seed,
+                    request.apart,
                 )
             self._is_recalled, self._last = False, None
             stream.apply(messages.Heal(int(request.heal)))
+            stream.apply(messages.Release(request.release_ms))
             stream.run(self._inbox, self._send, self._fail, real_time)
 
-    def _recall(self, state: SavedState) -> None:
-        self._require_generator().restore_state(state)
+    def _recall(self, state: SavedState, voice: int | None) -> None:
+        generator = self._require_generator()
+        if voice is not None:
+            chosen = voice_index("recall_state", voice, generator.num_seqs)
+            rows, base = {chosen: (state, chosen)}, generator.save_state()
+            state = state_of_voices(base, rows, generator.voice_axes)
+        generator.restore_state(state)
         self._is_recalled = True
 
     @handles(messages.Save)

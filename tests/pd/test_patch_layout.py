@@ -11,7 +11,8 @@ from sopilib import __version__
 
 PD_FOLDER = PROJECT / "pd"
 PATCHES = sorted(PD_FOLDER.glob("*.pd"))
-PD_GLOBAL_NAMES = {"pd", "pd-dsp-started", "pd-dsp-stopped"}
+PD_GLOBAL_NAMES = {"pd", "pd-dsp-started", "pd-dsp-stopped", "samplernn-where"}
+OF_A_NAME = ("$0-", "pd-$0-", "$1-")  # local names, and those of a named [samplernn~]
 DEMO_RECEIVERS = {"demo-file"}
 NAME_POSITIONS = {  # which word of an object box is a name that all of Pd shares
     "s": (1,),
@@ -188,7 +189,7 @@ def test_names_are_local_to_their_patch(path):
     ]
     shared += re.findall(r"^#X array (\S+)", path.read_text().replace("\\$", "$"), re.MULTILINE)
     allowed = PD_GLOBAL_NAMES | {"empty"} | (DEMO_RECEIVERS if path.stem == "demo" else set())
-    assert [name for name in shared if not name.startswith("$0-") and name not in allowed] == []
+    assert [name for name in shared if not name.startswith(OF_A_NAME) and name not in allowed] == []
 
 
 def test_the_page_and_its_guide_fit_a_small_screen():

@@ -32,10 +32,28 @@ ROWS = {
     "recall_state 1": (
         f"{NO_MODEL} >recall_state {NO_MODEL} {TAKE} >recall_state ~recall_state {SILENT}"
     ),
+    "write_states f": (
+        f"{NO_MODEL} >write_states {NO_MODEL} {TAKE} >write_states ~write_states {SILENT}"
+    ),
+    "read_states f": (
+        f"{NO_MODEL} >read_states {NO_MODEL} {TAKE} >read_states ~read_states {SILENT}"
+    ),
     "stop": f"{NO_TAKE} {NO_TAKE} {NO_TAKE} >stop >stop . {ENDED}",
-    "freeze 1": f"{NO_STREAM} {NO_STREAM} {NO_STREAM} {NO_STREAM} >freeze >freeze {SILENT}",
+    **{
+        text: f"{NO_STREAM} {NO_STREAM} {NO_STREAM} {NO_STREAM} >{name} >{name} {SILENT}"
+        for text, name in (
+            ("freeze 1", "freeze"),
+            ("freeze 2 1", "freeze"),
+            ("gain 2 -6", "gain"),
+            ("seed 2 7", "reseed_voice"),
+            ("morph 1 2 0.5", "morph"),
+            ("note 60 100", "note"),
+        )
+    },
+    "seed 2 a": f"{NO_STREAM} {NO_STREAM} {NO_STREAM} {NO_STREAM} >prime . {SILENT}",
     "unload": ". . . . . . .",
     "info": ". . . . . . .",
+    "multichannel": " ".join(["needs_Pd_0.54_or_later,_this_is_Pd_of_an_unknown"] * 7),
     "models": ". . . . . . .",
     "models_in d": ". . . . . . .",
     "card m": ". . . . . . .",
@@ -45,6 +63,7 @@ ROWS = {
     "rng 7": ". . . . >reseed . .",
     "latency 200": ". . . . >latency . .",
     "heal 1": ". . . . >heal . .",
+    "release 300": ". . . . >release . .",
     "envelope curve": ". . . . >curve . .",
     "seed a": ". . . . >prime . .",
 }
@@ -60,6 +79,7 @@ CHANGED = {  # rows of `info` after a message that only changes a setting
     "rng 7": "info rng 7",
     "latency 200": "info latency 200.0",
     "heal 1": "info heal 1",
+    "release 300": "info release 300.0",
     "envelope curve": "info envelope curve",
     "seed a": "info seed a",
 }

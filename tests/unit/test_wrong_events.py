@@ -28,6 +28,7 @@ EVENTS = [
     messages.Stopped(1, 32),
     messages.SoundWarning(1, "stuck"),
     messages.State(1, "saved"),
+    messages.StatesFile("a.states", "written", (1, 2)),
     messages.Saved("a.wav"),
     messages.Notice("text"),
     messages.Failure("load", "text"),
