@@ -6,27 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from class_in_pd import GRU, TAKE_LIMIT_S
-from stream_in_pd import RATE, Recorder, StreamInPd, assert_is_take, stretches, whole_take
-
-
-@pytest.fixture(scope="module")
-def take():
-    """Return the beginning of the stream of the GRU fixture with random seed 5."""
-    return whole_take(GRU, 30)
-
-
-@pytest.fixture
-def pd():
-    with StreamInPd() as pd:
-        pd.load_model(GRU)
-        yield pd
-
-
-@pytest.fixture
-def each_pd(loader):
-    with StreamInPd(loader=loader) as pd:
-        pd.load_model(GRU)
-        yield pd
+from stream_in_pd import RATE, Recorder, assert_is_take, stretches, whole_take
 
 
 def test_states_are_saved_and_recalled_within_and_before_a_stream(each_pd, take, tmp_path):
