@@ -24,6 +24,6 @@ def multichannel_refusal(version: tuple[int, int, int] | None) -> str | None:
     own = "of an unknown version" if version is None else ".".join(map(str, version))
     least = ".".join(map(str, MULTICHANNEL))
     return (
-        f"multichannel: [samplernn~ -m] needs Pd {least} or later, this is Pd {own} "
+        f"multichannel: [samplernn~ -m] needs Pd {least} or later and this is Pd {own} "
         "(use a NAME and [samplernn-voice~ NAME N])"
     )

@@ -39,7 +39,8 @@ class Lead:
         """
         shortest_s = _POLL_S
         if self._out_rate != self._in_rate:
-            shortest_s += StreamResampler.margin_s(self._in_rate, self._out_rate)
+            margin_s = StreamResampler.margin_s(self._in_rate, self._out_rate)
+            shortest_s = round(shortest_s + margin_s, 6)
         if not (math.isfinite(latency_s) and shortest_s <= latency_s <= MAX_LATENCY_S):
             raise RequestError(
                 f"a latency of {latency_s * 1e3:g} ms (give {math.ceil(shortest_s * 1e3)} to "

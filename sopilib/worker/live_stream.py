@@ -24,7 +24,6 @@ from sopilib.worker.states import KeepsStates, States, voice_index
 from sopilib.worker.steering import Steered, handles
 
 _MEASURED_S = 2.0  # of sound, before its speed counts
-_BLOCK = 64  # samples that Pd computes at a time
 _HEARD_IN_TIME = (
     messages.SetTemperature,
     messages.Ramp,
@@ -120,14 +119,9 @@ class LiveStream(Steered, KeepsStates):
         latency after the playback position that Pd told with it.
         """
         if isinstance(request, _HEARD_IN_TIME):
-            while (room := self._stream.room(self._num_played)) >= self._least_room:
+            while room := self._stream.room(self._num_played):
                 self._send_chunk(room)
         super().steer(request, fail)
-
-    @property
-    def _least_room(self) -> int:
-        """The samples, at the model's rate, of a block of Pd: less is no matter."""
-        return max(1, self._generator.config.sample_rate * _BLOCK // self._stream.sample_rate)
 
     def _send_chunk(self, most: int | None = None) -> None:
         start = self._stream.num_made

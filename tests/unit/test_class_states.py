@@ -53,7 +53,7 @@ ROWS = {
     "seed 2 a": f"{NO_STREAM} {NO_STREAM} {NO_STREAM} {NO_STREAM} >prime . {SILENT}",
     "unload": ". . . . . . .",
     "info": ". . . . . . .",
-    "multichannel": " ".join(["needs_Pd_0.54_or_later,_this_is_Pd_of_an_unknown"] * 7),
+    "multichannel": " ".join(["needs_Pd_0.54_or_later_and_this_is_Pd_of_an_unknown"] * 7),
     "models": ". . . . . . .",
     "models_in d": ". . . . . . .",
     "card m": ". . . . . . .",

@@ -9,6 +9,9 @@ from streams import begun, free_run, make_generator, sound, take_of
 
 from sopilib.audio.resample import resample
 from sopilib.errors import RequestError
+from sopilib.generation.stream import Stream
+from sopilib.generation.take import TakeRequest
+from sopilib.model.generator_state import state_of_voices
 
 CROSSFADE = 80  # samples, 5 ms at 16 kHz
 
@@ -251,3 +254,33 @@ def test_all_that_is_turned_at_a_rate_of_pd_makes_no_click():
         pieces.append(sound(stream, 3000))
     # beside the material's own step, that of the fade from one extreme to the other
     assert np.abs(np.diff(np.concatenate(pieces))).max() < 1.1 * hum + 2 / 220
+
+
+@pytest.mark.parametrize("kind", ["native", "tensorflow"])
+def test_a_voice_that_jumps_by_itself_leaves_the_other_as_it_is(kind):
+    """The voices then stand at different places of their frames."""
+    generator = make_generator(kind, num_seqs=2)
+    stream = Stream(generator, TakeRequest(None, rng_seed=5), 0.1, is_apart=True)
+    stream.begin()
+    first = stream.next_rows()[1:]
+    state = generator.save_state()
+    then = np.concatenate([stream.next_rows()[1:] for _ in range(4)], axis=1)
+    generator.restore_state(state)
+    played = [stream.next_rows(100)[1:]]
+    stream.recall(state, 1)
+    played += [stream.next_rows()[1:] for _ in range(3)]
+    played = np.concatenate(played, axis=1)
+    num_after = played.shape[1] - 100
+    np.testing.assert_array_equal(played[0], then[0, : played.shape[1]])
+    np.testing.assert_array_equal(played[1, 100 + CROSSFADE :], then[1, CROSSFADE:num_after])
+    assert first.shape == (2, 200)
+    apart = generator.save_state()
+    assert len(set(generator.positions(apart))) == 2
+    seed = np.random.default_rng(1).uniform(-0.5, 0.5, 300).astype(np.float32)
+    generator.prime(seed)
+    logits = generator.next_logits()
+    for voice in range(2):
+        rows = {other: (apart, voice) for other in range(2)}
+        generator.restore_state(state_of_voices(apart, rows, generator.voice_axes))
+        generator.prime(seed)
+        np.testing.assert_allclose(generator.next_logits()[voice], logits[voice], atol=1e-5)
