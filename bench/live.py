@@ -1,11 +1,12 @@
-"""Measure how soon Pd plays a change of temperature, and how much of Pd's time a stream takes.
+"""Measure how soon Pd plays a change, how evenly, and how much of Pd's time a stream takes.
 
-    python bench/live.py [--trials 10] [--dur 120]
+    python bench/live.py [--trials 10] [--dur 120] [--latencies 20 50 100]
 
 A real Pd without a window or sound card plays `[samplernn~ preludes]` and records it,
-with a mark in a second channel where a temperature was sent. All streams have the same
-random seed, so that the first changed sample is where the recording first differs from a
-take generated in one piece. Then one long stream shows Pd's share of a processor and the
+with a mark in a second channel where a temperature, `recall_state` or `freeze` was sent. All
+streams have the same random seed, so that the first changed sample is where the recording
+first differs from a take generated in one piece. The delay should be the latency each time,
+within a block of Pd, 1.5 ms. Then one long stream shows Pd's share of a processor and the
 longest time that Pd's thread spent in one poll.
 """
 
@@ -26,9 +27,15 @@ from sopilib.generation.take import Take, TakeRequest
 from sopilib.installation.paths import models_folder
 from sopilib.model.folder import find_model
 
-LATENCIES_MS = (50, 100, 400)
+LATENCIES_MS = (20, 50, 100)
+FREEZE_MS = 50
 RATE = 44100
 RNG_SEED, BEFORE, AFTER = 5, 0.95, 0.3  # temperatures
+CHANGES = {  # what is sent, and the ms after which its effect begins
+    "temperature": (f"temperature {AFTER}", 0),
+    "recall_state": ("recall_state 1", 0),
+    "freeze": (f"freeze {FREEZE_MS / 1e3}", FREEZE_MS),
+}
 LONGEST_BEFORE_S = 1.5
 FADE = 300  # samples, slightly longer than the fade-in of a stream
 CHANGED = 1e-4  # resampling piece by piece differs by less than 1e-6
@@ -38,22 +45,26 @@ FOLDER = Path(__file__).resolve().parent
 def main():
     args = _arguments()
     whole = _take(LONGEST_BEFORE_S + 1.0)
-    print("| latency set | first changed sample, median | latest | trials | underruns |")
-    print("|---|---|---|---|---|")
-    for latency_ms in LATENCIES_MS:
-        heard, num_underruns = _latencies(latency_ms, args.trials, whole)
-        median, latest = (np.median(heard), max(heard)) if heard else (np.nan, np.nan)
-        print(
-            f"| {latency_ms} ms | {median:.1f} ms | {latest:.1f} ms | {len(heard)} "
-            f"| {num_underruns} |"
-        )
-    _print_cost(args.dur)
+    print("| change | latency set | delay, median | earliest to latest | trials | underruns |")
+    print("|---|---|---|---|---|---|")
+    for name in CHANGES:
+        for latency_ms in args.latencies:
+            heard, num_underruns = _delays(name, latency_ms, args.trials, whole)
+            median = np.median(heard) if heard else np.nan
+            spread = max(heard) - min(heard) if heard else np.nan
+            print(
+                f"| {name} | {latency_ms} ms | {median:.1f} ms | {spread:.1f} ms | {len(heard)} "
+                f"| {num_underruns} |"
+            )
+    if args.dur:
+        _print_cost(args.dur)
 
 
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=10, help="for each latency")
-    parser.add_argument("--dur", type=float, default=120.0, help="seconds of the long stream")
+    parser.add_argument("--dur", type=float, default=120.0, help="seconds of the long stream, or 0")
+    parser.add_argument("--latencies", type=int, nargs="+", default=LATENCIES_MS, help="in ms")
     return parser.parse_args()
 
 
@@ -65,8 +76,9 @@ def _take(dur_s):
     return np.concatenate(chunks, axis=1)[0]
 
 
-def _latencies(latency_ms, num_trials, whole):
-    """Return the ms from each message to the first changed sample, and the number of underruns."""
+def _delays(name, latency_ms, num_trials, whole):
+    """Return the ms from each message to its first changed sample, and the number of underruns."""
+    message, effect_ms = CHANGES[name]
     rng = random.Random(latency_ms)
     score = [f"0 live-stream latency {latency_ms}"]
     for _ in range(num_trials):
@@ -75,8 +87,9 @@ def _latencies(latency_ms, num_trials, whole):
             f"300 live-stream rng {RNG_SEED}",
             f"0 live-stream temperature {BEFORE}",
             "0 live-stream 1",
-            f"{before_ms:.3f} live-turn {AFTER}",
-            f"{latency_ms + 300} live-stream 0",
+            "500 live-stream save_state 1",
+            f"{before_ms - 500:.3f} live-turn {message}",
+            f"{latency_ms + effect_ms + 300} live-stream 0",
             "0 live-mark 0",
         ]
     recording, console = _play(
@@ -86,7 +99,7 @@ def _latencies(latency_ms, num_trials, whole):
     for begin, mark in _trials(recording):
         late = begin + _first_change(recording[begin:, 0], whole) - mark
         if late > 0:  # else the sound ran out before the mark and the trial says nothing
-            heard.append(1e3 * late / RATE)
+            heard.append(1e3 * late / RATE - effect_ms)
     return heard, console.count("underrun")
 
 

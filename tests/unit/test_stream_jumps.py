@@ -280,7 +280,7 @@ def test_a_voice_that_jumps_by_itself_leaves_the_other_as_it_is(kind):
     generator.prime(seed)
     logits = generator.next_logits()
     for voice in range(2):
-        rows = {other: (apart, voice) for other in range(2)}
+        rows = dict.fromkeys(range(2), (apart, voice))
         generator.restore_state(state_of_voices(apart, rows, generator.voice_axes))
         generator.prime(seed)
         np.testing.assert_allclose(generator.next_logits()[voice], logits[voice], atol=1e-5)
