@@ -47,7 +47,7 @@ def aligned(generator: SampleGenerator, state: SavedState, temperature: np.ndarr
       generator, temperature: as for `blend`.
     """
     nums_missing = -generator.positions(state) % generator.config.big_frame_size
-    present, rows = generator.save_state(), {}
+    present, rows = generator.save_state(), dict[int, tuple[SavedState, int]]()
     for num_samples in np.unique(nums_missing[nums_missing > 0]):
         generator.restore_state(state)
         generator.generate(np.repeat(temperature, num_samples, axis=1))

@@ -32,7 +32,7 @@ class VoiceGains:
     def apply(self, voices: np.ndarray) -> np.ndarray:
         """Return the next samples float32 (num_seqs, n), louder or softer; may overwrite them."""
         for voice in np.flatnonzero((self._now != 1) | (self._targets != 1)):
-            voices[voice] *= self._next(voice, voices.shape[1])
+            voices[voice] *= self._next(int(voice), voices.shape[1])
         return voices
 
     def _next(self, voice: int, num_samples: int) -> np.ndarray:

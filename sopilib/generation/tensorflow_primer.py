@@ -51,7 +51,8 @@ class Primer:
         if len(primed) == 1:
             return next(iter(primed.values()))
         rows = [(primed[int(position)], voice) for voice, position in enumerate(positions)]
-        return network_of_voices(rows, VOICE_AXES)
+        merged: NetworkState = network_of_voices(rows, VOICE_AXES)
+        return merged
 
     def _prime_all(self, state: NetworkState, position: int, levels: np.ndarray) -> NetworkState:
         """Return the state after `levels` of voices that all stand at `position`."""

@@ -115,9 +115,7 @@ def test_each_voice_has_an_outlet_in_time_with_the_sum_and_is_what_it_is_alone(t
 
 def test_several_channels_are_refused_in_one_line_by_a_pd_that_has_none(tmp_path):
     with NamedVoices(tmp_path, "-m 0 2 400 duo") as pd:
-        pd.status(
-            r"error multichannel: \[samplernn~ -m\] needs Pd 0.54 or later .*"
-        )
+        pd.status(r"error multichannel: \[samplernn~ -m\] needs Pd 0.54 or later .*")
         pd.begin()
         pd.let_play(MODEL_RATE // 8)
         assert pd.console.count("status: error") == 1

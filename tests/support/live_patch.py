@@ -100,7 +100,9 @@ class LivePatch(PdHost):
             for line in self.console.splitlines()
             if line.startswith("status: ")
         ]
-        return [line for line in lines if line.split()[0] not in ("streaming", "progress")]
+        return [
+            line for line in lines if line.split()[0] not in ("streaming", "progress", "latency")
+        ]
 
 
 def is_complete(path):
