@@ -5,7 +5,7 @@ import numpy as np
 from sopilib.errors import RequestError
 from sopilib.generation.tensorflow_loop import BLOCK, VOICE_AXES, SampleLoop, initial_state
 from sopilib.generation.tensorflow_primer import Primer
-from sopilib.model.generator_state import Handover, SavedState, VoiceRandom
+from sopilib.model.generator_state import Handover, SavedState, VoiceRandom, map_network
 from sopilib.model.network import SampleRNN
 from sopilib.model.quiet_tensorflow import tf
 from sopilib.model.sample_codec import SampleCodec
@@ -81,8 +81,9 @@ class Generator:
           state: what it returned.
           random: whether to restore the random numbers, too.
         """
-        position = tf.broadcast_to(state.network.position, [self.num_seqs])  # older ones have one
-        self._state = state.network._replace(position=position)
+        network = map_network(tf.convert_to_tensor, state.network)
+        position = tf.broadcast_to(network.position, [self.num_seqs])  # older ones have one
+        self._state = network._replace(position=position)
         self.handover.restore(state.handover)
         self._codec.restore(state.newest)
         if random:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sopilib.generation.tensorflow_loop import VOICE_AXES, NetworkState
-from sopilib.model.generator_state import network_of_voices
+from sopilib.model.generator_state import map_network, network_of_voices
 from sopilib.model.network import FrameRNN, RNNState, SampleRNN
 from sopilib.model.quiet_tensorflow import tf
 
@@ -51,8 +51,9 @@ class Primer:
         if len(primed) == 1:
             return next(iter(primed.values()))
         rows = [(primed[int(position)], voice) for voice, position in enumerate(positions)]
-        merged: NetworkState = network_of_voices(rows, VOICE_AXES)
-        return merged
+        merged = network_of_voices(rows, VOICE_AXES)
+        tensors: NetworkState = map_network(tf.convert_to_tensor, merged)
+        return tensors
 
     def _prime_all(self, state: NetworkState, position: int, levels: np.ndarray) -> NetworkState:
         """Return the state after `levels` of voices that all stand at `position`."""
