@@ -121,9 +121,8 @@ class Engine {
     const std::vector<float> floats = voices_.state.floats();
     const std::vector<int32_t> integers = voices_.state.integers();
     const py::ssize_t voices = voices_.count();
-    return py::make_tuple(
-        Floats({voices, py::ssize_t(floats.size()) / voices}, floats.data()),
-        Levels({voices, py::ssize_t(integers.size()) / voices}, integers.data()));
+    return py::make_tuple(Floats({voices, py::ssize_t(floats.size()) / voices}, floats.data()),
+                          Levels({voices, py::ssize_t(integers.size()) / voices}, integers.data()));
   }
 
   void restore_state(const Floats& floats, const Levels& integers) {

@@ -193,7 +193,8 @@ void Member::run_skip(int tier) {
   const size_t all_layers = weights.layers.size() * model_.width;
   float* sum = voices_.state.tiers[tier].conditioning.data();
   fill(weights.skip_bias, rows, sum, model_.width);
-  read(voices_.state.tiers[tier].outputs[clock_->current[tier]].data(), all_layers, int(all_layers));
+  read(voices_.state.tiers[tier].outputs[clock_->current[tier]].data(), all_layers,
+       int(all_layers));
   multiply(weights.skip, 0, rows, sum, model_.width);
 }
 

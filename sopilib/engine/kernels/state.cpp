@@ -24,8 +24,8 @@ std::vector<State::Run> State::runs_of(size_t voice) const {
   std::vector<Run> runs;
   for (size_t t = 0; t < tiers.size(); ++t) {
     const TierState& tier = tiers[t];
-    for (auto* values : {&tier.outputs[clocks[voice].current[t]], &tier.cell_state,
-                         &tier.conditioning}) {
+    for (auto* values :
+         {&tier.outputs[clocks[voice].current[t]], &tier.cell_state, &tier.conditioning}) {
       const size_t size = values->size() / clocks.size();
       runs.push_back({voice * size, size, values});
     }
