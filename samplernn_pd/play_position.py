@@ -7,6 +7,7 @@ from sopilib.protocol import messages
 
 _POLLS_WITHOUT_POSITION = 50
 _REPORTS_PER_LATENCY = 8
+_LEAST_STEP = 128  # where less would do, every position is told
 
 
 class PlayPosition:
@@ -35,7 +36,8 @@ class PlayPosition:
             num_played: samples of the stream.
             latency: in samples.
         """
-        if num_played - self._num_told >= latency // _REPORTS_PER_LATENCY:
+        least = latency // _REPORTS_PER_LATENCY
+        if num_played - self._num_told >= (least if least >= _LEAST_STEP else 1):
             self.tell_now(num_played)
 
     def tell_now(self, num_played: int) -> None:

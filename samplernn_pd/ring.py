@@ -41,13 +41,17 @@ class Ring:
     ) -> None:
         self._store = RingArrays(arrays, name, voice_names)
         self.length, self.rows = self._store.length, self._store.rows
-        self._fade = max(1, round(FADE_S * sample_rate))
+        self._longest_fade = self._fade = max(1, round(FADE_S * sample_rate))
         self._step = round(_FIRST_STEP_S * sample_rate)  # the longest recent step between two polls
         self._long_steps = [0, 0, 0]  # the longest steps between two polls so far
         self._position: int | None = None  # in the array, as the patch last reported
         self.played = self.end = 0
         self._cleared = 0  # position up to which there is silence, from `end` on
         self.is_silent = True
+
+    def fit(self, latency: int) -> None:
+        """Fade within a tenth of this latency, in samples, where that is shorter."""
+        self._fade = max(1, min(self._longest_fade, latency // 10))
 
     @property
     def is_clear(self) -> bool:
@@ -90,7 +94,7 @@ class Ring:
         step does not count.
         """
         step = self._long_steps[0]
-        return math.ceil((4 * step + BLOCK + self._fade) * 8 / 7) if step else 0
+        return math.ceil((4 * step + BLOCK + self._longest_fade) * 8 / 7) if step else 0
 
     def play_at(self, position: int) -> None:
         """Note that the patch now plays the sample `position` of the array."""

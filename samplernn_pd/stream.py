@@ -64,6 +64,7 @@ class StreamInPd:
         check_ring(array_name, latency, host.arrays)
         check_voice_arrays(voice_names, array_name, host.arrays)
         ring = Ring(host.arrays, array_name, self.sample_rate, voice_names)
+        ring.fit(round(latency))
         self._playout = Playout(ring, round(latency))
         self._report = StreamReport(say, self.sample_rate)
         self._position = PlayPosition(self.number, send)
@@ -115,6 +116,7 @@ class StreamInPd:
             return False
         if ring.length != self._playout.ring.length:
             return False
+        ring.fit(self._playout.latency)
         self._playout.ring = ring
         return True
 
@@ -215,6 +217,7 @@ class StreamInPd:
         latency = round(message.seconds * self.sample_rate)
         check_ring(self.array_names[0], latency, self._host.arrays)
         self._playout.latency = latency
+        self._playout.ring.fit(latency)
         self._send(message)
         self._report.latency(latency / self.sample_rate)
 

@@ -37,17 +37,17 @@ class Lead:
         Raises:
           RequestError: it is too short for the resampler and a patch's polls, or too long.
         """
-        shortest_s = _POLL_S
+        margin_s = 0.0
         if self._out_rate != self._in_rate:
             margin_s = StreamResampler.margin_s(self._in_rate, self._out_rate)
-            shortest_s = round(shortest_s + margin_s, 6)
+        shortest_s = round(_POLL_S + margin_s, 6)
         if not (math.isfinite(latency_s) and shortest_s <= latency_s <= MAX_LATENCY_S):
             raise RequestError(
                 f"a latency of {latency_s * 1e3:g} ms (give {math.ceil(shortest_s * 1e3)} to "
                 f"{MAX_LATENCY_S * 1e3:.0f})"
             )
         self._latency_s = latency_s
-        chunk_s = min(latency_s / _CHUNKS_PER_LATENCY, _MAX_CHUNK_S)
+        chunk_s = min((latency_s - margin_s) / _CHUNKS_PER_LATENCY, _MAX_CHUNK_S)
         self.chunk_size = max(1, int(chunk_s * self._in_rate))
 
     @property

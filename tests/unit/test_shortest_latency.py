@@ -8,6 +8,7 @@ from class_host import Host
 
 from samplernn_pd.settings import Settings
 from samplernn_pd.stream import StreamInPd
+from sopilib.audio.resample import StreamResampler
 from sopilib.generation.stream_lead import Lead
 from sopilib.protocol import messages
 
@@ -18,15 +19,18 @@ DUR_S = 20
 class Rehearsal:
     """A stream at 100 ms that Pd plays block by block and polls every `poll_s` seconds."""
 
-    def __init__(self, block, poll_s, latency_s=0.1):
+    def __init__(self, block, poll_s, latency_s=0.1, model_rate=RATE):
         self.host, self.told, self.underruns = Host(), [], []
         self.host.sample_rate = RATE
         self.host.arrays.samples["ring"] = np.zeros(1 << 18, np.float32)
         request = messages.Generate(1, latency_s=latency_s, out_rate=RATE)
-        self._lead, self._played = Lead(RATE, RATE, latency_s), 0
+        self._lead, self._played = Lead(model_rate, RATE, latency_s), 0
+        margin = 0.0  # what the resampler holds back
+        if model_rate != RATE:
+            margin = StreamResampler.margin_s(model_rate, RATE) * RATE
         self._stream = StreamInPd(request, "ring", Settings(), self.host, self._send, self._say)
         self._stream.begin(None, RATE)
-        arriving = collections.deque()
+        arriving, num_made = collections.deque(), 0
         for poll in range(round(DUR_S / poll_s)):
             self._now_s = poll * poll_s
             if told := self._stream.play_at(int(self._now_s * RATE) // block * block % (1 << 18)):
@@ -35,8 +39,9 @@ class Rehearsal:
                 self._stream.write(arriving.popleft())
             self._stream.advance()
             while self._lead.is_due(self._played):
-                size = self._lead.chunk_size
-                self._lead.note_generated(size)
+                self._lead.note_generated(self._lead.chunk_size)
+                size = max(0, int(self._lead.front - margin) - num_made)
+                num_made += size
                 arriving.append(messages.Chunk(1, 0, 1, 9.0, bytes(4 * size)))
 
     def _send(self, message):
@@ -54,6 +59,13 @@ class Rehearsal:
 def test_100_ms_last_for_ordinary_blocks_and_polls(block, poll_s):
     rehearsal = Rehearsal(block, poll_s, 0.1 if block < 1024 else 0.12)
     assert rehearsal.told == [] and rehearsal.underruns == []
+
+
+@pytest.mark.parametrize("model_rate", [RATE, 22050, 16000])
+def test_20_ms_last_where_every_block_is_polled(model_rate):
+    rehearsal = Rehearsal(64, 0.001, 0.02, model_rate)
+    assert rehearsal.told == []
+    assert all(when < 0.5 for when in rehearsal.underruns)  # until the steps have been seen
 
 
 @pytest.mark.parametrize("block, poll_s, used_ms", [(2048, 0.005, 220), (64, 0.06, 0)])
