@@ -34,12 +34,13 @@ from linear_predictor import bits_per_sample
 from sopilib.audio.recordings import read_recordings
 from sopilib.audio.write import write_audio
 from sopilib.commands.arguments import search_folders
-from sopilib.commands.audition import held_out_split, rounded_like_takes
+from sopilib.commands.audition import held_out_split
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import PRECISIONS, load_generator
 from sopilib.engine.measure import measure_speed
 from sopilib.errors import SampleRNNError
 from sopilib.evaluation.engine_score import score_files
+from sopilib.evaluation.reference import rounded_like_takes
 from sopilib.evaluation.seed_steering import held_out_seeds, measure_seed_steering
 from sopilib.evaluation.similarity import ReferenceStatistics, Similarity
 from sopilib.evaluation.verdict import LEAST

@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 
 from sopilib import engine
-from sopilib.audio.file_sound import FileSound
 from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.spectrogram import draw_take, plot_source
 from sopilib.audio.write import write_audio
@@ -35,6 +34,7 @@ from sopilib.engine.load import check_weights_fit
 from sopilib.errors import AudioError, RequestError
 from sopilib.evaluation import engine_score
 from sopilib.evaluation.auditions import Audition, as_json, ranked, table
+from sopilib.evaluation.reference import LEAST_DUR_S, reference_of
 from sopilib.evaluation.seed_steering import (
     SeedSteering,
     held_out_seeds,
@@ -46,16 +46,13 @@ from sopilib.generation.request_checks import checked_length
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.generation.temperature import check_temperature
-from sopilib.model.config import ModelConfig
 from sopilib.model.folder import ModelFiles, checkpoint_number, find_model
-from sopilib.model.sample_codec import SampleCodec
 from sopilib.new_files import unwritable
 from sopilib.small_files import text_if_readable
 from sopilib.training.history import HISTORY_NAME, find_run, read_history
 from sopilib.training.plan import PREVIEW_TEMPERATURES, VAL_FRAC
 from sopilib.training.split import Split, split_recordings
 
-LEAST_DUR_S = 0.5
 # the longest part of the corpus to score if the history has no held-out bits
 SCORED_S = 60.0
 STEERED_VOICES = 8  # seeds at a time
@@ -228,12 +225,6 @@ def _name(files: ModelFiles) -> str:
     return Path(files.prefix or files.folder).name
 
 
-def reference_of(corpus: RecordingSet, config: ModelConfig, dur_s: float) -> ReferenceStatistics:
-    """Return the statistics of a corpus, quantized like a model's takes of `dur_s` seconds."""
-    sounds = [rounded_like_takes(recording.audio, config) for recording in corpus.recordings]
-    return ReferenceStatistics(sounds, config.sample_rate, dur_s)
-
-
 def audition(
     files: ModelFiles, bits: float, reference: ReferenceStatistics, request: AuditionRequest
 ) -> Audition:
@@ -252,16 +243,6 @@ def audition(
     takes = _generate_takes(files, request)
     similarities = {t: reference.measure(sound) for t, sound in takes.items()}
     return Audition(_name(files), bits, similarities)
-
-
-def rounded_like_takes(audio: np.ndarray | FileSound, config: ModelConfig) -> np.ndarray:
-    """Return `audio` (num_samples,) rounded to the model's levels, piece by piece."""
-    rounded, piece = np.empty(len(audio), np.float32), 1 << 20
-    encoder, decoder = SampleCodec(config), SampleCodec(config)
-    for k in range(0, len(audio), piece):
-        levels = encoder.encode(np.asarray(audio[k : k + piece]))
-        rounded[k : k + piece] = decoder.decode(levels)[0]
-    return rounded
 
 
 def recorded_bits(checkpoints: Sequence[ModelFiles]) -> list[float] | None:

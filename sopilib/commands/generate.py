@@ -16,6 +16,7 @@ from sopilib.commands.arguments import (
     search_folders,
     tell_assumed_rate,
 )
+from sopilib.commands.best_take import add_best_of_arguments, check_best_of, chosen_request
 from sopilib.commands.take_output import (
     add_overwrite_argument,
     check_free,
@@ -101,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="samples of the seed file to skip (default 0)",
     )
     add("--rng_seed", type=quantities.RNG_SEED, metavar="N", help="the same N gives the same take")
+    add_best_of_arguments(parser)
     add_overwrite_argument(parser)
 
 
@@ -113,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
         return _resume(args, args.unfinished)
     if args.output_path is None:
         args.parser.error("the following arguments are required: --output_path")
+    check_best_of(args)
     path = with_suffix(args.output_path)
     long = is_long(args.dur, args.num_seqs)
     if long and not args.overwrite and _was_begun(args, path):
@@ -138,6 +141,8 @@ def run(args: argparse.Namespace) -> int:
     num_samples = checked_length(args.dur, rate, args.num_seqs, in_memory=not long)
     check_places(output, rate, num_samples, _part_bytes(long, num_samples, args.num_seqs))
     generator = make_generator(files, args.num_seqs, args.engine, args.precision, args.threads)
+    if args.best_of is not None:
+        request = chosen_request(args, files, generator, request)
     take, model = Take(generator, request), model_record(files, generator)
     if long:
         saved = planned(take, model, len(output.sounds))

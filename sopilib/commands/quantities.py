@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sopilib.errors import RequestError
-from sopilib.limits import HIGHEST_TEMPERATURE, MOST_VOICES, SAMPLE_RATES
+from sopilib.limits import HIGHEST_TEMPERATURE, MOST_CANDIDATES, MOST_VOICES, SAMPLE_RATES
 
 _LONGEST_NAME = 255  # bytes
 _LONGEST_PATH = 4095  # bytes
@@ -81,6 +81,7 @@ COUNT = whole(1, _LARGEST_COUNT, "1 or more")
 COUNT_OR_NONE = whole(0, _LARGEST_COUNT, "0 or more")
 SAMPLES = whole(0, 2**53, "a number of samples, 0 or more")
 VOICES_EACH = whole(1, MOST_VOICES, f"1 to {MOST_VOICES}")
+CANDIDATES = whole(1, MOST_CANDIDATES, shown="{} takes to choose from")
 VOICES = whole(1, MOST_VOICES, shown="{} voices")
 RNG_SEED = whole(0, _LARGEST_SEED, "an integer, 0 or above", shown="the random seed {}")
 RATE = whole(*SAMPLE_RATES, "an integer from {} to {} Hz".format(*SAMPLE_RATES))

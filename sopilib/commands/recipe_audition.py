@@ -14,6 +14,7 @@ from sopilib.audio.recordings import read_recordings
 from sopilib.commands import audition
 from sopilib.commands.audition import Audition, AuditionRequest
 from sopilib.errors import CheckpointError
+from sopilib.evaluation.reference import reference_of
 from sopilib.generation.generator import make_generator
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.model.folder import ModelFiles
@@ -95,7 +96,7 @@ def audition_in_time(
     """
     config = candidates[0].files.config
     dur_s = _take_length(len(candidates), finish, left_s(), second_s)
-    reference = audition.reference_of(read_recordings(data, config.sample_rate), config, dur_s)
+    reference = reference_of(read_recordings(data, config.sample_rate), config, dur_s)
     results: dict[str, tuple[Audition, Candidate]] = {}
     slowest_s = 0.0
     for candidate in candidates:

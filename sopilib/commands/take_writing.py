@@ -34,7 +34,7 @@ def write_take(
     """
     chunks, status = [np.zeros((model.num_seqs, 0), np.float32)], 0
     try:
-        with _progress(take) as advance:
+        with sound_progress(take.num_samples, take.sample_rate) as advance:
             for made in take:
                 chunks.append(made)
                 advance(made.shape[1])
@@ -56,7 +56,8 @@ def write_long_take(
     """
     status, made = 0, np.zeros((part.saved.model.num_seqs, 0), np.float32)
     try:
-        with _progress(take, part.sound.num_samples) as advance:
+        num_before = part.sound.num_samples
+        with sound_progress(take.num_samples, take.sample_rate, num_before) as advance:
             for made in take:
                 part.append(made, take)
                 advance(made.shape[1])
@@ -79,18 +80,26 @@ def write_long_take(
 
 
 @contextlib.contextmanager
-def _progress(take: Take, num_before: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar, and yield the function that counts the next samples in it."""
-    total_s = take.num_samples / take.sample_rate
-    bar_format = "{l_bar}{bar}| {n:.2f}/{total:.2f} s of sound [{elapsed}<{remaining}]"
-    num_made = num_before
-    begin_s = num_before / take.sample_rate
-    with tqdm(total=total_s, initial=begin_s, bar_format=bar_format) as bar:
+def sound_progress(
+    num_samples: int, sample_rate: int, num_before: int = 0, what: str = ""
+) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar, and yield the function that counts the next samples in it.
 
-        def advance(num_samples: int) -> None:
+    Args:
+      num_samples: in all, at `sample_rate` in Hz.
+      sample_rate: see there.
+      num_before: of the samples that are there already.
+      what: is shown before the bar.
+    """
+    bar_format = "{l_bar}{bar}| {n:.2f}/{total:.2f} s of sound [{elapsed}<{remaining}]"
+    total_s, begin_s = num_samples / sample_rate, num_before / sample_rate
+    num_made = num_before
+    with tqdm(total=total_s, initial=begin_s, bar_format=bar_format, desc=what or None) as bar:
+
+        def advance(num_new: int) -> None:
             nonlocal num_made
-            num_made += num_samples
-            bar.n = num_made / take.sample_rate  # a sum of quotients may pass the total
+            num_made += num_new
+            bar.n = num_made / sample_rate  # a sum of quotients may pass the total
             bar.update(0)
 
         yield advance

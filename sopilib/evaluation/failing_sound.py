@@ -66,6 +66,11 @@ class FailureDetector:
         """Whether the last judgement found nothing at all."""
         return not any(self._counts.values())
 
+    @property
+    def failure(self) -> str | None:
+        """The kind of failure that was reported and lasts, None where there is none."""
+        return self._told
+
     def hear(self, sound: np.ndarray, ignored: Set[str] = frozenset()) -> str | None:
         """Hear the next samples.
 
@@ -116,6 +121,32 @@ class FailureDetector:
         slow = self._heard[-whole:].reshape(-1, self._decimation).mean(axis=1)
         rate = self._rate // self._decimation
         return bool(correlations_at_long_lags(slow, rate).max(initial=0.0) > CORRELATION)
+
+
+class FailingSeconds:
+    """Counts how many seconds of a sound fail, by kind; where it is cut makes no difference.
+
+    Args:
+      sample_rate: in Hz.
+
+    Attributes:
+      seconds: of each kind that was heard; empty for a sound that does not fail.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self.seconds: dict[str, float] = {}
+        self._detector, self._step = FailureDetector(sample_rate), round(STEP_S * sample_rate)
+        self._rest = np.zeros(0, np.float32)
+
+    def hear(self, sound: np.ndarray) -> None:
+        """Hear the next samples, float32 (any,), full scale ±1."""
+        self._rest = np.concatenate([self._rest, sound])
+        while len(self._rest) >= self._step:
+            self._detector.hear(self._rest[: self._step])
+            self._rest = self._rest[self._step :]
+            kind = self._detector.failure
+            if kind:
+                self.seconds[kind] = self.seconds.get(kind, 0.0) + STEP_S
 
 
 def _flatness(sound: np.ndarray) -> float:

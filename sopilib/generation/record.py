@@ -8,9 +8,10 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,7 @@ class TakeRecord:
       seed_audio: float32 (n,), the primed sound, at the model's rate; or None.
       seed_name: where it came from, or None.
       continues: TakeRecord of the take that it resumed, or None.
+      choice: from which takes it was chosen and why, as `Choice.as_json` says it, or None.
     """
 
     dur_s: float
@@ -80,6 +82,7 @@ class TakeRecord:
     seed_name: str | None = None
     resume: bool = False
     continues: "TakeRecord | None" = None
+    choice: Mapping[str, Any] | None = None
 
     def chain(self) -> list["TakeRecord"]:
         """Return the takes from the one that began the chain to this one."""
@@ -145,6 +148,16 @@ def find_recorded_model(model: ModelRecord, search: Sequence[str | Path]) -> Mod
         f"no model {model.path}, and no {model.name} with such a checkpoint in {folders} "
         "(copy it there)"
     )
+
+
+def is_recorded_model(model: ModelRecord, files: ModelFiles) -> bool:
+    """Return whether ModelFiles are those of a recorded model, wherever they lie.
+
+    Raises:
+      CheckpointError: the checkpoint's index or the packed weights cannot be read.
+    """
+    at_rate = files.at_rate(model.sample_rate) if files.rate_is_assumed else files
+    return _difference(model, at_rate) is None
 
 
 def _difference(model: ModelRecord, files: ModelFiles) -> str | Path | None:

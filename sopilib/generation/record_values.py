@@ -78,6 +78,7 @@ def _take_values(take: TakeRecord, seed_file: str) -> dict[str, Any]:
         "seed": seed,
         "temperature": [_track_value(track) for track in take.temperature],
         "turns": [_turn_values(turn) for turn in take.turns],
+        **({} if take.choice is None else {"choice": take.choice}),
     }
 
 
@@ -109,10 +110,7 @@ def saved_take(values: dict[str, Any], folder: Path) -> SavedTake:
       AudioError, RecordError: a seed's file is missing or was changed.
     """
     check_fields(values, sound=kinds.LIST, model=kinds.OBJECT, takes=kinds.LIST)
-    model_kinds = {
-        field.name: _MODEL_KINDS.get(field.name, kinds.TEXT) for field in fields(ModelRecord)
-    }
-    model = ModelRecord(**check_fields(values["model"], **model_kinds))
+    model = model_of_values(values["model"])
     num_files = len(values["sound"])
     if num_files not in (1, model.num_seqs):
         raise RecordError(f'"sound" names {num_files} files ({AS_SAVED})')
@@ -123,10 +121,24 @@ def saved_take(values: dict[str, Any], folder: Path) -> SavedTake:
     return SavedTake(model, take, num_files)
 
 
+def model_of_values(values: Any) -> ModelRecord:
+    """Return the ModelRecord in its values.
+
+    Raises:
+      RecordError: a field is missing or out of its range.
+    """
+    model_kinds = {
+        field.name: _MODEL_KINDS.get(field.name, kinds.TEXT) for field in fields(ModelRecord)
+    }
+    return ModelRecord(**check_fields(values, **model_kinds))
+
+
 def _take(
     values: Any, continues: TakeRecord | None, model: ModelRecord, folder: Path
 ) -> TakeRecord:
     check_fields(values, **_TAKE_KINDS)
+    choice = values.get("choice")  # records of earlier versions have none
+    check_fields({"choice": choice}, choice=kinds.OBJECT_OR_NULL)
     if continues and not values["resume"]:
         raise RecordError(f'"resume" is false in a take that continues another ({AS_SAVED})')
     temperature = tuple(map(_track, values["temperature"]))
@@ -138,6 +150,7 @@ def _take(
         seed_audio=seed_audio,
         seed_name=name,
         continues=continues,
+        choice=choice,
     )
 
 

@@ -8,8 +8,9 @@ The take's record says what it was made from, and `take_again` makes the same sa
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,7 @@ class TakeRequest:
       continues: TakeRecord of the take that this one resumes, None if there is none.
       again: TakeRecord of the take that this one repeats, turn by turn and to the
         sample where it ended, or None.
+      choice: for the record, from which takes this one was chosen, or None.
       in_memory: whether the whole sound is kept in memory, which limits its length.
     """
 
@@ -65,6 +67,7 @@ class TakeRequest:
     seed_name: str | None = None
     continues: TakeRecord | None = None
     again: TakeRecord | None = None
+    choice: Mapping[str, Any] | None = None
     in_memory: bool = True
 
 
@@ -137,6 +140,7 @@ class Take:
             seed_name=request.seed_name,
             resume=request.resume,
             continues=request.continues,
+            choice=request.choice,
         )
 
     @property
@@ -281,5 +285,6 @@ def new_request(record: TakeRecord, in_memory: bool = True) -> TakeRequest:
         seed_audio=record.seed_audio,
         seed_name=record.seed_name,
         rng_seed=record.rng_seed,
+        choice=record.choice,
         in_memory=in_memory,
     )

@@ -59,19 +59,14 @@ class Engine {
   void reset() { voices_.reset(); }
 
   Levels generate(const Floats& temperature, const Floats& uniform) {
-    const py::ssize_t samples = temperature.ndim() == 2 ? temperature.shape(1) : 0;
-    check_shape(temperature, voices_.count(), samples);
-    check_shape(uniform, voices_.count(), samples);
-    Levels levels({py::ssize_t(voices_.count()), samples});
-    engine::Job job;
-    job.samples = int(samples);
-    job.stride = size_t(samples);
-    job.temperature = temperature.data();
-    job.uniform = uniform.data();
-    job.levels = levels.mutable_data();
-    py::gil_scoped_release release;
-    voices_.work_through(job);
-    return levels;
+    return draw(temperature, uniform, nullptr);
+  }
+
+  py::tuple generate_scored(const Floats& temperature, const Floats& uniform) {
+    Floats bits(
+        std::vector<py::ssize_t>(temperature.shape(), temperature.shape() + temperature.ndim()));
+    const Levels levels = draw(temperature, uniform, bits.mutable_data());
+    return py::make_tuple(levels, bits);
   }
 
   void prime(const Levels& given) { absorb(given, nullptr); }
@@ -133,6 +128,23 @@ class Engine {
   }
 
  private:
+  Levels draw(const Floats& temperature, const Floats& uniform, float* bits) {
+    const py::ssize_t samples = temperature.ndim() == 2 ? temperature.shape(1) : 0;
+    check_shape(temperature, voices_.count(), samples);
+    check_shape(uniform, voices_.count(), samples);
+    Levels levels({py::ssize_t(voices_.count()), samples});
+    engine::Job job;
+    job.samples = int(samples);
+    job.stride = size_t(samples);
+    job.temperature = temperature.data();
+    job.uniform = uniform.data();
+    job.levels = levels.mutable_data();
+    job.bits = bits;
+    py::gil_scoped_release release;
+    voices_.work_through(job);
+    return levels;
+  }
+
   void absorb(const Levels& given, float* bits) {
     const py::ssize_t samples = given.ndim() == 2 ? given.shape(1) : 0;
     check_shape(given, voices_.count(), samples);
@@ -183,6 +195,8 @@ PYBIND11_MODULE(native, module) {
       .def("use_threads", &Engine::use_threads, py::arg("threads"))
       .def("reset", &Engine::reset)
       .def("generate", &Engine::generate, py::arg("temperature"), py::arg("uniform"))
+      .def("generate_scored", &Engine::generate_scored, py::arg("temperature"),
+           py::arg("uniform"))
       .def("prime", &Engine::prime, py::arg("levels"))
       .def("score", &Engine::score, py::arg("levels"))
       .def("next_logits", &Engine::next_logits)

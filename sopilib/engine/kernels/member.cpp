@@ -246,13 +246,15 @@ void Member::draw_levels(const Job& job, int sample) {
 int32_t Member::next_level(const Job& job, int voice, int sample) {
   const size_t at = voice * job.stride + sample;
   const float* logits = &voices_.shared_.logits[size_t(voice) * model_.padded_levels];
-  if (job.bits && index_ == 0)
-    job.bits[at] = kernels_.bits(logits, model_.padded_levels, job.given[at], weights_.data());
-  if (job.given) return job.given[at];
   // logits of a damaged model may be NaN: the result must be a valid level nevertheless
-  return std::min(kernels_.draw(logits, model_.padded_levels, job.temperature[at], job.uniform[at],
-                                weights_.data()),
-                  model_.q_levels - 1);
+  const int32_t level =
+      job.given ? job.given[at]
+                : std::min(kernels_.draw(logits, model_.padded_levels, job.temperature[at],
+                                         job.uniform[at], weights_.data()),
+                           model_.q_levels - 1);
+  if (job.bits && index_ == 0)
+    job.bits[at] = kernels_.bits(logits, model_.padded_levels, level, weights_.data());
+  return level;
 }
 
 // The conditioning for the tier below: the sum of the skip connections if there are any, else

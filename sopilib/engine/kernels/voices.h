@@ -31,7 +31,7 @@ struct Job {
   const float* temperature = nullptr;  // (voices, samples) to draw levels with
   const float* uniform = nullptr;      // (voices, samples), 0 <= u < 1
   int32_t* levels = nullptr;           // (voices, samples) drawn
-  float* bits = nullptr;               // (voices, samples) -log2 p of the given levels
+  float* bits = nullptr;               // (voices, samples) -log2 p of the levels
   size_t stride = 0;                   // from one voice to the next in these
 };
 

@@ -1,0 +1,1 @@
+"""Albums: many tracks chosen, mastered and written unattended, on one machine or several."""
