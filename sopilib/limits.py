@@ -8,6 +8,8 @@ SAMPLE_RATES = (1000, 384_000)
 MOST_VOICES = 4096
 # takes from which the best is chosen
 MOST_CANDIDATES = 1000
+# of an album
+MOST_TRACKS = 9999
 # a float32 with room for products; far below it all levels are equally likely
 HIGHEST_TEMPERATURE = 1e30
 # what a stream uses of a seed, from its end: the network forgets what was before

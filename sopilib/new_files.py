@@ -107,6 +107,33 @@ def write_whole(path: str | Path, content: bytes) -> None:
         files.open(path).write(content)
 
 
+def write_if_absent(path: Path, content: bytes) -> bool:
+    """Write a file that is never there in part; return False where one is there already.
+
+    Of several processes that write it at the same time, one does.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    if os.path.lexists(path):
+        return False
+    temporary, file = _create(path.parent.resolve())
+    try:
+        with file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a disk without links
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
 def unwritable(path: str | Path, error: OSError) -> str:
     """Return `cannot write PATH: WHY (WHAT TO DO)` for an OSError of this module."""
     reason = error.strerror or str(error)

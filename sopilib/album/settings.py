@@ -16,9 +16,8 @@ from sopilib.generation.candidates import rng_seeds_from
 from sopilib.generation.record import ModelRecord
 from sopilib.generation.record_fields import check_fields
 from sopilib.generation.record_values import model_of_values
-from sopilib.limits import MOST_CANDIDATES
+from sopilib.limits import MOST_CANDIDATES, MOST_TRACKS
 
-MOST_TRACKS = 9999
 _SEEDS = 2**24  # random seeds of takes are below, and so exact in Pd
 _SEEDS_APART = 1024  # of two tracks, more than a track has candidates
 assert MOST_CANDIDATES <= _SEEDS_APART and MOST_TRACKS * _SEEDS_APART < _SEEDS

@@ -9,7 +9,7 @@ file, whose errors say why, takes the bytes.
 import io
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -89,9 +89,11 @@ def write_sound(
     audio: SoundSource,
     sample_rate: int,
     subtype: str | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Write float32 (num_samples, num_channels) into an open file in the format of `path`.
 
+    `tags` has values by soundfile's names of them, such as 'title'.
     A WAV file that would pass 4 GB is an RF64 file, which players open under the same name.
 
     Raises:
@@ -104,6 +106,8 @@ def write_sound(
         with soundfile.SoundFile(
             target, "w", sample_rate, num_channels, subtype, format=_format_of(path, audio, subtype)
         ) as sound:
+            for name, value in (tags or {}).items():
+                setattr(sound, name, value)
             for begin in range(0, len(audio), _BLOCK):
                 sound.write(audio[begin : begin + _BLOCK])
                 target.check()

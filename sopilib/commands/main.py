@@ -20,6 +20,7 @@ from sopilib.errors import SampleRNNError
 COMMANDS = {
     "generate": "generate sound into WAV files",
     "sweep": "generate the same take at several temperatures, side by side",
+    "album": "generate, choose and master the tracks of an album, on one machine or several",
     "score": "measure the bits per sample that a model needs for sound files",
     "models": "list the models that a name can load",
     "info": "describe a model",

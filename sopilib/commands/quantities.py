@@ -7,13 +7,20 @@ wrong usage, argparse's status 2.
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sopilib.errors import RequestError
-from sopilib.limits import HIGHEST_TEMPERATURE, MOST_CANDIDATES, MOST_VOICES, SAMPLE_RATES
+from sopilib.errors import RequestError, printable
+from sopilib.limits import (
+    HIGHEST_TEMPERATURE,
+    MOST_CANDIDATES,
+    MOST_TRACKS,
+    MOST_VOICES,
+    SAMPLE_RATES,
+)
 
 _LONGEST_NAME = 255  # bytes
 _LONGEST_PATH = 4095  # bytes
@@ -67,6 +74,31 @@ class Quantity:
         return value
 
 
+@dataclass(frozen=True)
+class Interval:
+    """The type of a flag's value: `LOW:HIGH`, or one number for both; it becomes a pair.
+
+    Attributes:
+      ends: Quantity of each.
+    """
+
+    ends: Quantity
+
+    def bound(self, flag: str) -> Callable[[str], Any]:
+        """Return the function that reads the value of `flag` from its text."""
+        read_end = self.ends.bound(flag)
+
+        def read(text: str) -> tuple[Any, Any]:
+            first, colon, last = text.partition(":")
+            low = read_end(first)
+            high = read_end(last) if colon else low
+            if low > high:
+                raise RequestError(f"{flag} {_shortened(text)} is reversed (give LOW:HIGH)")
+            return low, high
+
+        return read
+
+
 def whole(low: int, high: int, expected: str = "", shown: str = "") -> Quantity:
     """Return the Quantity of a whole number, `low` and `high` included."""
     return Quantity(int, low, high, expected or f"{low} to {high}", shown=shown)
@@ -81,6 +113,7 @@ COUNT = whole(1, _LARGEST_COUNT, "1 or more")
 COUNT_OR_NONE = whole(0, _LARGEST_COUNT, "0 or more")
 SAMPLES = whole(0, 2**53, "a number of samples, 0 or more")
 VOICES_EACH = whole(1, MOST_VOICES, f"1 to {MOST_VOICES}")
+TRACKS = whole(1, MOST_TRACKS)
 CANDIDATES = whole(1, MOST_CANDIDATES, shown="{} takes to choose from")
 VOICES = whole(1, MOST_VOICES, shown="{} voices")
 RNG_SEED = whole(0, _LARGEST_SEED, "an integer, 0 or above", shown="the random seed {}")
@@ -112,11 +145,11 @@ SEQ_LEN = whole(1, 10_000_000)
 
 
 def adder(parser: argparse._ActionsContainer) -> Callable[..., argparse.Action]:
-    """Return `parser.add_argument`, which binds a Quantity to the flag that it is the type of."""
+    """Return `parser.add_argument`, which binds a type of here to the flag that it belongs to."""
 
     def add(*names: str, **options: Any) -> argparse.Action:
         kind = options.get("type")
-        if isinstance(kind, Quantity):
+        if isinstance(kind, (Quantity, Interval)):
             options["type"] = kind.bound(names[0])
         return parser.add_argument(*names, **options)
 
@@ -176,6 +209,60 @@ def name(text: str) -> str:
     if path(text).is_absolute() or not Path(text).name or ".." in Path(text).parts:
         raise argparse.ArgumentTypeError(f"{text!r} is no name (give a word, such as bells)")
     return text
+
+
+def track_numbers(text: str) -> list[int]:
+    """Return the numbers in a list such as 1,4,7.
+
+    Raises:
+      argparse.ArgumentTypeError: a part of it is no number.
+    """
+    if not re.fullmatch(r"\d{1,6}(,\d{1,6})*", text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"{_shortened(text)!r} is no list of tracks (give their numbers, such as 1,4,7)"
+        )
+    return [int(number) for number in text.split(",")]
+
+
+def part(text: str) -> tuple[int, int]:
+    """Return the pair of a part such as 2/8.
+
+    Raises:
+      argparse.ArgumentTypeError: it is no part.
+    """
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text, re.ASCII)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise argparse.ArgumentTypeError(
+            f"{_shortened(text)!r} is no part (give I/N with I from 1 to N, such as 2/8)"
+        )
+    return int(match[1]), int(match[2])
+
+
+def scheduler(text: str) -> str:
+    """Return the address of a scheduler.
+
+    Raises:
+      argparse.ArgumentTypeError: it is none.
+    """
+    if not re.fullmatch(r"[a-z]+://[^\s/]{1,255}:\d{1,5}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"{_shortened(text)!r} is no address of a scheduler (give tcp://HOST:8786)"
+        )
+    return text
+
+
+def title(text: str) -> str:
+    """Return a title, one line of text.
+
+    Raises:
+      argparse.ArgumentTypeError: it is empty or too long.
+    """
+    line = printable(text).strip()
+    if not line or len(line) > _LONGEST_NAME:
+        raise argparse.ArgumentTypeError(
+            f"{_shortened(text)!r} is no title (give 1 to {_LONGEST_NAME} characters)"
+        )
+    return line
 
 
 def _shortened(text: str) -> str:

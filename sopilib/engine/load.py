@@ -36,17 +36,23 @@ def load_generator(
       CheckpointError: the checkpoint is damaged or does not fit its config, or the
         exported model lacks the precision.
     """
+    packed = load_weights(files, num_seqs, precision, threads)
+    config = config_of_packed(files.config, packed)
+    return EngineGenerator(config, packed, num_seqs, threads, isa)
+
+
+def load_weights(
+    files: ModelFiles, num_seqs: int, precision: str = "auto", threads: int | None = None
+) -> PackedModel:
+    """Return the weights of a model folder; arguments and errors as of `load_generator`."""
     if precision not in PRECISIONS:
         raise RequestError(f"no precision {precision!r} (choose from {', '.join(PRECISIONS)})")
     if files.prefix is None:
-        packed = _exported_packed(files, precision, num_seqs, threads)
-    else:
-        if precision == "auto":
-            check_weights_fit(files)
-            precision = choose_precision(files.config, num_seqs, threads)
-        packed = checkpoint_packed(files, precision)
-    config = config_of_packed(files.config, packed)
-    return EngineGenerator(config, packed, num_seqs, threads, isa)
+        return _exported_packed(files, precision, num_seqs, threads)
+    if precision == "auto":
+        check_weights_fit(files)
+        precision = choose_precision(files.config, num_seqs, threads)
+    return checkpoint_packed(files, precision)
 
 
 def check_weights_fit(files: ModelFiles) -> None:

@@ -1,0 +1,185 @@
+"""Run jobs on the workers of a Dask scheduler, and give weights to workers that lack them.
+
+A few jobs for each thread of the cluster are there at a time. A job says that its worker lacks
+the weights; that worker gets them, once, and the job is done again. If a worker dies, the
+scheduler gives its jobs to others, as often as its setting `allowed-failures` says.
+"""
+
+import contextlib
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sopilib.album.job import Job, Outcome, run_job
+from sopilib.album.pack_store import store
+from sopilib.errors import RequestError, printable
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_CONNECT_S = 10
+_POLL_S = 2.0  # between two looks at whether the scheduler is there
+_JOBS_A_THREAD = 2
+_MOST_TRIES = 8  # of a job on workers that lack its weights, or whose scheduler forgot it
+
+
+class _There(NamedTuple):
+    """What a worker answers: its address and the outcome of a job."""
+
+    address: str
+    outcome: Outcome
+
+
+class ClusterRunner:
+    """Runs jobs on the workers of a scheduler.
+
+    Args:
+      address: of the scheduler, such as tcp://HOST:8786.
+      tell: is called with a line when something is worth knowing.
+    """
+
+    def __init__(self, address: str, tell: Callable[[str], None]) -> None:
+        self._address, self._tell = address, tell
+
+    def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+        """Yield the outcomes of jobs as they come.
+
+        Raises:
+          RequestError: Dask is missing, or the scheduler is not there or has gone.
+        """
+        with _client(self._address) as client:
+            cluster = _Jobs(client, self._address, jobs)
+            if not client.nthreads():
+                self._tell(f"the scheduler {self._address} has no workers yet, waiting for some")
+            yield from cluster.outcomes()
+
+
+def run_there(job: Job) -> _There:
+    """Do a job on a worker."""
+    from distributed import get_worker
+
+    return _There(get_worker().address, run_job(job))
+
+
+class _Jobs:
+    """Jobs of which some are on the cluster."""
+
+    def __init__(self, client: "Client", address: str, jobs: Sequence[Job]) -> None:
+        self._client, self._address = client, address
+        self._waiting = deque(jobs)
+        self._there: dict[Future, Job] = {}
+        self._tries = dict.fromkeys((job.key for job in jobs), 0)
+        self._given: set[tuple[str, str]] = set()  # worker, weights
+
+    def outcomes(self) -> Iterator[Outcome]:
+        while self._waiting or self._there:
+            self._submit()
+            for future in self._finished():
+                outcome = self._outcome(future, self._there.pop(future))
+                if outcome is not None:
+                    yield outcome
+
+    def _submit(self) -> None:
+        with self._told():
+            num_there = max(1, _JOBS_A_THREAD * sum(self._client.nthreads().values()))
+            while self._waiting and len(self._there) < num_there:
+                job = self._waiting.popleft()
+                key = f"samplernn-{job.track:02d}-{job.place + 1}-{uuid.uuid4().hex[:8]}"
+                self._there[self._client.submit(run_there, job, key=key, pure=False)] = job
+
+    def _finished(self) -> list["Future"]:
+        from distributed import wait
+
+        with self._told(), contextlib.suppress(TimeoutError):
+            wait(list(self._there), timeout=_POLL_S, return_when="FIRST_COMPLETED")
+        if self._client.status not in ("running", "connecting"):
+            raise _gone(self._address)
+        if self._client.status == "connecting":
+            return []  # the scheduler may come back, and says what became of its jobs
+        return [future for future in self._there if future.status != "pending"]
+
+    def _outcome(self, future: "Future", job: Job) -> Outcome | None:
+        """Return the outcome of a job, None where it is to be done again."""
+        if future.status == "finished":
+            with self._told():
+                address, outcome = future.result()
+            if not outcome.lacks:
+                return outcome
+            self._give(address, job)
+            error = f"the worker {address} does not keep the weights (look at its cache folder)"
+        elif future.status == "error":
+            return Outcome(job.key, error=_reason(future.exception()))
+        else:  # cancelled or lost: the scheduler began anew
+            error = "the scheduler forgets its jobs (start it again)"
+        self._tries[job.key] += 1
+        if self._tries[job.key] == _MOST_TRIES:
+            return Outcome(job.key, error=error)
+        self._waiting.appendleft(job)
+        return None
+
+    def _give(self, address: str, job: Job) -> None:
+        """Give a worker the weights of a job, unless it has got them."""
+        if (address, job.weights) in self._given:
+            return
+        content = Path(job.weights_path).read_bytes()
+        with contextlib.suppress(OSError, KeyError, ValueError):  # the worker is gone
+            self._client.run(store, job.weights, content, workers=[address])
+            self._given.add((address, job.weights))
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn a lost connection into an error for the user."""
+        from concurrent.futures import CancelledError
+
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except (OSError, CancelledError) as error:
+            raise _gone(self._address) from error
+
+
+@contextlib.contextmanager
+def _client(address: str) -> Iterator["Client"]:
+    try:
+        import dask
+        from distributed import Client
+    except ImportError as error:
+        raise RequestError(
+            f"--scheduler needs {error.name or 'Dask'}, which is not installed (run: "
+            'pip install "samplernn[cluster]", or make install in a checkout)'
+        ) from error
+    for name in ("distributed", "tornado", "asyncio"):  # what matters is told here
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    with dask.config.set({"distributed.comm.timeouts.connect": f"{_CONNECT_S}s"}):
+        try:
+            client = Client(address, timeout=_CONNECT_S, set_as_default=False)
+        except (OSError, ValueError, ImportError) as error:
+            raise RequestError(
+                f"no scheduler at {address} (run: dask scheduler, or leave out --scheduler)"
+            ) from error
+        try:
+            yield client
+        finally:
+            with contextlib.suppress(Exception):  # it may be gone
+                client.close(timeout=_POLL_S)
+
+
+def _gone(address: str) -> RequestError:
+    return RequestError(
+        f"the scheduler {address} has gone (start it again and repeat the command: what is "
+        "finished is kept)"
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a job failed on the cluster, one line."""
+    kind = type(error).__name__
+    if kind == "KilledWorker":
+        return "every worker that began it died (look at their memory)"
+    if isinstance(error, ImportError):
+        return f"a worker cannot run it: {printable(error)} (install samplernn there)"
+    return f"a worker failed: {kind}: {printable(error)} (look at its log)"

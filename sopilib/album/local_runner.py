@@ -1,0 +1,56 @@
+"""Run jobs in processes of this machine, by joblib: one job a process, with one thread each."""
+
+from collections.abc import Generator, Sequence
+
+from sopilib.album.job import Job, Outcome, run_job
+from sopilib.album.mastering import missing_package
+from sopilib.errors import RequestError
+
+_MOST_DEATHS = 3  # of processes in a row without an outcome between them
+
+
+class LocalRunner:
+    """Runs jobs on this machine.
+
+    Args:
+      processes: at a time; one runs within this process.
+    """
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+
+    def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
+        """Yield the outcomes of jobs as they come.
+
+        Raises:
+          RequestError: joblib is missing, or its processes keep dying.
+        """
+        if self._processes == 1 or len(jobs) == 1:
+            yield from map(run_job, jobs)
+        else:
+            yield from self._run_in_processes({job.key: job for job in jobs})
+
+    def _run_in_processes(
+        self, waiting: dict[tuple[int, int], Job]
+    ) -> Generator[Outcome, None, None]:
+        try:
+            from joblib import Parallel, delayed
+            from joblib.externals.loky.process_executor import TerminatedWorkerError
+        except ImportError as error:
+            raise missing_package(error) from error
+        deaths = 0
+        while waiting:
+            processes = min(self._processes, len(waiting))
+            parallel = Parallel(n_jobs=processes, return_as="generator_unordered")
+            try:
+                for outcome in parallel(delayed(run_job)(job) for job in list(waiting.values())):
+                    del waiting[outcome.key]
+                    deaths = 0
+                    yield outcome
+            except TerminatedWorkerError as error:
+                deaths += 1
+                if deaths == _MOST_DEATHS:
+                    raise RequestError(
+                        f"{deaths} times the system killed a process, perhaps for its memory "
+                        "(give fewer --processes)"
+                    ) from error

@@ -1,0 +1,243 @@
+"""Make an album: what is missing is generated, chosen, mastered and written, track by track.
+
+Finished tracks stay as they are. A track whose sound was deleted, or that a copied album.json
+names, is made again from the take that was chosen, without the others. A take that cannot be
+made leaves out its track; the others go on.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sopilib.album.album_file import SavedAlbum, write_album
+from sopilib.album.job import Job, MadeTake, Outcome
+from sopilib.album.models import ReadyModel, ready_models
+from sopilib.album.page import check_page, write_page
+from sopilib.album.runner import Runner
+from sopilib.album.settings import TrackPlan, track_plan
+from sopilib.album.track import Chosen, chosen_of, finish_track, foreign
+from sopilib.album.track_files import State, TrackFiles, state_of, track_values
+from sopilib.album.work_folder import WorkFolder
+from sopilib.errors import RequestError
+
+_NOT_MADE = (State.ABSENT, State.LOST)
+
+
+@dataclass
+class Telling:
+    """Where an album in the making says what happens.
+
+    Attributes:
+      line: is called with each line that is worth knowing.
+      begin: is called with the seconds of sound to generate.
+      advance: is called with the seconds of each take that was generated.
+    """
+
+    line: Callable[[str], None] = lambda text: None
+    begin: Callable[[float], None] = lambda seconds: None
+    advance: Callable[[float], None] = lambda seconds: None
+
+
+@dataclass
+class _Track:
+    """A track in the making; `choice` is that of an earlier time, whose take is made again."""
+
+    plan: TrackPlan
+    model: ReadyModel
+    places: Sequence[int]
+    choice: dict[str, Any] | None = None
+    takes: dict[int, MadeTake] = field(default_factory=dict)
+    error: str = ""
+
+    def jobs(self) -> Iterable[Job]:
+        """Yield the jobs for its takes."""
+        plan, model = self.plan, self.model
+        for place in self.places:
+            yield Job(
+                track=plan.number,
+                place=place,
+                rng_seed=plan.rng_seeds[place],
+                dur_s=plan.dur_s,
+                temperature=plan.temperature,
+                config=model.config,
+                weights=model.digest,
+                weights_path=str(model.path.absolute()),
+            )
+
+    def chosen(self) -> Chosen:
+        """Return its take, when all are made."""
+        takes = [self.takes[place] for place in self.places]
+        if self.choice is not None:
+            return Chosen(takes[0], self.choice)
+        return chosen_of(takes)
+
+
+class AlbumInTheMaking:
+    """An album and the numbers of its tracks that are to be made.
+
+    Args:
+      folder: of the album, existing.
+      saved: what its album.json says.
+      numbers: of the tracks.
+      is_part: whether others make the other tracks; then album.json and the page stay.
+      telling: where to say what happens.
+
+    Raises:
+      AudioError: another file has the name of a track or of the page.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        saved: SavedAlbum,
+        numbers: Sequence[int],
+        is_part: bool,
+        telling: Telling,
+    ) -> None:
+        self._folder, self._settings, self._saved = folder, saved.settings, saved
+        self._is_part, self._telling = is_part, telling
+        self._work = WorkFolder(folder)
+        self._states = {number: self._state(number) for number in numbers}
+        if not is_part:
+            check_page(folder)
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the tracks that are still to be made."""
+        return [number for number, state in self._states.items() if state in _NOT_MADE]
+
+    @property
+    def num_finished(self) -> int:
+        """How many of the tracks are finished."""
+        return len(self._states) - len(self.missing)
+
+    def make(self, runner: Runner, search: Sequence[Path], part: str) -> None:
+        """Make all missing tracks.
+
+        Args:
+          runner: of the jobs.
+          search: folders in which to look for a model that has moved.
+          part: name of the numbers, under which one process at a time makes them.
+
+        Raises:
+          SampleRNNError: a model, the disk or the runner fails; finished tracks and takes stay.
+        """
+        if self.missing:
+            with self._work.opened(part):
+                self._make_missing(runner, search)
+        if not self._is_part:
+            self.write_contents()
+            if not self.missing:
+                self._work.remove()
+
+    def write_contents(self) -> None:
+        """Write album.json and the page, of the tracks that are finished.
+
+        Raises:
+          AudioError: they cannot be written.
+        """
+        if self._is_part:
+            return
+        found = (track_values(TrackFiles.at(self._folder, n)) for n in sorted(self._states))
+        tracks = [values for values in found if values is not None]
+        known = {values["track"]: values for values in tracks}
+        write_album(self._folder, self._settings, list({**self._saved.tracks, **known}.values()))
+        write_page(self._folder, self._settings.title, tracks)
+
+    def _state(self, number: int) -> State:
+        files = TrackFiles.at(self._folder, number)
+        state = state_of(files, track_plan(self._settings, number))
+        if state is State.FOREIGN:
+            raise foreign(files)
+        if state is State.CHANGED:
+            self._telling.line(f"{files.sound} was changed after it was made and stays as it is")
+        return state
+
+    def _make_missing(self, runner: Runner, search: Sequence[Path]) -> None:
+        tracks = {track.plan.number: track for track in self._tracks(search)}
+        jobs = [job for track in tracks.values() for job in track.jobs()]
+        waiting = [job for job in jobs if not self._is_kept(tracks[job.track], job)]
+        for track in list(tracks.values()):
+            self._finish_if_complete(track)
+        self._telling.begin(sum(job.dur_s for job in waiting))
+        by_key = {job.key: job for job in waiting}
+        if waiting:
+            with contextlib.closing(runner.run(waiting)) as outcomes:
+                for outcome in outcomes:
+                    self._note(tracks[outcome.key[0]], by_key[outcome.key], outcome)
+        self._raise_errors(list(tracks.values()))
+
+    def _tracks(self, search: Sequence[Path]) -> Iterable[_Track]:
+        """Yield the missing tracks with their models, which are made ready first."""
+        plans = [track_plan(self._settings, number) for number in self.missing]
+        needed = sorted({plan.model for plan in plans})
+        records = [self._settings.models[k] for k in needed]
+        models = dict(zip(needed, ready_models(records, search, self._work.path)))
+        for plan in plans:
+            values = self._earlier(plan.number)
+            places: Sequence[int] = range(len(plan.rng_seeds))
+            if values is None or values["rng_seed"] not in plan.rng_seeds:
+                yield _Track(plan, models[plan.model], places)
+            else:
+                places = [plan.rng_seeds.index(values["rng_seed"])]
+                yield _Track(plan, models[plan.model], places, dict(values["choice"]))
+
+    def _earlier(self, number: int) -> Mapping[str, Any] | None:
+        """Return what is known of a track from an earlier time, in which it was finished."""
+        values = track_values(TrackFiles.at(self._folder, number))
+        return self._saved.tracks.get(number) if values is None else values
+
+    def _is_kept(self, track: _Track, job: Job) -> bool:
+        take = self._work.kept(job)
+        if take is not None:
+            track.takes[job.place] = take
+        return take is not None
+
+    def _note(self, track: _Track, job: Job, outcome: Outcome) -> None:
+        self._telling.advance(job.dur_s)
+        if outcome.take is None:
+            track.error = track.error or outcome.error
+            return
+        self._work.keep(job, outcome.take)
+        track.takes[job.place] = outcome.take
+        self._finish_if_complete(track)
+
+    def _finish_if_complete(self, track: _Track) -> None:
+        if len(track.takes) < len(track.places):
+            return
+        number, chosen = track.plan.number, track.chosen()
+        self._check_same(number, chosen)
+        values = finish_track(self._folder, self._settings, track.plan, track.model, chosen)
+        track.takes.clear()
+        self._states[number] = State.FINISHED
+        self._work.drop(number)
+        self.write_contents()
+        self._telling.line(track_line(values))
+
+    def _check_same(self, number: int, chosen: Chosen) -> None:
+        values = self._earlier(number)
+        if values is not None and values["take_sha256"] != chosen.take.sha256:
+            self._telling.line(f"track {number} is not the same to the last bit as it was before")
+
+    def _raise_errors(self, tracks: Sequence[_Track]) -> None:
+        failed = [track for track in tracks if track.error]
+        if failed:
+            numbers = ", ".join(str(track.plan.number) for track in failed)
+            reason, _, fix = failed[0].error.partition(" (")
+            fix = fix.removesuffix(")") or "look at that"
+            raise RequestError(
+                f"track {numbers} of {self._folder} could not be made: {reason} ({fix}, then "
+                "repeat the command)"
+            )
+
+
+def track_line(values: Mapping[str, Any]) -> str:
+    """Return what a finished track is, on one line."""
+    loudness, why = values["loudness_lufs"], values["choice"].get("why", "")
+    level = "silent or too short to measure" if loudness is None else f"{loudness:.1f} LUFS"
+    return (
+        f"{values['file']}: {values['dur_s']:g} s, {values['model']}, temperature "
+        f"{values['temperature']:g}, rng_seed {values['rng_seed']}, {level}; {why}"
+    )
