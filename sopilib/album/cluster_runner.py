@@ -6,6 +6,7 @@ scheduler gives its jobs to others, as often as its setting `allowed-failures` s
 """
 
 import contextlib
+import dataclasses
 import logging
 import uuid
 from collections import deque
@@ -88,7 +89,8 @@ class _Jobs:
             while self._waiting and len(self._there) < num_there:
                 job = self._waiting.popleft()
                 key = f"samplernn-{job.track:02d}-{job.place + 1}-{uuid.uuid4().hex[:8]}"
-                self._there[self._client.submit(run_there, job, key=key, pure=False)] = job
+                sent = dataclasses.replace(job, weights_path="")  # a path of this machine
+                self._there[self._client.submit(run_there, sent, key=key, pure=False)] = job
 
     def _finished(self) -> list["Future"]:
         from distributed import wait
@@ -162,7 +164,8 @@ def _client(address: str) -> Iterator["Client"]:
                 f"no scheduler at {address} (run: dask scheduler, or leave out --scheduler)"
             ) from error
         try:
-            yield client
+            with client.as_current():
+                yield client
         finally:
             with contextlib.suppress(Exception):  # it may be gone
                 client.close(timeout=_POLL_S)

@@ -32,7 +32,7 @@ class Job:
       rng_seed, dur_s, temperature: of the take.
       config: of the model.
       weights: digest of the packed weights.
-      weights_path: where they are on the machine that asks.
+      weights_path: where they are on this machine, '' if that is not known.
       version: of the program that asks.
     """
 

@@ -20,7 +20,7 @@ def find_pack(digest: str, hint: str) -> Path | None:
 
     Args:
       digest: see `packed_digest`.
-      hint: where it may be.
+      hint: where it may be, '' if that is not known.
     """
     return next((path for path in _places(digest, hint) if _has_digest(path, digest)), None)
 
@@ -43,7 +43,8 @@ def store(digest: str, content: bytes) -> None:
 
 
 def _places(digest: str, hint: str) -> Iterator[Path]:
-    yield Path(hint)
+    if hint:
+        yield Path(hint)
     yield _cached(digest)
     for model in find_models(model_places()):
         yield from sorted(model.folder.glob("*.pack"))

@@ -82,7 +82,7 @@ def finish_track(
     }
     record = _take_record(plan, take, rate, chosen.choice)
     tags = _tags(settings, plan, model.record, values)
-    image = track_image(sound, str(folder.absolute()))
+    image = track_image(sound, f"track {plan.number} of {settings.title}")
     return write_track(files, sound, out_rate, image, tags, (model.record, record), values)
 
 
