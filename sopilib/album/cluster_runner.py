@@ -154,8 +154,7 @@ def _client(address: str) -> Iterator["Client"]:
             f"--scheduler needs {error.name or 'Dask'}, which is not installed (run: "
             'pip install "samplernn[cluster]", or make install in a checkout)'
         ) from error
-    for name in ("distributed", "tornado", "asyncio"):  # what matters is told here
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    _silence("distributed", "tornado", "asyncio")  # what matters is told here
     with dask.config.set({"distributed.comm.timeouts.connect": f"{_CONNECT_S}s"}):
         try:
             client = Client(address, timeout=_CONNECT_S, set_as_default=False)
@@ -169,6 +168,13 @@ def _client(address: str) -> Iterator["Client"]:
         finally:
             with contextlib.suppress(Exception):  # it may be gone
                 client.close(timeout=_POLL_S)
+
+
+def _silence(*packages: str) -> None:
+    """Keep libraries from logging, whose loggers have levels of their own."""
+    for name in [*packages, *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] in packages:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _gone(address: str) -> RequestError:

@@ -1,11 +1,16 @@
 """Run jobs in processes of this machine, by joblib: one job a process, with one thread each."""
 
+import functools
+import os
+import threading
+import time
 from collections.abc import Generator, Sequence
 
 from sopilib.album.job import Job, Outcome, run_job
 from sopilib.album.mastering import missing_package
 from sopilib.errors import RequestError
 
+_LOOK_S = 1.0  # between two looks at whether the parent lives
 _MOST_DEATHS = 3  # of processes in a row without an outcome between them
 
 
@@ -38,12 +43,14 @@ class LocalRunner:
             from joblib.externals.loky.process_executor import TerminatedWorkerError
         except ImportError as error:
             raise missing_package(error) from error
-        deaths = 0
+        deaths, own = 0, os.getpid()
         while waiting:
             processes = min(self._processes, len(waiting))
             parallel = Parallel(n_jobs=processes, return_as="generator_unordered")
             try:
-                for outcome in parallel(delayed(run_job)(job) for job in list(waiting.values())):
+                for outcome in parallel(
+                    delayed(_run_under)(own, job) for job in list(waiting.values())
+                ):
                     del waiting[outcome.key]
                     deaths = 0
                     yield outcome
@@ -54,3 +61,20 @@ class LocalRunner:
                         f"{deaths} times the system killed a process, perhaps for its memory "
                         "(give fewer --processes)"
                     ) from error
+
+
+def _run_under(parent: int, job: Job) -> Outcome:
+    """Do a job in a process that ends when its parent, of this id, does."""
+    _watch(parent)
+    return run_job(job)
+
+
+@functools.cache
+def _watch(parent: int) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    os._exit(1)

@@ -23,7 +23,7 @@ from sopilib.album.settings import AlbumSettings, check_same
 from sopilib.audio.write import check_format
 from sopilib.commands import INTERRUPTED, quantities
 from sopilib.commands.arguments import model_path, search_folders, tell_assumed_rate
-from sopilib.errors import RequestError, SampleRNNError
+from sopilib.errors import AudioError, RequestError, SampleRNNError
 from sopilib.generation.record import ModelRecord, is_recorded_model
 from sopilib.generation.request_checks import checked_length, checked_rng_seed
 from sopilib.model.folder import ModelFiles, find_model
@@ -147,10 +147,12 @@ def _made(args: argparse.Namespace, album: AlbumInTheMaking, part: str, runner: 
         album.make(runner, search_folders(), part)
     except KeyboardInterrupt:
         album.write_contents()
-        print(f"{_finished(album)} (the same command goes on)", file=sys.stderr)
+        tqdm.write(f"{_finished(album)} (the same command goes on)", file=sys.stderr)
         return INTERRUPTED
     except SampleRNNError as error:
         reason, _, fix = str(error).partition(" (")
+        if isinstance(error, AudioError) and reason.endswith("the disk is full"):
+            fix = "free space, then repeat the command)"
         fix = fix or "repeat the command)"
         raise type(error)(f"{reason}; {_finished(album)} ({fix}") from error
     if args.array is None:
