@@ -43,7 +43,12 @@ _MARKERS = {
         "unit/test_worker.py",
         "unit/test_worker_python.py",
     ),
-    "slow": ("unit/test_live.py", "unit/test_long_takes.py"),
+    "slow": (
+        "unit/test_album.py",
+        "unit/test_album_cluster.py",
+        "unit/test_live.py",
+        "unit/test_long_takes.py",
+    ),
     "realtime": (
         "engine/test_engine_commands.py::*_auto_*",
         "engine/test_engine_weights.py::test_auto_*",

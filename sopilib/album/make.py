@@ -142,8 +142,8 @@ class AlbumInTheMaking:
             return
         found = (track_values(TrackFiles.at(self._folder, n)) for n in sorted(self._states))
         tracks = [values for values in found if values is not None]
-        known = {values["track"]: values for values in tracks}
-        write_album(self._folder, self._settings, list({**self._saved.tracks, **known}.values()))
+        known = {**self._saved.tracks, **{values["track"]: values for values in tracks}}
+        write_album(self._folder, self._settings, [known[number] for number in sorted(known)])
         write_page(self._folder, self._settings.title, tracks)
 
     def _state(self, number: int) -> State:

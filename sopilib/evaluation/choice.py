@@ -149,6 +149,9 @@ def _why(candidates: Sequence[Candidate], dropped: Sequence[str | None], best: i
     kept = candidates[best]
     figure = "" if kept.misfit is None else f", misfit {kept.misfit:.2f}"
     name = f"candidate {best + 1} of {len(candidates)}, {kept.bits:.3f} bits per sample{figure}"
+    if len(candidates) == 1:
+        failure = f", and it fails ({'; '.join(kept.failures)})" if kept.failures else ""
+        return f"the only take, {kept.bits:.3f} bits per sample{figure}{failure}"
     num_failing = sum(bool(one.failures) for one in candidates)
     num_left = dropped.count(None)
     if num_failing == len(candidates):

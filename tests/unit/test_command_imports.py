@@ -7,7 +7,17 @@ import sys
 import pytest
 from places import PROJECT
 
-LIGHT_COMMANDS = ("audition", "bench", "chunk", "doctor", "export", "generate", "info", "report")
+LIGHT_COMMANDS = (
+    "album",
+    "audition",
+    "bench",
+    "chunk",
+    "doctor",
+    "export",
+    "generate",
+    "info",
+    "report",
+)
 PROGRAM = """
 import sys
 from sopilib.commands.main import main

@@ -17,6 +17,7 @@ NOT_THERE = "/dev/null/no"  # where nobody can make it
 # what each subcommand needs beside the flag in question
 NEEDED = {
     "generate": ["--ckpt_dir", NOT_THERE, "--output_path", f"{NOT_THERE}/x.wav"],
+    "album": ["--ckpt_dir", NOT_THERE, "--out", f"{NOT_THERE}/x"],
     "sweep": ["--ckpt_dir", NOT_THERE, "--temperature", "1"],
     "score": ["--ckpt_dir", NOT_THERE, f"{NOT_THERE}.wav"],
     "info": ["--ckpt_dir", NOT_THERE],

@@ -25,6 +25,7 @@ _GENERATION = {"sopilib.generation", *_EVALUATION}
 # of each package, those that it may import beside itself and _BASE; arrows go down only
 MAY_IMPORT = {
     "sopilib.commands": {
+        "sopilib.album",
         "sopilib.training",
         "sopilib.worker",
         "sopilib.installation",
@@ -32,6 +33,7 @@ MAY_IMPORT = {
     },
     "sopilib.training": {"sopilib.installation", *_GENERATION},
     "sopilib.worker": {"sopilib.protocol", "sopilib.installation", *_GENERATION},
+    "sopilib.album": {"sopilib.installation", *_GENERATION},
     "sopilib.generation": _EVALUATION,
     "sopilib.evaluation": _ENGINE,
     "sopilib.engine": _SOUND,
