@@ -49,7 +49,7 @@ class ClusterRunner:
         """Yield the outcomes of jobs as they come.
 
         Raises:
-          RequestError: Dask is missing, or the scheduler is not there or has gone.
+          RequestError: the scheduler is not there or has gone.
         """
         with _client(self._address) as client:
             cluster = _Jobs(client, self._address, jobs)
@@ -146,14 +146,10 @@ class _Jobs:
 
 @contextlib.contextmanager
 def _client(address: str) -> Iterator["Client"]:
-    try:
-        import dask
-        from distributed import Client
-    except ImportError as error:
-        raise RequestError(
-            f"--scheduler needs {error.name or 'Dask'}, which is not installed (run: "
-            'pip install "samplernn[cluster]", or make install in a checkout)'
-        ) from error
+    # may be missing, and takes a second
+    import dask
+    from distributed import Client
+
     _silence("distributed", "tornado", "asyncio")  # what matters is told here
     with dask.config.set({"distributed.comm.timeouts.connect": f"{_CONNECT_S}s"}):
         try:

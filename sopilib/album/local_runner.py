@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Sequence
 
 from sopilib.album.job import Job, Outcome, run_job
-from sopilib.album.mastering import missing_package
 from sopilib.errors import RequestError
 
 _LOOK_S = 1.0  # between two looks at whether the parent lives
@@ -28,7 +27,7 @@ class LocalRunner:
         """Yield the outcomes of jobs as they come.
 
         Raises:
-          RequestError: joblib is missing, or its processes keep dying.
+          RequestError: its processes keep dying.
         """
         if self._processes == 1 or len(jobs) == 1:
             yield from map(run_job, jobs)
@@ -38,11 +37,10 @@ class LocalRunner:
     def _run_in_processes(
         self, waiting: dict[tuple[int, int], Job]
     ) -> Generator[Outcome, None, None]:
-        try:
-            from joblib import Parallel, delayed
-            from joblib.externals.loky.process_executor import TerminatedWorkerError
-        except ImportError as error:
-            raise missing_package(error) from error
+        # takes a moment, and one process needs none of it
+        from joblib import Parallel, delayed
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         deaths, own = 0, os.getpid()
         while waiting:
             processes = min(self._processes, len(waiting))

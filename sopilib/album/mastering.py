@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sopilib.audio.resample import resample
-from sopilib.errors import RequestError
 
 TARGET_LUFS = -16.0
 CEILING_DBFS = -1.0
@@ -48,9 +47,6 @@ def mastered(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, Mastering
     Args:
       audio: float32 (num_samples,), full scale ±1.
       sample_rate: in Hz.
-
-    Raises:
-      RequestError: pyloudnorm is missing.
     """
     faded = _faded(audio, sample_rate)
     before = loudness(faded, sample_rate)
@@ -77,27 +73,13 @@ def mastered(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, Mastering
 
 
 def loudness(audio: np.ndarray, sample_rate: int) -> float | None:
-    """Return the integrated loudness of float32 (num_samples,) in LUFS, None for silence.
-
-    Raises:
-      RequestError: pyloudnorm is missing.
-    """
+    """Return the integrated loudness of float32 (num_samples,) in LUFS, None for silence."""
     if len(audio) <= math.ceil(_LEAST_S * sample_rate):
         return None
-    try:
-        import pyloudnorm  # imports scipy, which takes a second
-    except ImportError as error:
-        raise missing_package(error) from error
+    import pyloudnorm  # imports scipy, which takes a second
+
     lufs = float(pyloudnorm.Meter(sample_rate).integrated_loudness(audio.astype(np.float64)))
     return lufs if math.isfinite(lufs) else None
-
-
-def missing_package(error: ImportError) -> RequestError:
-    """Return the error that says how to install what albums need."""
-    return RequestError(
-        f"albums need {error.name or 'a package'}, which is not installed (run: "
-        'pip install "samplernn[album]", or make install in a checkout)'
-    )
 
 
 def true_peak(audio: np.ndarray) -> float:

@@ -56,7 +56,6 @@ def finish_track(
 
     Raises:
       AudioError, RecordError: a file cannot be written, or has a name that another file has.
-      RequestError: pyloudnorm is missing.
     """
     files = TrackFiles.at(folder, plan.number)
     if state_of(files, plan) is State.FOREIGN:

@@ -17,6 +17,7 @@ from sopilib.album.keep import FOLDER, keep_tracks
 from sopilib.album.local_runner import LocalRunner
 from sopilib.album.make import AlbumInTheMaking, Telling
 from sopilib.album.models import checked_model
+from sopilib.album.packages import ALBUM, CLUSTER, check_packages
 from sopilib.album.page import NAME as PAGE
 from sopilib.album.runner import Runner
 from sopilib.album.settings import AlbumSettings, check_same
@@ -128,6 +129,9 @@ def run(args: argparse.Namespace) -> int:
         raise RequestError(
             "--processes with --scheduler (its workers have their own; leave it out)"
         )
+    check_packages(ALBUM, "albums")
+    if args.scheduler:
+        check_packages(CLUSTER, "albums on a cluster")
     saved = read_album(args.out)
     saved = _new_album(args) if saved is None else _continued(args, saved)
     numbers, is_part = range(1, saved.settings.num_tracks + 1), args.array is not None

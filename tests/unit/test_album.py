@@ -302,6 +302,19 @@ def test_bad_values_are_one_line_before_any_work(flags, told, models, tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_not_installed_is_said_before_any_work(models, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pyloudnorm", None)
+    assert album(models, tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "albums need pyloudnorm, which" in error and error.count("\n") == 1
+    assert error.endswith(f"{sys.executable} -m pip install pyloudnorm)\n")
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(["album", "--out", str(tmp_path / "out"), "--scheduler", "tcp://x:8786"]) == 1
+    assert "-m pip install distributed)" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_scheduler_that_is_not_there_is_one_line(night, monkeypatch, capsys):
     pytest.importorskip("distributed")
     monkeypatch.setattr(cluster_runner, "_CONNECT_S", 0.2)
