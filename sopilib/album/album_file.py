@@ -98,9 +98,15 @@ def write_album(folder: Path, settings: AlbumSettings, tracks: Sequence[Mapping[
         raise AudioError(unwritable(path, error)) from error
 
 
-def with_tracks(album: SavedAlbum, num_tracks: int) -> SavedAlbum:
-    """Return an album with so many tracks, some of which are still to be made."""
-    return album._replace(settings=dataclasses.replace(album.settings, num_tracks=num_tracks))
+def add_tracks(folder: Path, album: SavedAlbum, num_tracks: int) -> SavedAlbum:
+    """Write that an album has so many tracks, some of which are still to be made; return it.
+
+    Raises:
+      AudioError: album.json cannot be written.
+    """
+    settings = dataclasses.replace(album.settings, num_tracks=num_tracks)
+    write_album(folder, settings, [album.tracks[number] for number in sorted(album.tracks)])
+    return album._replace(settings=settings)
 
 
 def _content(settings: AlbumSettings, tracks: Sequence[Mapping[str, Any]]) -> bytes:

@@ -5,9 +5,12 @@ the weights; that worker gets them, once, and the job is done again. If a worker
 scheduler gives its jobs to others, as often as its setting `allowed-failures` says.
 """
 
+import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
 import logging
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 10
 _POLL_S = 2.0  # between two looks at whether the scheduler is there
+_LOOK_S = 0.2  # likewise, while it is not
+_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
 _JOBS_A_THREAD = 2
 _MOST_TRIES = 8  # of a job on workers that lack its weights, or whose scheduler forgot it
 
@@ -77,11 +82,18 @@ class _Jobs:
 
     def outcomes(self) -> Iterator[Outcome]:
         while self._waiting or self._there:
-            self._submit()
+            if self._is_connected():
+                self._submit()
             for future in self._finished():
                 outcome = self._outcome(future, self._there.pop(future))
                 if outcome is not None:
                     yield outcome
+
+    def _is_connected(self) -> bool:
+        """Return whether the scheduler is there; False while it may come back."""
+        if self._client.status not in ("running", "connecting"):
+            raise _gone(self._address)
+        return bool(self._client.status == "running")
 
     def _submit(self) -> None:
         with self._told():
@@ -93,14 +105,16 @@ class _Jobs:
                 self._there[self._client.submit(run_there, sent, key=key, pure=False)] = job
 
     def _finished(self) -> list["Future"]:
+        """Wait a while; return the jobs that are done, failed or forgotten."""
         from distributed import wait
 
-        with self._told(), contextlib.suppress(TimeoutError):
-            wait(list(self._there), timeout=_POLL_S, return_when="FIRST_COMPLETED")
-        if self._client.status not in ("running", "connecting"):
-            raise _gone(self._address)
-        if self._client.status == "connecting":
-            return []  # the scheduler may come back, and says what became of its jobs
+        with contextlib.suppress(asyncio.TimeoutError):
+            try:
+                wait(list(self._there), timeout=_POLL_S, return_when="FIRST_COMPLETED")
+            except _CANCELLED:
+                time.sleep(_LOOK_S)
+        if not self._is_connected():
+            return []
         return [future for future in self._there if future.status != "pending"]
 
     def _outcome(self, future: "Future", job: Job) -> Outcome | None:
@@ -127,20 +141,17 @@ class _Jobs:
         if (address, job.weights) in self._given:
             return
         content = Path(job.weights_path).read_bytes()
-        with contextlib.suppress(OSError, KeyError, ValueError):  # the worker is gone
+        # the worker may be gone
+        with contextlib.suppress(OSError, asyncio.TimeoutError, ValueError, *_CANCELLED):
             self._client.run(store, job.weights, content, workers=[address])
             self._given.add((address, job.weights))
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         """Turn a lost connection into an error for the user."""
-        from concurrent.futures import CancelledError
-
         try:
             yield
-        except TimeoutError:
-            raise
-        except (OSError, CancelledError) as error:
+        except (OSError, asyncio.TimeoutError, *_CANCELLED) as error:
             raise _gone(self._address) from error
 
 
@@ -154,7 +165,7 @@ def _client(address: str) -> Iterator["Client"]:
     with dask.config.set({"distributed.comm.timeouts.connect": f"{_CONNECT_S}s"}):
         try:
             client = Client(address, timeout=_CONNECT_S, set_as_default=False)
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, asyncio.TimeoutError, ValueError, ImportError) as error:
             raise RequestError(
                 f"no scheduler at {address} (run: dask scheduler, or leave out --scheduler)"
             ) from error

@@ -16,7 +16,7 @@ from sopilib.album.settings import AlbumSettings, TrackPlan
 from sopilib.album.track_files import State, TrackFiles, state_of, write_track
 from sopilib.album.track_image import track_image
 from sopilib.audio.resample import resample
-from sopilib.errors import AudioError
+from sopilib.errors import AudioError, printable
 from sopilib.evaluation.choice import choose
 from sopilib.generation.record import ModelRecord, TakeRecord
 from sopilib.generation.temperature import as_track
@@ -113,7 +113,7 @@ def _take_record(
 def _tags(
     settings: AlbumSettings, plan: TrackPlan, model: ModelRecord, values: Mapping[str, Any]
 ) -> dict[str, str]:
-    return {
+    tags = {
         "title": values["title"],
         "album": settings.title,
         "tracknumber": str(plan.number),
@@ -123,3 +123,4 @@ def _tags(
             f"{values['rng_seed']}, temperature {plan.temperature:g}, {plan.dur_s:g} s"
         ),
     }
+    return {name: printable(value) for name, value in tags.items()}

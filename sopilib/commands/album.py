@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from sopilib.album.album_file import SavedAlbum, begin_album, read_album, with_tracks
+from sopilib.album.album_file import SavedAlbum, add_tracks, begin_album, read_album
 from sopilib.album.cluster_runner import ClusterRunner
 from sopilib.album.keep import FOLDER, keep_tracks
 from sopilib.album.local_runner import LocalRunner
@@ -24,7 +24,7 @@ from sopilib.album.settings import AlbumSettings, check_same
 from sopilib.audio.write import check_format
 from sopilib.commands import INTERRUPTED, quantities
 from sopilib.commands.arguments import model_path, search_folders, tell_assumed_rate
-from sopilib.errors import AudioError, RequestError, SampleRNNError
+from sopilib.errors import AudioError, RequestError, SampleRNNError, printable
 from sopilib.generation.record import ModelRecord, is_recorded_model
 from sopilib.generation.request_checks import checked_length, checked_rng_seed
 from sopilib.model.folder import ModelFiles, find_model
@@ -118,7 +118,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
     add("--sample_rate", type=quantities.RATE, metavar="HZ", help="(default: each model's own)")
     add("--title", type=quantities.title, metavar="TEXT", help="(default: the folder's name)")
-    add("--precision", metavar="P", help="of the weights (default: int8, or float32 if as fast)")
+    add(
+        "--precision",
+        metavar="P",
+        help="float32, int8 or int4 (default: the more exact of the first two that plays live)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -196,7 +200,7 @@ def _new_album(args: argparse.Namespace) -> SavedAlbum:
         check_format(args.out / "01.flac", rate)
     models = tuple(_checked(name, model, args) for name, model in zip(args.models, files))
     settings = AlbumSettings(
-        title=args.title or quantities.title(args.out.absolute().name or "album"),
+        title=args.title or printable(args.out.absolute().name)[:255] or "album",
         rng_seed=checked_rng_seed(args.rng_seed),
         num_tracks=args.tracks or _NUM_TRACKS,
         dur_s=dur_s,
@@ -257,7 +261,9 @@ def _continued(args: argparse.Namespace, saved: SavedAlbum) -> SavedAlbum:
                 f"{args.out} was begun with --ckpt_dir {names} (leave it out to go on with these, "
                 "or choose another --out)"
             )
-    return with_tracks(saved, max(settings.num_tracks, args.tracks or 0))
+    if args.tracks is None or args.tracks == settings.num_tracks:
+        return saved
+    return add_tracks(args.out, saved, args.tracks)
 
 
 def _runner(args: argparse.Namespace, progress: "_Progress") -> Runner:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -506,3 +507,13 @@ def _has_engine(pid):
     with contextlib.suppress(OSError), open(f"/proc/{pid}/maps") as file:
         return "engine/native" in file.read()
     return True  # it is gone
+
+
+def test_threads_of_a_worker_have_a_generator_each(models):
+    (path,) = models[0].glob("*.pack")
+    config, digest = read_packed(path)[0], packed_digest(path)
+    jobs = [Job(1, k, k, 0.3, 1.0, config, digest, str(path)) for k in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        together = [outcome.take.sha256 for outcome in pool.map(run_job, jobs)]
+    assert together == [run_job(one).take.sha256 for one in jobs]
+    assert len(set(together)) == 6
