@@ -7,12 +7,12 @@ made leaves out its track; the others go on.
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sopilib.album.album_file import SavedAlbum, write_album
-from sopilib.album.job import Job, MadeTake, Outcome
+from sopilib.album.job import Job, Outcome
 from sopilib.album.models import ReadyModel, ready_models
 from sopilib.album.page import check_page, write_page
 from sopilib.album.runner import Runner
@@ -20,7 +20,7 @@ from sopilib.album.settings import TrackPlan, track_plan
 from sopilib.album.track import Chosen, chosen_of, finish_track, foreign
 from sopilib.album.track_files import State, TrackFiles, state_of, track_values
 from sopilib.album.work_folder import WorkFolder
-from sopilib.errors import RequestError
+from sopilib.errors import AudioError, RequestError
 
 _NOT_MADE = (State.ABSENT, State.LOST)
 
@@ -42,20 +42,33 @@ class Telling:
 
 @dataclass
 class _Track:
-    """A track in the making; `choice` is that of an earlier time, whose take is made again."""
+    """A track in the making.
+
+    Attributes:
+      plan, model: of the track.
+      places: of its takes among the planned ones.
+      choice: that of an earlier time, whose take is made again, or None.
+      num_made: how many of its takes are made, and wait in the work folder.
+      error: why one cannot be made.
+    """
 
     plan: TrackPlan
     model: ReadyModel
     places: Sequence[int]
     choice: dict[str, Any] | None = None
-    takes: dict[int, MadeTake] = field(default_factory=dict)
+    num_made: int = 0
     error: str = ""
 
-    def jobs(self) -> Iterable[Job]:
-        """Yield the jobs for its takes."""
+    @property
+    def is_complete(self) -> bool:
+        """Whether all takes are made."""
+        return self.num_made == len(self.places)
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs for its takes."""
         plan, model = self.plan, self.model
-        for place in self.places:
-            yield Job(
+        return [
+            Job(
                 track=plan.number,
                 place=place,
                 rng_seed=plan.rng_seeds[place],
@@ -65,13 +78,8 @@ class _Track:
                 weights=model.digest,
                 weights_path=str(model.path.absolute()),
             )
-
-    def chosen(self) -> Chosen:
-        """Return its take, when all are made."""
-        takes = [self.takes[place] for place in self.places]
-        if self.choice is not None:
-            return Chosen(takes[0], self.choice)
-        return chosen_of(takes)
+            for place in self.places
+        ]
 
 
 class AlbumInTheMaking:
@@ -158,9 +166,12 @@ class AlbumInTheMaking:
     def _make_missing(self, runner: Runner, search: Sequence[Path]) -> None:
         tracks = {track.plan.number: track for track in self._tracks(search)}
         jobs = [job for track in tracks.values() for job in track.jobs()]
-        waiting = [job for job in jobs if not self._is_kept(tracks[job.track], job)]
-        for track in list(tracks.values()):
-            self._finish_if_complete(track)
+        waiting = []
+        for job in jobs:
+            if self._work.kept(job) is None:
+                waiting.append(job)
+            else:
+                self._count(tracks[job.track])
         self._telling.begin(sum(job.dur_s for job in waiting))
         by_key = {job.key: job for job in waiting}
         if waiting:
@@ -189,32 +200,40 @@ class AlbumInTheMaking:
         values = track_values(TrackFiles.at(self._folder, number))
         return self._saved.tracks.get(number) if values is None else values
 
-    def _is_kept(self, track: _Track, job: Job) -> bool:
-        take = self._work.kept(job)
-        if take is not None:
-            track.takes[job.place] = take
-        return take is not None
-
     def _note(self, track: _Track, job: Job, outcome: Outcome) -> None:
         self._telling.advance(job.dur_s)
         if outcome.take is None:
             track.error = track.error or outcome.error
-            return
-        self._work.keep(job, outcome.take)
-        track.takes[job.place] = outcome.take
-        self._finish_if_complete(track)
+        else:
+            self._work.keep(job, outcome.take)
+            self._count(track)
 
-    def _finish_if_complete(self, track: _Track) -> None:
-        if len(track.takes) < len(track.places):
+    def _count(self, track: _Track) -> None:
+        """Count a take in the work folder, and finish its track if that was the last one."""
+        track.num_made += 1
+        if not track.is_complete:
             return
-        number, chosen = track.plan.number, track.chosen()
+        number, chosen = track.plan.number, self._chosen(track)
         self._check_same(number, chosen)
         values = finish_track(self._folder, self._settings, track.plan, track.model, chosen)
-        track.takes.clear()
         self._states[number] = State.FINISHED
         self._work.drop(number)
         self.write_contents()
         self._telling.line(track_line(values))
+
+    def _chosen(self, track: _Track) -> Chosen:
+        """Return the take of a track whose takes are all in the work folder.
+
+        Raises:
+          AudioError: one is not there any more.
+        """
+        takes = [take for job in track.jobs() if (take := self._work.kept(job)) is not None]
+        if len(takes) < len(track.places):
+            raise AudioError(
+                f"takes of track {track.plan.number} disappeared from {self._work.path} (repeat "
+                "the command)"
+            )
+        return chosen_of(takes) if track.choice is None else Chosen(takes[0], track.choice)
 
     def _check_same(self, number: int, chosen: Chosen) -> None:
         values = self._earlier(number)
