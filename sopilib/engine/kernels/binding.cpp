@@ -195,8 +195,7 @@ PYBIND11_MODULE(native, module) {
       .def("use_threads", &Engine::use_threads, py::arg("threads"))
       .def("reset", &Engine::reset)
       .def("generate", &Engine::generate, py::arg("temperature"), py::arg("uniform"))
-      .def("generate_scored", &Engine::generate_scored, py::arg("temperature"),
-           py::arg("uniform"))
+      .def("generate_scored", &Engine::generate_scored, py::arg("temperature"), py::arg("uniform"))
       .def("prime", &Engine::prime, py::arg("levels"))
       .def("score", &Engine::score, py::arg("levels"))
       .def("next_logits", &Engine::next_logits)
