@@ -86,11 +86,6 @@ class Choice:
         """The chosen candidate."""
         return self.candidates[self.best]
 
-    @property
-    def all_fail(self) -> bool:
-        """Whether no candidate is without failure."""
-        return all(candidate.failures for candidate in self.candidates)
-
     def as_json(self) -> dict[str, Any]:
         """Return the choice as plain values for a record."""
         return {

@@ -66,24 +66,26 @@ def cluster(tmp_path):
     flags = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "300"]
     workers = [start(f"worker{k}", "worker", *file, *flags) for k in range(2)]
     workers.append(start("worker2", "worker", *file, *flags, "--preload", "stuck.py"))
-    yield SimpleNamespace(
-        scheduler=scheduler, workers=workers, address=lambda count: _address(tmp_path, count)
-    )
+
+    def address(num_workers):
+        while not (tmp_path / "scheduler.json").exists():
+            assert scheduler.poll() is None, (tmp_path / "scheduler.log").read_text()
+            time.sleep(0.1)
+        return _address(tmp_path / "scheduler.json", num_workers)
+
+    yield SimpleNamespace(scheduler=scheduler, workers=workers, address=address)
     for process in processes:
         process.kill()
         process.wait()
 
 
-def _address(folder, num_workers):
-    """Return the scheduler's address when so many workers are there."""
+def _address(file, num_workers):
+    """Return the address in a scheduler's file when so many workers are there."""
     from distributed import Client  # may be missing
 
-    path = folder / "scheduler.json"
-    while not path.exists():
-        time.sleep(0.1)
-    address = json.loads(path.read_text())["address"]
+    address = json.loads(file.read_text())["address"]
     with Client(address, timeout=120, set_as_default=False) as client:
-        client.wait_for_workers(num_workers)
+        client.wait_for_workers(num_workers, timeout=300)
     return address
 
 
@@ -110,6 +112,7 @@ def test_the_files_are_the_same_whoever_makes_them(model, cluster, tmp_path, mon
     killer = threading.Thread(target=kill_in_job, daemon=True)
     killer.start()
     assert make("cluster", "--scheduler", cluster.address(3)) == alone
+    assert (tmp_path / "job").exists()
     killer.join()
     assert cluster.workers[2].wait() == -9
     assert [worker.poll() for worker in cluster.workers[:2]] == [None, None]
