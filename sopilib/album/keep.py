@@ -16,7 +16,7 @@ from sopilib.audio.spectrogram import plot_source
 from sopilib.audio.write import write_sound
 from sopilib.errors import AudioError, RequestError
 from sopilib.new_files import NewFiles, unwritable
-from sopilib.small_files import RECORD_BYTES, read_json
+from sopilib.small_files import RECORD_BYTES, open_regular, read_json
 
 FOLDER = "kept"
 _LIST = "kept.json"
@@ -111,17 +111,17 @@ def _copy(
     """Write a track under its new number; return its values there."""
     source, name = folder / str(track["file"]), f"{place:02d}"
     try:
-        with soundfile.SoundFile(source) as sound:
+        with open_regular(source) as file, soundfile.SoundFile(file) as sound:
             rate, tags = sound.samplerate, {tag: getattr(sound, tag) for tag in _TAGS}
             samples = sound.read(dtype="int16", always_2d=True)
     except soundfile.SoundFileError as error:
         raise AudioError(f"{source} cannot be read: {error} (delete it, make it again)") from error
-    file = new.open(kept / f"{name}.flac")
+    copy = new.open(kept / f"{name}.flac")
     tags = {**tags, "tracknumber": str(place), "software": f"samplernn {__version__}"}
-    write_sound(file, kept / f"{name}.flac", samples, rate, "PCM_16", tags)
-    file.flush()
+    write_sound(copy, kept / f"{name}.flac", samples, rate, "PCM_16", tags)
+    copy.flush()
     image = source.with_suffix(".png")
     if image.is_file():
         new.open(kept / f"{name}.png").write(image.read_bytes())
-    digest = file_digest(Path(file.name))
+    digest = file_digest(Path(copy.name))
     return {**track, "track": place, "file": f"{name}.flac", "kept_sha256": digest}

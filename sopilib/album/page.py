@@ -7,6 +7,7 @@ tracks become the command that keeps them.
 import base64
 import html
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,11 @@ def _page(folder: Path, title: str, tracks: Sequence[Mapping[str, Any]], keeps: 
 
 def _section(folder: Path, track: Mapping[str, Any], keeps: bool) -> str:
     number, file = track["track"], html.escape(track["file"])
-    heading = f"{number}. {html.escape(str(track['title']))}"
-    box = f'<label><input type="checkbox" value="{number}"> {heading}</label>'
+    title = html.escape(str(track["title"]))
+    box = f'<label><input type="checkbox" value="{number}"> {title}</label>'
     facts = "".join(f"<div><dt>{name}</dt> <dd>{value}</dd></div>" for name, value in _facts(track))
     return (
-        f"<section><h2>{box if keeps else heading}</h2>{_image(folder, track)}"
+        f"<section><h2>{box if keeps else f'{number}. {title}'}</h2>{_image(folder, track)}"
         f'<audio controls preload="none" src="{file}"></audio><dl>{facts}</dl>'
         f'<p class="why">{html.escape(str(track["choice"].get("why", "")))}</p></section>'
     )
@@ -137,10 +138,8 @@ def _facts(track: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _minutes(seconds: float) -> str:
     whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}" if whole >= 60 else f"{seconds:g} s"
+    return f"{whole // 60}:{whole % 60:02d}" if whole >= 60 else f"{seconds:.1f} s"
 
 
 def _quoted(path: Path) -> str:
-    import shlex
-
     return shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))

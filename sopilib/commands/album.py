@@ -164,7 +164,7 @@ def _made(args: argparse.Namespace, album: AlbumInTheMaking, part: str, runner: 
         fix = fix or "repeat the command)"
         raise type(error)(f"{reason}; {_finished(album)} ({fix}") from error
     if args.array is None:
-        print(f"{args.out / PAGE}: listen, then choose with --keep")
+        print(printable(f"{args.out / PAGE}: listen, then choose with --keep"))
     return 0
 
 
@@ -182,8 +182,8 @@ def _keep(args: argparse.Namespace) -> int:
     if saved is None:
         raise RequestError(f"{args.out} holds no album (give the --out of one)")
     for path in keep_tracks(args.out, saved, args.keep):
-        print(path)
-    print(f"{args.out / FOLDER / PAGE}: the choice")
+        print(printable(path))
+    print(printable(f"{args.out / FOLDER / PAGE}: the choice"))
     return 0
 
 
@@ -297,5 +297,5 @@ class _Progress:
 
     def line(self, text: str) -> None:
         """Print a line."""
-        tqdm.write(text, file=sys.stdout)
+        tqdm.write(printable(text), file=sys.stdout)
         sys.stdout.flush()

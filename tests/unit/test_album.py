@@ -517,3 +517,25 @@ def test_threads_of_a_worker_have_a_generator_each(models):
         together = [outcome.take.sha256 for outcome in pool.map(run_job, jobs)]
     assert together == [run_job(one).take.sha256 for one in jobs]
     assert len(set(together)) == 6
+
+
+def test_names_that_are_no_text_are_kept_and_told_on_one_line(models, tmp_path, capsys):
+    out = tmp_path / os.fsdecode(b"o\xfe<i>\nx")
+    assert album(models[:1], out, "--tracks", 1, *FLAGS, "--best_of", 1) == 0
+    assert main(["album", "--out", str(out), "--keep", "1"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("\n") == 4 and r"o\xfe<i>\nx/kept/01.flac" in told
+    assert b"<i>" not in (out / "album.html").read_bytes().partition(b"<body")[2].partition(b">")[2]
+    with open(out / "kept" / "01.flac", "rb") as file, soundfile.SoundFile(file) as sound:
+        assert sound.album == r"o\xfe<i>\nx" and sound.tracknumber == "1"
+
+
+@pytest.mark.parametrize("rate, dur", [(1000, 0.7), (384_000, 0.02)])
+def test_the_rates_and_lengths_at_the_ends_of_their_ranges(rate, dur, tmp_path):
+    model = write_exported(tmp_path / "model")
+    config = model / "model.config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "sample_rate": rate}))
+    out = tmp_path / "out"
+    assert album([model], out, "--tracks", 1, "--dur", dur, "--best_of", 1) == 0
+    info = soundfile.info(out / "01.flac")
+    assert (info.samplerate, info.frames) == (rate, round(rate * dur))
