@@ -10,10 +10,10 @@ from places import PROJECT
 from sopilib import __version__
 
 PD_FOLDER = PROJECT / "pd"
-PATCHES = sorted(PD_FOLDER.glob("*.pd"))
+PATCHES = sorted([*PD_FOLDER.glob("*.pd"), *PD_FOLDER.glob("examples/*.pd")])
 PD_GLOBAL_NAMES = {"pd", "pd-dsp-started", "pd-dsp-stopped", "samplernn-where"}
 OF_A_NAME = ("$0-", "pd-$0-", "$1-")  # local names, and those of a named [samplernn~]
-DEMO_RECEIVERS = {"demo-file"}
+SHARED_NAMES = {"demo": {"demo-file"}, "10-course-patch": {"sound1", "sound2"}}
 NAME_POSITIONS = {  # which word of an object box is a name that all of Pd shares
     "s": (1,),
     "send": (1,),
@@ -188,7 +188,7 @@ def test_names_are_local_to_their_patch(path):
         if len(box.words) > position
     ]
     shared += re.findall(r"^#X array (\S+)", path.read_text().replace("\\$", "$"), re.MULTILINE)
-    allowed = PD_GLOBAL_NAMES | {"empty"} | (DEMO_RECEIVERS if path.stem == "demo" else set())
+    allowed = PD_GLOBAL_NAMES | {"empty"} | SHARED_NAMES.get(path.stem, set())
     assert [name for name in shared if not name.startswith(OF_A_NAME) and name not in allowed] == []
 
 
@@ -200,6 +200,13 @@ def test_the_page_and_its_guide_fit_a_small_screen():
     for name in ("samplernn", "guide"):
         width, height = sizes[name]
         assert width <= 1200 and height <= 760
+
+
+@pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
+def test_a_window_fits_the_screen_of_a_small_laptop(path):
+    for canvas in pd_layout.read_canvases(path):
+        if canvas.graph_size is None:
+            assert canvas.width <= 1366 and canvas.height <= 768, canvas.name
 
 
 def test_the_helps_and_the_package_state_the_version_of_the_project():

@@ -250,6 +250,10 @@ _XLETS_FROM_ARGUMENTS = {
     "-": lambda box: (2, 1),
     "*": lambda box: (2, 1),
     "/": lambda box: (2, 1),
+    "==": lambda box: (2, 1),
+    "mod": lambda box: (2, 1),
+    "notein": lambda box: (1, 3),
+    "stripnote": lambda box: (2, 2),
 }
 _LABEL_POSITION = {"cnv": 6, "bng": 7, "tgl": 5, "nbx": 9, "hsl": 9, "vsl": 9}
 _GUI_SIZE = {
@@ -262,5 +266,7 @@ _GUI_SIZE = {
     ),
     "hsl": lambda words: (int(words[1]) + 5, int(words[2])),
     "vsl": lambda words: (int(words[1]), int(words[2]) + 5),
+    "hradio": lambda words: (int(words[1]) * int(words[4]), int(words[1])),
+    "vradio": lambda words: (int(words[1]), int(words[1]) * int(words[4])),
     "vu": lambda words: (int(words[1]) + 3, int(words[2]) + 4),
 }

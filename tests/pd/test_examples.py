@@ -1,0 +1,232 @@
+"""Each patch in pd/examples, opened in a real Pd: it sounds at once, and as it says."""
+
+import contextlib
+import socket
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+from example_in_pd import EXAMPLES, RATE, START_LIMIT_S, ExampleInPd, brightness, level_db
+
+MODERATE_DB = (-50, -6)
+TAME, WILD = 0.5, 1.5
+
+
+@pytest.fixture
+def example(tmp_path):
+    """Return a function that opens an example; each is closed at the end."""
+    with contextlib.ExitStack() as opened:
+        yield lambda name, **options: opened.enter_context(ExampleInPd(name, tmp_path, **options))
+
+
+def assert_is_moderate(sound):
+    low, high = MODERATE_DB
+    assert low < level_db(sound) < high
+    assert np.abs(sound).max() <= 1
+
+
+def loudest_hz(sound):
+    return np.argmax(np.abs(np.fft.rfft(sound))) * RATE / len(sound)
+
+
+def test_there_are_ten_and_they_say_which_is_next():
+    names = sorted((path.stem for path in EXAMPLES.glob("*.pd")), key=lambda name: int(name.split("-")[0]))
+    assert [int(name.split("-")[0]) for name in names] == list(range(1, 11))
+    for name, following in zip(names, names[1:]):
+        assert f"Next: {following}.pd" in (EXAMPLES / f"{name}.pd").read_text()
+
+
+def test_the_first_sounds_and_follows_its_slider(example):
+    pd = example("1-first-sound")
+    pd.press("temperature", WILD)
+    pd.listen(0.5)
+    wild = pd.listen(1)
+    pd.press("temperature", TAME)
+    pd.listen(0.5)
+    tame = pd.listen(1)
+    assert_is_moderate(wild)
+    assert brightness(wild, 4000) > 10 * brightness(tame, 4000)
+    pd.press("sound", 0)
+    pd.wait_for("^audio-off: bang$")
+
+
+def test_the_second_follows_the_hand_the_curve_and_the_microphone(example):
+    pd = example("2-temperature")
+    pd.probe("message")
+    pd.press("hand", TAME)
+    pd.message(rf"temperature {TAME}")
+    pd.press("who", 2)
+    pd.send("test-microphone", 0.9)
+    pd.message(r"temperature 1\.[45]\S*")
+    pd.listen(0.5)
+    loud = pd.listen(1)
+    pd.send("test-microphone", 0)
+    pd.message(r"temperature 0\.6")
+    pd.listen(0.5)
+    quiet = pd.listen(1)
+    assert_is_moderate(loud)
+    assert brightness(loud, 4000) > 10 * brightness(quiet, 4000)
+    pd.press("who", 1)
+    array = pd.message(r"envelope (\d+-curve) 4")[1]
+    assert len(pd.array(array)) == 100
+    pd.press("hand", 1.25)  # the curve steers: the hand does not
+    pd.press("who", 0)
+    pd.message("temperature 1.25")
+    assert pd.console.count("temperature 1.25") == 1
+
+
+def test_the_third_calls_and_the_network_answers_it_and_the_microphone(example):
+    pd = example("3-call-and-response")
+    pd.probe("message")
+    pd.press("answer-s", 600)
+    array = pd.message(r"seed (\d+-sound)")[1]
+    pd.status("stream on")
+    notes = np.array(pd.array(array))
+    assert len(notes) == 2 * RATE
+    assert loudest_hz(notes[: RATE // 2]) == pytest.approx(261.6, abs=3)
+    assert_is_moderate(pd.listen(0.5))
+    pd.send("test-microphone", 0.5)
+    pd.press("microphone")
+    pd.message("0")
+    pd.message(f"seed {array}")
+    pd.status("stream on")
+    assert_is_moderate(pd.listen(0.5))
+    assert loudest_hz(np.array(pd.array(array))) == pytest.approx(220, abs=3)
+
+
+def test_the_fourth_plays_a_moment_again_sample_by_sample(example):
+    pd = example("4-keyboard-of-moments")
+    pd.probe("message")
+    pd.status("state saved 62")
+    first, second = ring_of(pd, 0), ring_of(pd, 0)
+    assert_is_moderate(first)
+    assert likeness(first, second) > 0.9
+
+
+def ring_of(pd, key):
+    """Return what a key plays, float32 (num_samples,)."""
+    pd.press("key", key)
+    pd.status(f"state recalled {60 + key}")
+    return pd.listen(1.2)[:, 0]
+
+
+def likeness(first, second):
+    """Return how equal two sounds are at the best shift between them, 1 for the same sound."""
+    part = second[RATE // 2 : RATE]  # later than the latency
+    shifts = np.correlate(first, part)
+    powers = np.convolve(np.square(first), np.ones(len(part)), "valid")
+    return np.max(shifts / np.sqrt(powers * np.sum(np.square(part))))
+
+
+def test_the_fifth_recalls_the_drawn_moments_in_time(example):
+    pd = example("5-sequencer-of-grains")
+    pd.probe("message")
+    for number in range(1, 9):
+        pd.message(f"save_state {number}")
+    pd.message(r"freeze 0\.12")
+    pd.press("tempo", 500)
+    for number in (1, 5, 1, 3):
+        pd.status(f"state recalled {number}")
+    assert_is_moderate(pd.listen(0.5))
+    pd.press("run", 0)
+    pd.message("freeze 0")
+
+
+def test_the_sixth_puts_its_voices_where_the_sliders_are(example):
+    pd = example("6-four-voices")
+    pd.press("turn", 0)
+    for side in (0, 1):
+        for voice in range(1, 5):
+            pd.press(f"place-{voice}", side)
+        pd.listen(0.2)
+        sound = pd.listen(0.4)
+        assert_is_moderate(sound[:, side])
+        assert level_db(sound[:, 1 - side]) < level_db(sound[:, side]) - 40
+
+
+def test_the_seventh_fades_from_the_piano_to_the_voice(example):
+    pd = example("7-two-models")
+    pd.press("drift", 0)
+    pd.press("fader", 0)
+    piano = pd.listen(1.5)
+    pd.press("fader", 1)
+    pd.listen(0.1)
+    voice = pd.listen(1.5)
+    assert_is_moderate(piano)
+    assert_is_moderate(voice)
+    assert brightness(voice, 2000) > 2 * brightness(piano, 2000)
+
+
+def test_the_eighth_follows_osc_from_the_network(example):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        port = phone.getsockname()[1]  # free after this, as good as certain
+    pd = example("8-phone", port=port)
+    pd.probe("message")
+    assert_is_moderate(pd.listen(0.3))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.connect(("127.0.0.1", port))
+        for address, value, message in (
+            ("/temperature", 0.75, "temperature 0.75"),
+            ("/keep", 3, "save_state 3"),
+            ("/back", 3, "recall_state 3"),
+            ("/freeze", 0.5, "freeze 0.5"),
+            ("/gain", -100, "gain -100"),
+        ):
+            phone.send(osc(address, value))
+            pd.message(message)
+        phone.send(osc("/load", 1))  # does not pass
+        phone.send(osc("/sound", 0))
+    pd.wait_for("^audio-off: bang$")
+    assert "message: load" not in pd.console
+    pd.press("fader", 1.25)  # the patch's own phone
+    pd.message(r"temperature 1\.2\S*")
+
+
+def osc(address, value):
+    """Return an OSC message with one float."""
+    parts = [text.encode() + b"\0" * (4 - len(text) % 4) for text in (address, ",f")]
+    return b"".join(parts) + struct.pack(">f", value)
+
+
+def test_the_ninth_records_a_track_with_its_fades_and_saves_a_take(example, tmp_path):
+    pd = example("9-album-track")
+    pd.probe("file")
+    pd.listen(0.1)
+    track, take = tmp_path / "track.wav", tmp_path / "take.wav"
+    pd.send("test-file", "symbol", track)
+    pd.press("length", 2)
+    pd.press("record")
+    pd.press("load")
+    pd.wait_for("^file: stop$", START_LIMIT_S)
+    while not is_closed(track):
+        pd.sync()
+    sound, rate = soundfile.read(track)
+    assert rate == RATE
+    assert sound.shape == (pytest.approx(2 * RATE, abs=128), 2)
+    assert_is_moderate(sound[RATE // 4 : -RATE // 4])
+    assert level_db(sound[-100:]) < level_db(sound) - 30
+    pd.press("generate")
+    pd.send("test-file", "symbol", take)
+    while not take.exists():
+        pd.press("save")
+        pd.sync()
+    assert_is_moderate(soundfile.read(take)[0])
+    assert take.with_suffix(".json").exists()
+
+
+def is_closed(path):
+    """Return whether the WAVE file says in its header how long it is; Pd's counts a block less."""
+    content = path.read_bytes()
+    start = content.find(b"data") + 8
+    return 0 <= len(content) - start - int.from_bytes(content[start - 4 : start], "little") < 1000
+
+
+def test_the_tenth_plays_two_takes_left_and_right_as_the_course_did(example):
+    pd = example("10-course-patch")
+    left, right = pd.listen(0.5).T
+    assert_is_moderate(left)
+    assert_is_moderate(right)
+    assert level_db(left - right) > level_db(left) - 10
+    assert len(pd.array("sound1")) == len(pd.array("sound2")) == 4 * RATE
