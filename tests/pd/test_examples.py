@@ -31,7 +31,9 @@ def loudest_hz(sound):
 
 
 def test_there_are_ten_and_they_say_which_is_next():
-    names = sorted((path.stem for path in EXAMPLES.glob("*.pd")), key=lambda name: int(name.split("-")[0]))
+    names = sorted(
+        (path.stem for path in EXAMPLES.glob("*.pd")), key=lambda name: int(name.split("-")[0])
+    )
     assert [int(name.split("-")[0]) for name in names] == list(range(1, 11))
     for name, following in zip(names, names[1:]):
         assert f"Next: {following}.pd" in (EXAMPLES / f"{name}.pd").read_text()

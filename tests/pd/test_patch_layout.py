@@ -202,11 +202,10 @@ def test_the_page_and_its_guide_fit_a_small_screen():
         assert width <= 1200 and height <= 760
 
 
-@pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
-def test_a_window_fits_the_screen_of_a_small_laptop(path):
-    for canvas in pd_layout.read_canvases(path):
-        if canvas.graph_size is None:
-            assert canvas.width <= 1366 and canvas.height <= 768, canvas.name
+def test_the_examples_fit_a_small_screen_with_the_menu():
+    for path in PD_FOLDER.glob("examples/*.pd"):
+        for canvas in pd_layout.read_canvases(path):
+            assert canvas.width <= 1200 and canvas.height <= 700, (path.stem, canvas.name)
 
 
 def test_the_helps_and_the_package_state_the_version_of_the_project():

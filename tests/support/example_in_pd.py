@@ -20,7 +20,12 @@ START_LIMIT_S = 60  # several models load on a busy machine
 LATENCY_MS = 300  # the tests share the processor with others
 PORT = 9000  # of the examples, for OSC
 LEVELS_A_SECOND = RATE / 1024
-ENDS = {"dac~ 1 2": "test-loudspeakers~", "adc~ 1": "test-microphone~", "savepanel": "test-savepanel", "list append": "test-status"}
+ENDS = {
+    "dac~ 1 2": "test-loudspeakers~",
+    "adc~ 1": "test-microphone~",
+    "savepanel": "test-savepanel",
+    "list append": "test-status",
+}
 
 _PARTS = {
     "test-loudspeakers~.pd": (
@@ -85,7 +90,9 @@ class ExampleInPd(PdHost):
         self._fingers, self._num_recordings = set(), 0
         text = (EXAMPLES / f"{name}.pd").read_text()
         for words, others in ENDS.items():
-            text = re.sub(rf"^(#X obj \d+ \d+ ){re.escape(words)};", rf"\1{others};", text, flags=re.M)
+            text = re.sub(
+                rf"^(#X obj \d+ \d+ ){re.escape(words)};", rf"\1{others};", text, flags=re.M
+            )
         text = text.replace(f" {PORT};", f" {port};")
         (folder / f"{name}.pd").write_text(text)
         for file, lines in _PARTS.items():
