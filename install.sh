@@ -2,6 +2,7 @@
 # Install everything that the project needs and that is still missing:
 #   1. system packages: Pd, its header, a C compiler, headers and venv of Debian's Python
 #   2. the environment .venv, with the project and its native parts
+#   3. the packed weights of the bundled models, so that their first load takes a moment
 # `install.sh test` also installs the tools for the tests' screenshots.
 # The Python is $PYTHON if that is set, else the one of .venv, else the first that fits.
 # The script is at the top, beside the Makefile that calls it: it runs before all else.
@@ -163,6 +164,17 @@ make_environment() {
     echo "$python" >$stamp
 }
 
+# The first load of a model packs its weights, with TensorFlow: here nobody waits for it.
+pack_bundled_models() {
+    for index in models/*/model.ckpt-*.index; do
+        if [ -e "$index" ] && ! has_file "${index%.index}".*.float32.pack; then
+            $environment/bin/python -m sopilib.commands.pack_models ||
+                echo "install.sh: some models are not packed (their first load packs them)" >&2
+            return 0
+        fi
+    done
+}
+
 if has apt-get; then
     install_on_debian "$@"
 elif [ "$system" = Darwin ]; then
@@ -171,3 +183,4 @@ else
     check_elsewhere "$@"
 fi
 make_environment
+pack_bundled_models

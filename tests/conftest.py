@@ -29,6 +29,7 @@ _MARKERS = {
         "unit/test_generate_files.py",
         "unit/test_hostile_flags.py",
         "unit/test_new_knob.py",
+        "unit/test_pack_models.py",
         "unit/test_priority.py",
         "unit/test_recipe.py",
         "unit/test_record.py",
