@@ -1,6 +1,6 @@
 #!/bin/sh
 # Build a package for Pd's "Find externals" in dist/; `package.sh FOLDER` only copies its
-# content to FOLDER/samplernn. Patches, class, loader and model are in one flat folder,
+# content to FOLDER/samplernn. Patches, class, loader and models are in one flat folder,
 # because Pd adds this folder to its search path. Nothing is uploaded.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -24,6 +24,7 @@ copy() {
 lay_out() {
     loader=$(find pd/pyext -name 'pyext.pd_*')
     copy "$1" pd/*.pd pd/deken/README.txt LICENSE
+    copy "$1/examples" pd/examples/*.pd
     dotted=$(find pd/pyext -name 'pyext..pd_*')
     copy "$1" "${dotted:-pd/pyext/pyext..pd_linux}"
     copy "$1/pyext" "${loader:-pd/pyext/pyext.pd_linux}" pd/pyext/pyext-help.pd
@@ -37,8 +38,23 @@ lay_out() {
             strip -x "$1/$engine"
         fi
     done
-    copy "$1/preludes" models/preludes/README.md models/preludes/*.config.json \
-        models/preludes/checkpoint models/preludes/*.index models/preludes/*.data-*
+    for config in models/*/*.config.json; do
+        model=$(dirname "$config")
+        if [ -n "$(find "$model" -name '*.index' -o -name '*.pack')" ]; then
+            lay_out_model "$model" "$1/$(basename "$model")"
+        fi
+    done
+}
+
+# Packed weights need no TensorFlow, and a third of the space of a checkpoint.
+lay_out_model() {
+    if [ -n "$(find "$1" -name '*.index')" ]; then
+        .venv/bin/samplernn export --ckpt_dir "$1" --precision int8 int4 --output_dir "$2" >/dev/null ||
+            fail "cannot pack $1 (see above)"
+    else
+        copy "$2" "$1"/*.config.json "$1"/*.pack
+    fi
+    copy "$2" "$1/README.md"
 }
 
 pack() {

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from class_in_pd import PROJECT, ClassInPd
 from pd_host import PdHost, write_patch
 
-LOAD_LIMIT_S = 120  # with TensorFlow, as there are no packed weights yet
+LOAD_LIMIT_S = 60
 SCRIPT = PROJECT / "pd" / "deken" / "package.sh"
 
 
@@ -45,6 +46,24 @@ def test_the_bundled_model_loads_from_the_unpacked_package(package, tmp_path):
         (worker,) = pd.worker_pids()
         command = Path(f"/proc/{worker}/cmdline").read_bytes().split(b"\0")
     assert any(part.startswith(os.fsencode(package)) for part in command)
+
+
+def test_its_models_are_packed_and_have_their_cards(package):
+    for name in ("preludes", "voce"):
+        files = {path.name for path in (package / name).iterdir()}
+        assert {f"{name}.config.json", f"{name}.int8.pack", "README.md"} <= files
+        assert not any("ckpt" in file for file in files)  # nothing that needs TensorFlow
+
+
+def test_an_example_finds_the_object_in_it(package, tmp_path):
+    names = {path.name for path in (PROJECT / "pd" / "examples").glob("*.pd")}
+    assert {path.name for path in (package / "examples").iterdir()} == names
+    with PackageInPd(package, tmp_path, "#X obj 20 20 examples/1-first-sound") as pd:
+        deadline = time.monotonic() + LOAD_LIMIT_S
+        while not pd.worker_pids():
+            assert time.monotonic() < deadline, pd.console
+            pd.sync()
+        assert "error" not in pd.console
 
 
 @pytest.mark.parametrize(
