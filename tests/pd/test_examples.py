@@ -208,7 +208,7 @@ def test_the_ninth_records_a_track_with_its_fades_and_saves_a_take(example, tmp_
     assert rate == RATE
     assert sound.shape == (pytest.approx(2 * RATE, abs=128), 2)
     assert_is_moderate(sound[RATE // 4 : -RATE // 4])
-    assert level_db(sound[-100:]) < level_db(sound) - 30
+    assert level_db(sound[-200:]) < level_db(sound) - 12
     pd.press("generate")
     pd.send("test-file", "symbol", take)
     while not take.exists():

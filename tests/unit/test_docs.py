@@ -82,6 +82,23 @@ def test_the_messages_page_has_every_message(message):
     assert re.search(rf"^\| .*`{message}[ `]", text, flags=re.M)
 
 
+@pytest.mark.parametrize("message", messages_in_pd())
+def test_the_help_patches_list_every_message(message):
+    for name in ("samplernn-help", "samplernn~-help"):
+        text = (PROJECT / "pd" / f"{name}.pd").read_text(encoding="utf-8")
+        listed = text[text.index(" messages 0;") : text.index(" pd messages;")]
+        assert re.search(rf"^#X text \d+ \d+ {message}\b", listed, flags=re.M)
+
+
+@pytest.mark.parametrize(
+    "help_patch", sorted((PROJECT / "pd").glob("**/*-help.pd")), ids=lambda path: path.stem
+)
+def test_a_help_patch_describes_inlets_outlets_and_licence(help_patch):
+    text = help_patch.read_text(encoding="utf-8")
+    for key in ("NAME", "KEYWORDS", "DESCRIPTION", "INLET_0", "OUTLET_", "ARGUMENTS", "LICENSE"):
+        assert re.search(rf"^#X text \d+ \d+ {key}", text, flags=re.M), key
+
+
 def test_the_protocol_page_has_every_message_and_the_version():
     text = (DOCS / "protocol.md").read_text(encoding="utf-8")
     assert text.startswith(f"# The wire protocol, version {PROTOCOL_VERSION}\n")
