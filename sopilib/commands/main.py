@@ -21,6 +21,7 @@ COMMANDS = {
     "generate": "generate sound into WAV files",
     "sweep": "generate the same take at several temperatures, side by side",
     "album": "generate, choose and master the tracks of an album, on one machine or several",
+    "radio": "play takes without end into a pipe or a file",
     "score": "measure the bits per sample that a model needs for sound files",
     "models": "list the models that a name can load",
     "info": "describe a model",

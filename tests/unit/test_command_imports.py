@@ -16,6 +16,7 @@ LIGHT_COMMANDS = (
     "export",
     "generate",
     "info",
+    "radio",
     "report",
 )
 PROGRAM = """

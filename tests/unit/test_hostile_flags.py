@@ -19,6 +19,7 @@ NEEDED = {
     "generate": ["--ckpt_dir", NOT_THERE, "--output_path", f"{NOT_THERE}/x.wav"],
     "album": ["--ckpt_dir", NOT_THERE, "--out", f"{NOT_THERE}/x"],
     "sweep": ["--ckpt_dir", NOT_THERE, "--temperature", "1"],
+    "radio": ["--ckpt_dir", NOT_THERE, "--out", f"{NOT_THERE}/x.wav"],
     "score": ["--ckpt_dir", NOT_THERE, f"{NOT_THERE}.wav"],
     "info": ["--ckpt_dir", NOT_THERE],
     "set-rate": [NOT_THERE, "16000"],
