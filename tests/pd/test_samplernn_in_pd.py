@@ -69,6 +69,22 @@ def test_idiomatic_messages_with_polls_fill_the_arrays_with_the_exact_length(eac
     assert not np.array_equal(takes[0][0], takes[0][1])
 
 
+def test_a_take_that_needs_a_long_resize_says_so_and_has_its_length_in_the_end(each_pd):
+    each_pd.message("length 800")
+    each_pd.message("generate sound1 sound2")
+    each_pd.status(
+        r"notice Pd stands still for about 0\.2 s to resize sound1 sound2 "
+        r"\(0\.6 s where the graphs are open\)"
+    )
+    each_pd.status(r"progress \S+ \S+ \S+")
+    each_pd.message("stop")
+    done = int(each_pd.status(r"stopped sound2 16000 (\d+)")[1])
+    each_pd.message("length 0.02")
+    each_pd.message("generate sound1 sound2")  # gives the memory back
+    each_pd.status("generated sound2 16000 320")
+    assert 0 < done < 800 * 16000
+
+
 def test_continue_goes_on_from_the_last_take(each_pd):
     each_pd.message("rng 5")
     each_pd.message("length 0.02")

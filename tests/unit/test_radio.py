@@ -293,7 +293,7 @@ def test_in_real_time_it_neither_runs_ahead_nor_catches_up(monkeypatch):
 @pytest.mark.parametrize(
     "flags, text",
     [
-        (("--dur", "3:2"), "--dur 3:2 ends below its beginning ("),
+        (("--dur", "3:2"), "--dur 3:2 is reversed ("),
         (("--dur", "1", "--crossfade", "0.6"), "--dur 1: two crossfades of 0.6 s"),
         (("--temperature", "0:1:2"), "'1:2' is not a number"),
         (("--dur", "0"), "--dur 0 ("),
