@@ -1,7 +1,8 @@
 """Measure models against their corpora; print Markdown tables and write JSON.
 
     python bench/model_table.py [MODEL ...] --corpus NAME=FILE [NAME=FILE ...]
-                                [--temperature NAME=T ...] [--quick] [--output FILE.json]
+                                [--temperature NAME=T ...] [--threads N] [--quick]
+                                [--output FILE.json]
 
 Without models: every one in models/ that has a corpus. A model's name is that of its folder; its
 corpus is a sound file or a folder of them. The end of the corpus is held out, as in
@@ -88,7 +89,7 @@ def main(words: Sequence[str] | None = None) -> int:
         try:
             files = find_model(folder, search=search_folders())
             temperature = float(temperatures.get(name, recommended_temperature(files.folder)))
-            rows[name] = measured(files, Path(corpora[name]), temperature, args.precision, sizes)
+            rows[name] = measured(files, Path(corpora[name]), temperature, args, sizes)
         except SampleRNNError as error:
             print(f"{name}: {error}", file=sys.stderr)
             continue
@@ -111,6 +112,7 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     add("--corpus", nargs="+", type=pair, default=[], metavar="NAME=FILE", required=True)
     add("--temperature", nargs="+", type=pair, default=[], metavar="NAME=T")
     add("--precision", choices=PRECISIONS, default="int8", help="(default int8)")
+    add("--threads", type=int, metavar="N", help="(default: the cores, but one of several)")
     add("--quick", action="store_true", help="smaller figures: takes of 10 s in four voices")
     add("--output", type=Path, default=Path("model_table.json"), metavar="FILE")
     return parser.parse_args(words)
@@ -139,22 +141,34 @@ def recommended_temperature(folder: Path) -> float:
 
 
 def measured(
-    files: ModelFiles, corpus_path: Path, temperature: float, precision: str, sizes: Sizes
+    files: ModelFiles,
+    corpus_path: Path,
+    temperature: float,
+    args: argparse.Namespace,
+    sizes: Sizes,
 ) -> dict[str, Any]:
-    """Return the figures of a model, as the JSON has them."""
+    """Return the figures of a model, as the JSON has them.
+
+    Args:
+      files: of the model.
+      corpus_path: a sound file or a folder of them.
+      temperature: of the takes.
+      args: with `precision` and `threads`.
+      sizes: of the takes.
+    """
     say(f"{files.folder.name}: reading {corpus_path.name}")
     corpus = read_recordings([corpus_path], files.config.sample_rate)
     sounds = [rounded_like_takes(r.audio, files.config) for r in corpus.recordings]
     reference = ReferenceStatistics(sounds, files.config.sample_rate, sizes.take_s)
     validation = [np.asarray(part) for part in held_out_split(files, corpus).validation]
-    generator = load_generator(files, sizes.num_voices, precision)
+    generator = load_generator(files, sizes.num_voices, args.precision, args.threads)
     minutes = list(similarities(generator, reference, temperature, sizes))  # in order of time
     takes = minutes[: sizes.num_voices]
     seeds = held_out_seeds(validation, files.config.sample_rate)
     steering = None if seeds is None else measure_seed_steering(generator, seeds)
     say("scoring the held-out sound")
     held_out = np.concatenate(validation)[: int(sizes.held_out_s * corpus.sample_rate)]
-    alone = load_generator(files, 1, precision)
+    alone = load_generator(files, 1, args.precision, args.threads)
     return {
         "temperature": temperature,
         "precision": alone.precision,

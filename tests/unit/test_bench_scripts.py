@@ -1,0 +1,117 @@
+"""The scripts in bench/ that draw the gallery and measure albums and radios."""
+
+import json
+
+import numpy as np
+import pytest
+from exported_model import write_exported
+from PIL import Image
+from places import PROJECT
+
+from sopilib.audio.write import write_audio
+
+RATE = 1000
+CARD = """# bells: a few bells
+
+Bells that ring. More about them.
+
+| | |
+|---|---|
+| network | two tiers |
+| temperature | 0.9 recommended |
+
+## Data
+`ringing.wav`, recorded at home.
+"""
+
+
+@pytest.fixture(scope="module")
+def scripts():
+    """Yield the modules by name, imported as scripts see them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PROJECT / "bench"))
+        import album_throughput
+        import gallery
+        import radio
+
+        yield {"album": album_throughput, "gallery": gallery, "radio": radio}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with a model `bells`, and in `corpora` what its card names."""
+    folder = tmp_path_factory.mktemp("gallery")
+    write_exported(folder / "bells", CARD, RATE)
+    (folder / "corpora").mkdir()
+    pitches = np.repeat(np.random.default_rng(0).uniform(60, 400, 600), RATE // 2)
+    sound = 0.5 * np.sin(2 * np.pi * np.cumsum(pitches) / RATE)
+    write_audio(folder / "corpora" / "ringing.wav", sound, RATE)
+    return folder
+
+
+def test_a_gallery_has_what_the_card_says_and_small_pictures(scripts, folder):
+    page = folder / "page.md"
+    page.write_text("# Gallery\n\n## aaa\nof an earlier run\n\n## bells\nold\n")
+    words = [str(folder / "bells"), "--corpora", str(folder / "corpora"), "--threads", "1"]
+    assert scripts["gallery"].main([*words, "--output", str(page)]) == 0
+    text = page.read_text()
+    assert [line for line in text.splitlines() if line.startswith("## ")] == ["## aaa", "## bells"]
+    assert "of an earlier run" in text and "\nold\n" not in text
+    assert "Bells that ring. (" in text and "- network: two tiers\n" in text
+    assert "--temperature 0.9 --rng_seed 0" in text and "10 s from silence" in text
+    for name in ("corpus", "temperatures", "seeds"):
+        picture = folder / "page" / f"bells-{name}.png"
+        assert f"(page/bells-{name}.png)" in text
+        assert picture.stat().st_size <= 150_000
+        with Image.open(picture) as image:
+            assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 16)) > 20
+
+
+def test_a_model_without_a_corpus_is_left_out(scripts, folder, tmp_path, capsys):
+    words = [str(folder / "bells"), "--corpora", str(tmp_path), "--output", str(tmp_path / "x.md")]
+    assert scripts["gallery"].main(words) == 1
+    assert "bells: no corpus in" in capsys.readouterr().err
+    assert not (tmp_path / "x.md").exists()
+
+
+def test_an_album_on_several_machines_takes_its_rounds_and_its_transfers(scripts):
+    album = scripts["album"].Album(
+        num_jobs=48, dur_s=240, sample_rate=16000, weights_bytes=10_000_000
+    )
+    assert album.take_bytes == 7_680_000
+    # 24 rounds of 120 s, 0.8 s for the weights, 2 takes at the end of 0.6144 s each
+    assert scripts["album"].album_s(album, 1, 2, 2.0, 100) == pytest.approx(2880 + 0.8 + 1.2288)
+    # two rounds on 32 cores, weights to 16 machines, 32 takes at once
+    assert scripts["album"].album_s(album, 16, 2, 2.0, 100) == pytest.approx(240 + 12.8 + 19.6608)
+
+
+def test_an_hour_of_sound_is_measured(scripts, folder, capsys):
+    output = folder / "album.json"
+    words = [str(folder / "bells"), "--time", "0.05", "--output", str(output)]
+    assert scripts["album"].main(words) == 0
+    printed = capsys.readouterr().out
+    assert "Computed, not measured: 48 takes of 240 s" in printed
+    rates = json.loads(output.read_text())["times_real_time_of_a_thread"]
+    assert set(rates) == {"1", "4", "16"} and min(rates.values()) > 1
+
+
+@pytest.mark.parametrize(
+    "equal, before, expected",
+    [("0110", 0, (0, 2)), ("1101", 3, (1, 5)), ("111", 4, (7, 7)), ("0000", 9, (0, 9))],
+)
+def test_runs_of_equal_samples_are_counted_across_blocks(scripts, equal, before, expected):
+    is_equal = np.array([digit == "1" for digit in equal])
+    assert scripts["radio"].runs(is_equal, before) == expected
+
+
+def test_joins_are_found_from_what_a_radio_prints(scripts):
+    line = "take {}: bells, rng_seed 1, temperature 1, {:.2f} s, {}"
+    lines = [
+        "16000 Hz, mono, f32le; --rng_seed 1 repeats it",
+        line.format(1, 10, "2.0 times real time"),
+        line.format(2, 30, "left out: noise at 2.0 s"),
+        line.format(3, 20, "2.0 times real time"),
+        line.format(4, 20, "2.0 times real time"),
+    ]
+    heard = scripts["radio"].Listening(rate=16000, lines=lines, steps=[0.0] * 400)
+    assert scripts["radio"].joins_of(heard, 4.0) == [6.0, 22.0]
