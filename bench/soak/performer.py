@@ -19,6 +19,7 @@ _NUMBERS = (-1.0, 0.0, 0.5, 3.0, 64.0, 2024.0, 1e9, -1e30, 3e38)
 _SELECTORS = (
     *("bang", "list", "symbol", "float", "set", "wobble"),  # none of the instrument's
     *("temperature", "ramp", "freeze", "save_state", "recall_state", "rng", "seed", "heal"),
+    *("morph", "note", "release", "write_states", "read_states", "at"),
     *("load", "latency", "gain", "length", "envelope", "generate", "continue", "save"),
     *("models_in", "card", "info", "stop", "poll"),
 )
@@ -47,6 +48,8 @@ class Performer:
             lambda: ("freeze", 0): 8,
             lambda: ("save_state", rng.randrange(_NUM_STATES)): 8,
             lambda: ("recall_state", rng.randrange(_NUM_STATES)): 8,
+            self._of_a_voice: 6,
+            self._moment: 8,
             self._seed: 6,
             lambda: ("heal", rng.randrange(2)): 3,
             self._envelope: 4,
@@ -88,6 +91,33 @@ class Performer:
     def _freeze(self) -> Message:
         return ("freeze", round(self._rng.uniform(0.02, 2), 3))
 
+    def _of_a_voice(self) -> Message:
+        voice, slot = self._rng.randint(1, MOST_VOICES), self._rng.randrange(_NUM_STATES)
+        return self._rng.choice(
+            (
+                ("freeze", voice, round(self._rng.uniform(0.02, 2), 3)),
+                ("freeze", voice, 0),
+                ("gain", voice, round(self._rng.uniform(-40, 6), 1)),
+                ("recall_state", slot, voice),
+                ("seed", voice, 7),
+                ("seed", voice, "take"),
+            )
+        )
+
+    def _moment(self) -> Message:
+        first, second = self._rng.randrange(_NUM_STATES), self._rng.randrange(_NUM_STATES)
+        return self._rng.choice(
+            (
+                ("morph", first, second, round(self._rng.uniform(0, 1), 3)),
+                ("morph", first, second, 1, round(self._rng.uniform(0, 3), 3)),
+                ("note", first, self._rng.randrange(128)),
+                ("note", first, 0),
+                ("release", self._rng.randrange(1000)),
+                ("write_states", str(self._folder / "set")),
+                ("read_states", str(self._folder / "set")),
+            )
+        )
+
     def _seed(self) -> Message:
         return self._rng.choice((("seed",), ("seed", "take"), ("rng",), ("seed", 7), ("rng", 99)))
 
@@ -95,7 +125,7 @@ class Performer:
         return self._rng.choice((("envelope",), ("envelope", "curve"), ("envelope", "curve", 2)))
 
     def _latency(self) -> Message:
-        self.latency_ms = self._rng.choice((40, 60, 100, 100, 250, 400, 1000, 2000))
+        self.latency_ms = self._rng.choice((20, 40, 60, 100, 100, 250, 400, 1000, 2000))
         return ("latency", self.latency_ms)
 
     def _take(self) -> Message:

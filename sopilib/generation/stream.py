@@ -109,8 +109,9 @@ class Stream:
         num_samples = self._lead.chunk_size if most is None else min(most, self._lead.chunk_size)
         num_samples = self._hold.advance(self._glided(num_samples))
         with self._speedometer.timing(num_samples):
-            rows = self._rows(self._voices.next(num_samples))  # (rows, num_samples)
-            self._hear(rows[0])
+            voices = self._voices.next(num_samples)  # (num_seqs, num_samples)
+            self._hear(voices.sum(axis=0))
+            rows = self._rows(self._voices.as_loud_as_wanted(voices))
             if self._resampler is not None:
                 rows = self._resampler.push(rows)
         self._lead.note_generated(num_samples)

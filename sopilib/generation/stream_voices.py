@@ -69,13 +69,17 @@ class StreamVoices:
         return self._last_temperature
 
     def next(self, num_samples: int) -> np.ndarray:
-        """Return the next samples, float32 (num_seqs, num_samples), at the model's rate."""
+        """Return the next samples, float32 (num_seqs, num_samples), before any gain."""
         temperature = self._temperature.next(num_samples)
         self._last_temperature = temperature[:, -1:]
         voices = self._generator.generate(temperature)
         self._generator.handover.append(voices)
         for voice, crossfade in enumerate(self._crossfades):
             voices[voice : voice + 1] = crossfade.mix(voices[voice : voice + 1])
+        return voices
+
+    def as_loud_as_wanted(self, voices: np.ndarray) -> np.ndarray:
+        """Return what `next` returned last with the gains of voices and keys; may overwrite it."""
         return self.gains.apply(self.notes.apply(voices))
 
     def jump(self, state: SavedState, random: bool = False) -> None:

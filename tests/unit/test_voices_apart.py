@@ -103,6 +103,16 @@ def test_a_gain_glides_for_twenty_milliseconds():
     assert not play(stream, 100).any()
 
 
+def test_a_stream_that_is_turned_down_has_not_fallen_silent():
+    stream, _ = begun(1)
+    stream.set_gain(0.0)
+    silent_s, kinds = 0.0, set()
+    while silent_s < 3.2:
+        silent_s += stream.next_rows().shape[1] / 16000
+        kinds |= {stream.failing.kind} if stream.failing else set()
+    assert not kinds & {"silence", "stuck"}
+
+
 def test_a_morph_at_0_and_1_is_a_recall_and_between_them_neither():
     stream, generator = begun(2)
     play(stream, 500)
