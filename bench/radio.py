@@ -168,7 +168,7 @@ def figures_of(heard: Listening, crossfade_s: float) -> dict[str, float]:
         "largest_step_elsewhere": float(steps[~is_join].max(initial=0)),
         "longest_run_s": heard.longest_run / heard.rate,
         "least_ahead_s": min(heard.ahead_s),
-        "memory_mb": float(memory[-1, 1]),
+        "memory_mb": float(memory[:, 1].max()),
         "memory_growth_mb": float(memory[third, 1].max() - memory[third, 1][0]),
     }
 
