@@ -123,7 +123,7 @@ class ExampleInPd(PdHost):
         env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}
         paths = ("-path", str(folder), "-path", str(PROJECT / "pd"))
         super().__init__(patch, args=(*paths, "-r", str(RATE)), env=env, time_limit_s=240)
-        for name in ("message", "on", "all"):  # where the examples' messages to their objects go
+        for name in ("message", "on"):  # where the examples' messages to their objects go
             self.press(name, "latency", LATENCY_MS)
 
     def _add(self, *words):

@@ -95,7 +95,7 @@ def test_the_help_patches_list_every_message(message):
 )
 def test_a_help_patch_describes_inlets_outlets_and_licence(help_patch):
     text = help_patch.read_text(encoding="utf-8")
-    for key in ("NAME", "KEYWORDS", "DESCRIPTION", "INLET_0", "OUTLET_", "ARGUMENTS", "LICENSE"):
+    for key in ("NAME", "KEYWORDS", "DESCRIPTION", "INLET", "OUTLET_", "ARGUMENTS", "LICENSE"):
         assert re.search(rf"^#X text \d+ \d+ {key}", text, flags=re.M), key
 
 
