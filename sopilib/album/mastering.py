@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sopilib.audio.loudness import loudness_lufs
 from sopilib.audio.resample import resample
 
 TARGET_LUFS = -16.0
@@ -21,7 +22,6 @@ _WINDOW_S = 0.005  # of the limiter
 _OVERSAMPLING = 4
 _MARGIN_DB = 0.1  # below the ceiling: files hold whole numbers, and a peak lies between samples
 _ROUNDS = 4
-_LEAST_S = 0.4  # a block of the loudness measure
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ def mastered(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, Mastering
       sample_rate: in Hz.
     """
     faded = _faded(audio, sample_rate)
-    before = loudness(faded, sample_rate)
+    before = loudness_lufs(faded, sample_rate)
     if before is None:
         return faded, Mastering(0.0, 0.0, None, _decibels(true_peak(faded)))
     gain_db = TARGET_LUFS - before
     for _ in range(_ROUNDS):
         track, limited_db = _limited(faded, gain_db, sample_rate)
-        after = loudness(track, sample_rate)
+        after = loudness_lufs(track, sample_rate)
         missing_db = 0.0 if after is None else TARGET_LUFS - after
         if limited_db > LIMITED_DB:
             gain_db -= limited_db - LIMITED_DB
@@ -68,18 +68,8 @@ def mastered(audio: np.ndarray, sample_rate: int) -> tuple[np.ndarray, Mastering
     over = peak / _amplitude(CEILING_DBFS - _MARGIN_DB)
     if over > 1:  # between the limiter's points
         track, gain_db = track / np.float32(over), gain_db - _decibels_of(over)
-    figures = loudness(track, sample_rate), _decibels(true_peak(track))
+    figures = loudness_lufs(track, sample_rate), _decibels(true_peak(track))
     return track, Mastering(round(gain_db, 2), round(limited_db, 2), *figures)
-
-
-def loudness(audio: np.ndarray, sample_rate: int) -> float | None:
-    """Return the integrated loudness of float32 (num_samples,) in LUFS, None for silence."""
-    if len(audio) <= math.ceil(_LEAST_S * sample_rate):
-        return None
-    import pyloudnorm  # imports scipy, which takes a second
-
-    lufs = float(pyloudnorm.Meter(sample_rate).integrated_loudness(audio.astype(np.float64)))
-    return lufs if math.isfinite(lufs) else None
 
 
 def true_peak(audio: np.ndarray) -> float:

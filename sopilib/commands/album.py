@@ -17,7 +17,6 @@ from sopilib.album.keep import FOLDER, keep_tracks
 from sopilib.album.local_runner import LocalRunner
 from sopilib.album.make import AlbumInTheMaking, Telling
 from sopilib.album.models import checked_model
-from sopilib.album.packages import ALBUM, CLUSTER, check_packages
 from sopilib.album.page import NAME as PAGE
 from sopilib.album.runner import Runner
 from sopilib.album.settings import AlbumSettings, check_same
@@ -27,6 +26,7 @@ from sopilib.commands.arguments import model_path, search_folders, tell_assumed_
 from sopilib.errors import AudioError, RequestError, SampleRNNError, printable
 from sopilib.generation.record import ModelRecord, is_recorded_model
 from sopilib.generation.request_checks import checked_length, checked_rng_seed
+from sopilib.installation.packages import ALBUM, CLUSTER, check_packages
 from sopilib.model.folder import ModelFiles, find_model
 
 _NUM_TRACKS, _DUR_S, _TEMPERATURE, _BEST_OF = 12, (180.0, 300.0), (0.9, 1.05), 4

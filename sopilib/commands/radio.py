@@ -22,6 +22,7 @@ from sopilib.generation.generator import make_generator
 from sopilib.generation.radio_takes import Programme, RadioTake, RadioTakes, Source, described
 from sopilib.generation.request_checks import checked_length, checked_rng_seed
 from sopilib.generation.takes_ahead import TakesAhead
+from sopilib.installation.packages import LOUDNESS, check_packages
 from sopilib.model.folder import ModelFiles, find_model
 from sopilib.new_files import unwritable
 
@@ -102,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
     """Run `samplernn radio` until its reader ends; return its exit status."""
     models = [find_model(model_path(name), search=search_folders()) for name in args.models]
     programme = _programme(args, models)
+    if args.loudness is not None:
+        check_packages(LOUDNESS, "measures of loudness")
     check_output(args.out, args.format, args.overwrite)
     sources = [
         Source(files.name, make_generator(files, 1, args.engine, args.precision, args.threads))

@@ -195,7 +195,8 @@ class RadioTakes:
     def _gain(self, sound: np.ndarray, rate: int) -> float:
         """Return the gain to the loudness that is asked for, at which the peak is within PEAK."""
         gain, loudness = 1.0, self._programme.loudness
-        if loudness is not None and np.isfinite(measured := loudness_lufs(sound, rate)):
+        measured = None if loudness is None else loudness_lufs(sound, rate)
+        if loudness is not None and measured is not None:
             gain = 10 ** ((loudness - measured) / 20)
         return float(min(gain, PEAK / max(float(np.abs(sound).max()), 1e-9)))
 

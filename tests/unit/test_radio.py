@@ -133,18 +133,6 @@ def test_the_powers_of_a_crossfade_add_up_to_one():
     assert (envelope(100, 900, 1000, 100) == 1).all()
 
 
-@pytest.mark.parametrize("rate", [8000, 48000])
-def test_loudness_is_that_of_the_standard(rate):
-    sine = np.sin(2 * np.pi * 997 * np.arange(5 * rate) / rate)
-    assert loudness_lufs(sine, rate) == pytest.approx(-3.01, abs=0.02)
-    # what is 10 LU softer than the rest, or below -70 LUFS, does not count
-    steps = [10 ** (-23 / 20), 10 ** (-40 / 20), 1e-5]
-    sound = np.concatenate([level * sine for level in steps])
-    assert loudness_lufs(sound, rate) == pytest.approx(-26.0, abs=0.2)
-    assert loudness_lufs(1e-5 * sine, rate) == -np.inf
-    assert loudness_lufs(sine[: rate // 10], rate) == pytest.approx(-3.0, abs=0.3)
-
-
 READERS = {
     "wave": [sys.executable, "-c", "import sys, wave; file = wave.open(sys.stdin.buffer); "
              "sys.stdout.buffer.write(file.readframes(10**6))"],

@@ -1,4 +1,4 @@
-"""What albums need beside the project's own packages, checked before a night of work."""
+"""Packages that some commands need beside the project's own, checked before they work."""
 
 import importlib.util
 import sys
@@ -7,6 +7,7 @@ from sopilib.errors import PythonError
 
 ALBUM = ("joblib", "pyloudnorm")
 CLUSTER = ("dask", "distributed")
+LOUDNESS = ("pyloudnorm",)
 
 
 def check_packages(packages: tuple[str, ...], purpose: str) -> None:
