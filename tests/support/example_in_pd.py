@@ -12,7 +12,7 @@ import sys
 import numpy as np
 from live_patch import is_complete
 from pd_host import PdHost, wave_samples, write_patch
-from places import PROJECT
+from places import GRU, PROJECT
 
 EXAMPLES = PROJECT / "pd" / "examples"
 RATE = 16000  # of Pd and of the models
@@ -82,10 +82,12 @@ class ExampleInPd(PdHost):
     Args:
         name: of the patch, without `.pd`.
         folder: in which the copy and the recordings are written.
+        bundled: play the bundled models, where their sound matters; else a small one, which
+            plays live on a busy machine, too.
         port: at which it listens for OSC.
     """
 
-    def __init__(self, name, folder, port=PORT):
+    def __init__(self, name, folder, *, bundled=False, port=PORT):
         self._name, self._place = name, folder
         self._fingers, self._num_recordings = set(), 0
         text = (EXAMPLES / f"{name}.pd").read_text()
@@ -94,6 +96,8 @@ class ExampleInPd(PdHost):
                 rf"^(#X obj \d+ \d+ ){re.escape(words)};", rf"\1{others};", text, flags=re.M
             )
         text = text.replace(f" {PORT};", f" {port};")
+        if not bundled:
+            text = re.sub(r"(samplernn~|load|--ckpt_dir) (preludes|voce)\b", rf"\1 {GRU}", text)
         (folder / f"{name}.pd").write_text(text)
         for file, lines in _PARTS.items():
             write_patch(folder, *lines, name=file)
