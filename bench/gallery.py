@@ -29,10 +29,11 @@ from model_table import bundled_models, recommended_temperature, say
 from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.spectrogram import FLOOR_DBFS, HOP, plot_metadata, spectrogram_dbfs
 from sopilib.commands.arguments import search_folders
-from sopilib.commands.audition import held_out_split, rounded_like_takes
+from sopilib.commands.audition import held_out_split
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import PRECISIONS, load_generator
 from sopilib.errors import SampleRNNError
+from sopilib.evaluation.reference import rounded_like_takes
 from sopilib.evaluation.seed_steering import held_out_seeds
 from sopilib.evaluation.similarity import ReferenceStatistics, Similarity
 from sopilib.generation.take import Take, TakeRequest

@@ -21,7 +21,8 @@ def printed_commands():
             for line in block.replace("\\\n", " ").splitlines():
                 command = re.match(r"\s*(?:\.venv/bin/)?samplernn (.+)", line)
                 if command and "..." not in command[1]:
-                    yield shlex.split(command[1], comments=True)
+                    words = shlex.split(command[1], comments=True)
+                    yield words[: words.index("|")] if "|" in words else words
 
 
 COMMANDS = {" ".join(words): words for words in printed_commands()}
