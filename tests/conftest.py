@@ -62,6 +62,7 @@ _MARKERS = {
         "pd/test_stream_in_pd.py",
         "pd/test_stream_steered_in_pd.py",
         "pd/test_voices_in_pd.py",
+        "unit/test_album_cluster.py",
         "unit/test_watchdog.py",
     ),
 }
