@@ -16,7 +16,7 @@ A model of noise, or of one held tone, is reported as what it is. The work is so
 4096 samples and one of 16384 each half second, below 1 % of a processor.
 """
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 
 import numpy as np
 
@@ -123,6 +123,25 @@ class FailureDetector:
         return bool(correlations_at_long_lags(slow, rate).max(initial=0.0) > CORRELATION)
 
 
+class Steps:
+    """Cuts a sound into the half seconds that are judged, in whatever pieces it arrives.
+
+    Args:
+      sample_rate: in Hz.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._length = round(STEP_S * sample_rate)
+        self._rest = np.zeros(0, np.float32)
+
+    def push(self, sound: np.ndarray) -> Iterator[np.ndarray]:
+        """Take the next samples, float32 (any,), and yield each step that they complete."""
+        self._rest = np.concatenate([self._rest, sound])
+        while len(self._rest) >= self._length:
+            step, self._rest = self._rest[: self._length], self._rest[self._length :]
+            yield step
+
+
 class FailingSeconds:
     """Counts how many seconds of a sound fail, by kind; where it is cut makes no difference.
 
@@ -135,15 +154,12 @@ class FailingSeconds:
 
     def __init__(self, sample_rate: int) -> None:
         self.seconds: dict[str, float] = {}
-        self._detector, self._step = FailureDetector(sample_rate), round(STEP_S * sample_rate)
-        self._rest = np.zeros(0, np.float32)
+        self._detector, self._steps = FailureDetector(sample_rate), Steps(sample_rate)
 
     def hear(self, sound: np.ndarray) -> None:
         """Hear the next samples, float32 (any,), full scale ±1."""
-        self._rest = np.concatenate([self._rest, sound])
-        while len(self._rest) >= self._step:
-            self._detector.hear(self._rest[: self._step])
-            self._rest = self._rest[self._step :]
+        for step in self._steps.push(sound):
+            self._detector.hear(step)
             kind = self._detector.failure
             if kind:
                 self.seconds[kind] = self.seconds.get(kind, 0.0) + STEP_S

@@ -16,7 +16,7 @@ import numpy as np
 from sopilib.audio.loudness import loudness_lufs
 from sopilib.audio.resample import BlockResampler
 from sopilib.errors import RequestError
-from sopilib.evaluation.failing_sound import STEP_S, FailureDetector
+from sopilib.evaluation.failing_sound import FailureDetector, Steps
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take import Take, TakeRequest
 
@@ -176,17 +176,16 @@ class RadioTakes:
             generator,
             TakeRequest(dur_s=draw.dur_s, temperature=(draw.temperature,), rng_seed=draw.rng_seed),
         )
-        detector = FailureDetector(take.sample_rate)
-        sound, step = np.zeros(take.num_samples, np.float32), round(STEP_S * take.sample_rate)
+        detector, steps = FailureDetector(take.sample_rate), Steps(take.sample_rate)
+        sound = np.zeros(take.num_samples, np.float32)
         num_made = num_heard = 0
         for chunk in take:
             sound[num_made : num_made + chunk.shape[1]] = chunk[0]
             num_made += chunk.shape[1]
             # the same steps at any speed, so that the same takes are left out
-            while num_made - num_heard >= step:
-                part = sound[num_heard : num_heard + step]
-                num_heard += step
-                if kind := detector.hear(part, self._programme.accepted):
+            for step in steps.push(chunk[0]):
+                num_heard += len(step)
+                if kind := detector.hear(step, self._programme.accepted):
                     return f"{kind} at {num_heard / take.sample_rate:.1f} s"
             if self._is_stopped():
                 break
