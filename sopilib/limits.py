@@ -4,6 +4,8 @@ import numbers
 
 # lowest and highest in Hz, of models, sounds and Pd alike
 SAMPLE_RATES = (1000, 384_000)
+# below it Pd's numbers hold every whole number; random seeds that we choose stay below
+EXACT_IN_PD = 2**24
 # of one generator
 MOST_VOICES = 4096
 # takes from which the best is chosen

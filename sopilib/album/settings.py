@@ -16,11 +16,10 @@ from sopilib.generation.candidates import rng_seeds_from
 from sopilib.generation.record import ModelRecord
 from sopilib.generation.record_fields import check_fields
 from sopilib.generation.record_values import model_of_values
-from sopilib.limits import MOST_CANDIDATES, MOST_TRACKS
+from sopilib.limits import EXACT_IN_PD, MOST_CANDIDATES, MOST_TRACKS
 
-_SEEDS = 2**24  # random seeds of takes are below, and so exact in Pd
 _SEEDS_APART = 1024  # of two tracks, more than a track has candidates
-assert MOST_CANDIDATES <= _SEEDS_APART and MOST_TRACKS * _SEEDS_APART < _SEEDS
+assert MOST_CANDIDATES <= _SEEDS_APART and MOST_TRACKS * _SEEDS_APART < EXACT_IN_PD
 _KINDS = {
     "title": kinds.TEXT,
     "rng_seed": kinds.RNG_SEED,
@@ -77,13 +76,13 @@ class TrackPlan:
 
 def track_plan(settings: AlbumSettings, number: int) -> TrackPlan:
     """Return the plan of the track with this number, from 1."""
-    first = (_number_of(settings, "seeds") + number * _SEEDS_APART) % _SEEDS
+    first = (_number_of(settings, "seeds") + number * _SEEDS_APART) % EXACT_IN_PD
     return TrackPlan(
         number=number,
         model=(number - 1) % len(settings.models),
         dur_s=_between(settings.dur_s, _number_of(settings, f"dur_s {number}")),
         temperature=_between(settings.temperature, _number_of(settings, f"temperature {number}")),
-        rng_seeds=tuple(s % _SEEDS for s in rng_seeds_from(first, settings.best_of)),
+        rng_seeds=tuple(s % EXACT_IN_PD for s in rng_seeds_from(first, settings.best_of)),
     )
 
 

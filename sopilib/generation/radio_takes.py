@@ -19,11 +19,11 @@ from sopilib.errors import RequestError
 from sopilib.evaluation.failing_sound import FailureDetector, Steps
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take import Take, TakeRequest
+from sopilib.limits import EXACT_IN_PD
 
 MOST_FAILURES = 8  # takes of a model in a row
 PEAK = 0.5**0.5  # of a take at most: two that cross fade stay within full scale
 _BLOCK = 1 << 13  # samples
-_SEEDS = 2**24  # a random seed is a float in Pd
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Programme:
     def draw(self, number: int) -> Draw:
         """Return what take `number` is, with values that can be typed."""
         random = np.random.default_rng([self.rng_seed, number])
-        rng_seed = int(random.integers(_SEEDS))
+        rng_seed = int(random.integers(EXACT_IN_PD))
         temperature = round(float(random.uniform(*self.temperature)), 3)
         dur_s = round(float(random.uniform(*self.dur_s)), 2)
         return Draw(number, rng_seed, temperature, max(dur_s, self.dur_s[0]))

@@ -9,6 +9,7 @@ import numpy as np
 
 from sopilib.audio.resample import mix_to_mono, resample
 from sopilib.errors import AudioError, RequestError
+from sopilib.limits import EXACT_IN_PD
 from sopilib.model.config import checked_sample_rate
 
 # what a sample costs: 8 in a Pd array, 4 kept to be saved, 4 again while it is saved
@@ -22,7 +23,7 @@ def checked_rng_seed(seed: int | None) -> int:
       RequestError: it is not an integer of at least 0.
     """
     if seed is None:
-        return secrets.randbelow(2**24)
+        return secrets.randbelow(EXACT_IN_PD)
     if not isinstance(seed, numbers.Integral) or seed < 0:
         raise RequestError(f"the random seed {seed} (give an integer, 0 or above)")
     return int(seed)

@@ -8,10 +8,9 @@ import math
 from collections.abc import Sequence
 
 from sopilib.errors import RequestError
-from sopilib.limits import SAMPLE_RATES
+from sopilib.limits import EXACT_IN_PD, SAMPLE_RATES
 
 Atom = int | float | str
-_ALL_WHOLE = 2**24  # up to here Pd's floats hold every whole number
 
 
 def number(name: str, atom: object) -> float:
@@ -91,7 +90,7 @@ def text(atom: object) -> str:
     """Return an atom as Pd shows it, a whole number with all its digits: it may be a name."""
     if not isinstance(atom, float):
         return str(atom)
-    return str(int(atom)) if atom.is_integer() and abs(atom) < _ALL_WHOLE else f"{atom:g}"
+    return str(int(atom)) if atom.is_integer() and abs(atom) < EXACT_IN_PD else f"{atom:g}"
 
 
 def words(atoms: Sequence[Atom]) -> str:
