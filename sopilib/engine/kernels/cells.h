@@ -88,7 +88,7 @@ INLINE void weigh(const float* logits, int padded, float top, float scale, float
   float* sums = weights + padded;
   for (int q = 0; q < padded; q += kLanes) {
     const Lanes x = (lanes_of(logits + q) - top) * scale;
-    const Lanes block = x < kLeastExponent ? Lanes{} : exponential(x);
+    const Lanes block = choose(x, kLeastExponent, Lanes{}, exponential(x));
     store(weights + q, block);
     *sums++ = sum_of(block);
   }

@@ -11,6 +11,10 @@
 
 BEGIN_ISA("avx2,fma")
 
+namespace {
+constexpr int kRegisterBytes = 32;
+}
+
 #include "cells.h"
 #include "matvec.h"
 
@@ -19,7 +23,7 @@ namespace {
 // Rows 0-7 and 8-15, one lane per row. Byte products are summed in pairs to 16 bits.
 // Magnitudes up to 127 * 127 cannot saturate, so the sign of a weight moves to the input.
 struct Dot {
-  static constexpr int kTile = 1;
+  static constexpr int kTile = 1, kDots = 2, kRegisters = 16;
   __m256i sums[2];
 
   static INLINE Dot start8(int32_t) { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
@@ -63,8 +67,9 @@ struct Dot {
 
   INLINE Lanes lanes() const {
     IntLanes both;
-    __builtin_memcpy(&both, sums, sizeof both);
-    return __builtin_convertvector(both, Lanes);
+    for (int half = 0; half < 2; ++half)
+      both.parts[half] = reinterpret_cast<IntLanes::Register>(sums[half]);
+    return to_float(both);
   }
 };
 

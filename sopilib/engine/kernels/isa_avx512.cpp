@@ -11,6 +11,10 @@
 
 BEGIN_ISA("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
 
+namespace {
+constexpr int kRegisterBytes = 64;
+}
+
 #include "cells.h"
 #include "matvec.h"
 
@@ -19,7 +23,7 @@ namespace {
 // A lane holds the sum of a row. The instruction needs unsigned weights, so they keep their
 // offset, and `start` subtracts it.
 struct Dot {
-  static constexpr int kTile = 8;
+  static constexpr int kTile = 8, kDots = 8, kRegisters = 32;
   __m512i sums;
 
   static INLINE Dot start8(int32_t sum) { return {_mm512_set1_epi32(-128 * sum)}; }
@@ -39,9 +43,7 @@ struct Dot {
 
   INLINE void add(const Dot& other) { sums = _mm512_add_epi32(sums, other.sums); }
 
-  INLINE Lanes lanes() const {
-    return __builtin_convertvector(reinterpret_cast<IntLanes>(sums), Lanes);
-  }
+  INLINE Lanes lanes() const { return to_float({reinterpret_cast<IntLanes::Register>(sums)}); }
 };
 
 }  // namespace

@@ -15,6 +15,10 @@ BEGIN_ISA("dotprod")
 BEGIN_ISA("arch=armv8.2-a+dotprod")
 #endif
 
+namespace {
+constexpr int kRegisterBytes = 16;
+}
+
 #include "cells.h"
 #include "matvec.h"
 
@@ -22,7 +26,7 @@ namespace {
 
 // Four rows in each of four registers.
 struct Dot {
-  static constexpr int kTile = 1;
+  static constexpr int kTile = 1, kDots = 2, kRegisters = 32;
   int32x4_t sums[4];
 
   static INLINE Dot start(int32_t sum) {
@@ -60,8 +64,8 @@ struct Dot {
 
   INLINE Lanes lanes() const {
     IntLanes all;
-    __builtin_memcpy(&all, sums, sizeof all);
-    return __builtin_convertvector(all, Lanes);
+    for (int i = 0; i < 4; ++i) all.parts[i] = reinterpret_cast<IntLanes::Register>(sums[i]);
+    return to_float(all);
   }
 };
 

@@ -2,13 +2,17 @@
 
 #include "isa.h"
 
+namespace {
+constexpr int kRegisterBytes = 16;
+}
+
 #include "cells.h"
 #include "matvec.h"
 
 namespace {
 
 struct Dot {
-  static constexpr int kTile = 1;
+  static constexpr int kTile = 1, kDots = 1, kRegisters = 16;
   int32_t sums[kLanes];
 
   static INLINE Dot start8(int32_t) { return {}; }
@@ -34,7 +38,7 @@ struct Dot {
     for (int row = 0; row < kLanes; ++row) sums[row] += other.sums[row];
   }
 
-  INLINE Lanes lanes() const { return __builtin_convertvector(load<IntLanes>(sums), Lanes); }
+  INLINE Lanes lanes() const { return to_float(load<IntLanes>(sums)); }
 };
 
 }  // namespace

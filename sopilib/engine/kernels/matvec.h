@@ -7,7 +7,10 @@
 //   add4(weights, x_low, x_high)       64 bytes of int4 weights, 4 input codes for each half
 //   add(other)
 //   lanes()                            the sums as float32
-// and kTile, the largest number of voices that share a weight while it is in a register.
+// and
+//   kTile       the largest number of voices that share a weight while it is in a register
+//   kDots       the sums of a single voice in progress, so that none waits for itself
+//   kRegisters  vector registers
 //
 // The order of a voice's sum does not depend on the tile, so its result does not depend on
 // the other voices.
@@ -48,21 +51,21 @@ struct Float32 {
 struct Bfloat16 {
   static constexpr int kPairBytes = 64;
   static INLINE Lanes first(const uint8_t* pair) {
-    return reinterpret_cast<Lanes>(load<IntLanes>(pair) << 16);
+    return bits_as_float(load<IntLanes>(pair) << 16);
   }
   static INLINE Lanes second(const uint8_t* pair) {
-    return reinterpret_cast<Lanes>(load<IntLanes>(pair) & ~0xFFFF);
+    return bits_as_float(load<IntLanes>(pair) & ~0xFFFF);
   }
 };
 
 // One block of 16 rows for `voices` voices, starting with the first one of `in`.
-template <class Weights, int voices>
+template <class Dot, class Weights, int voices>
 INLINE void block_float(const uint8_t* w, const Inputs& in, int voice, float* y, size_t stride) {
-  constexpr int kSums = 4, kRegisters = 32;
-  if constexpr (voices * kSums >= kRegisters) {
+  constexpr int kSums = 4;
+  if constexpr (voices > 1 && voices * kSums * Lanes::kRegisters >= Dot::kRegisters) {
     constexpr int kHalf = voices / 2;
-    block_float<Weights, kHalf>(w, in, voice, y, stride);
-    return block_float<Weights, kHalf>(w, in, voice + kHalf, y + kHalf * stride, stride);
+    block_float<Dot, Weights, kHalf>(w, in, voice, y, stride);
+    return block_float<Dot, Weights, kHalf>(w, in, voice + kHalf, y + kHalf * stride, stride);
   }
   Lanes sums[voices][kSums] = {};
   for (int c = 0; c < in.cols; c += kSums) {
@@ -89,7 +92,7 @@ INLINE int32_t four_codes(const int8_t* codes) {
 template <class Dot, int voices>
 INLINE void block_int8(const uint8_t* w, const float* scales, const Inputs& in, int voice, float* y,
                        size_t stride) {
-  constexpr int kSums = voices >= 8 ? 1 : 8 / voices;  // so that no sum waits for the previous one
+  constexpr int kSums = voices >= Dot::kDots ? 1 : Dot::kDots / voices;
   Dot sums[voices][kSums];
   for (int v = 0; v < voices; ++v)
     for (int k = 0; k < kSums; ++k) sums[v][k] = Dot::start8(k == 0 ? in.totals[voice + v] : 0);
@@ -140,9 +143,9 @@ INLINE void block(const Matrix& m, const uint8_t* w, const float* scales, const 
                   int voice, float* y, size_t stride) {
   switch (m.format) {
     case Format::float32:
-      return block_float<Float32, voices>(w, in, voice, y, stride);
+      return block_float<Dot, Float32, voices>(w, in, voice, y, stride);
     case Format::bfloat16:
-      return block_float<Bfloat16, voices>(w, in, voice, y, stride);
+      return block_float<Dot, Bfloat16, voices>(w, in, voice, y, stride);
     case Format::int8:
       return block_int8<Dot, voices>(w, scales, in, voice, y, stride);
     case Format::int4:
@@ -177,7 +180,7 @@ void touch(const uint8_t* from, size_t size_bytes) {
   for (size_t at = 0; at + kStreams * kLineBytes <= size_bytes; at += kStreams * kLineBytes) {
     for (int s = 0; s < kStreams; ++s) {
       prefetch<1>(from + at + s * kLineBytes);
-      seen[s] ^= load<IntLanes>(from + at + s * kLineBytes);
+      seen[s] = seen[s] ^ load<IntLanes>(from + at + s * kLineBytes);
     }
   }
   asm volatile("" : : "m"(seen));  // so that the compiler keeps the loads
@@ -190,7 +193,7 @@ void quantize(const Inputs& in) {
     const float* x = in.values + v * in.stride;
     Lanes peak = {};
     for (int c = 0; c < in.cols; c += kLanes)
-      peak = maximum(peak, maximum(lanes_of(x + c), -lanes_of(x + c)));
+      peak = maximum(peak, maximum(lanes_of(x + c), negative(lanes_of(x + c))));
     const float magnitude = largest(peak);
     const float to_code = magnitude > 1e-30f ? 127.0f / magnitude : 0.0f;
     in.scales[v] = magnitude / 127.0f;
@@ -200,8 +203,8 @@ void quantize(const Inputs& in) {
       for (int c = g * engine::kGroup; c < (g + 1) * engine::kGroup; c += kLanes) {
         // within its range even if an activation is NaN or infinite
         const IntLanes code = nearest(
-            minimum(maximum(lanes_of(x + c) * to_code, Lanes{} - 127.0f), Lanes{} + 127.0f));
-        store(in.codes + size_t(v) * in.cols + c, __builtin_convertvector(code, ByteLanes));
+            minimum(maximum(lanes_of(x + c) * to_code, all_lanes(-127.0f)), all_lanes(127.0f)));
+        store_bytes(in.codes + size_t(v) * in.cols + c, code);
         sum += code;
       }
       const int32_t group_sum = sum_of(sum);
