@@ -18,7 +18,7 @@ from sopilib.commands import quantities
 from sopilib.commands.arguments import add_rate_argument, model_path, search_folders
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import check_weights_fit, checkpoint_packed
-from sopilib.engine.measure import choose_precision, measure_speed, measured_precision
+from sopilib.engine.measure import choose_precision, measure_speed, measured_precision, profile_sample
 from sopilib.engine.pack import pack
 from sopilib.engine.packed_file import read_packed, write_packed
 from sopilib.engine.random_model import random_folded
@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds of sound (default: half a second's work)",
     )
+    add("--profile", action="store_true", help="print where the time of a sample goes")
     add("--json", action="store_true", help="print a JSON object")
     add("--table", action="store_true", help="print which models play live on this machine")
 
@@ -77,9 +78,17 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found))
     else:
+        profile = found.pop("profile_us", {})
         for key, value in found.items():
             print(f"{key:28}{value:.4g}" if isinstance(value, float) else f"{key:28}{value}")
+        _print_profile(profile)
     return 0
+
+
+def _print_profile(profile: dict[str, float]) -> None:
+    total_us = sum(profile.values())
+    for part, us in profile.items():
+        print(f"{part:28}{us:.2f} us a sample, {us / total_us:.0%}")
 
 
 def measure_model(args: argparse.Namespace) -> dict[str, Any]:
@@ -98,6 +107,7 @@ def measure_model(args: argparse.Namespace) -> dict[str, Any]:
         generator = EngineGenerator(config, packed, args.num_seqs, args.threads)
         load_s = time.perf_counter() - began
         speed = measure_speed(generator, args.dur)
+        profile = profile_sample(generator) if args.profile else None
     return {
         "samples_per_second": speed.samples_per_second,
         "times_real_time": speed.times_real_time,
@@ -109,6 +119,7 @@ def measure_model(args: argparse.Namespace) -> dict[str, Any]:
         "precision": precision,
         "threads": generator.threads,
         "isa": generator.isa,
+        **({"profile_us": profile} if profile else {}),
     }
 
 

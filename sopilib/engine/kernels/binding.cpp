@@ -69,6 +69,16 @@ class Engine {
     return py::make_tuple(levels, bits);
   }
 
+  // The ticks of each thread in each part, (threads, kParts), for as many samples as one job takes.
+  py::array_t<uint64_t> profile(const Floats& temperature, const Floats& uniform) {
+    std::vector<engine::Spent> spent;
+    draw(temperature, uniform, nullptr, &spent);
+    py::array_t<uint64_t> result({py::ssize_t(spent.size()), py::ssize_t(engine::kParts)});
+    for (size_t t = 0; t < spent.size(); ++t)
+      std::copy(spent[t].begin(), spent[t].end(), result.mutable_data(t, 0));
+    return result;
+  }
+
   void prime(const Levels& given) { absorb(given, nullptr); }
 
   Floats score(const Levels& given) {
@@ -128,7 +138,8 @@ class Engine {
   }
 
  private:
-  Levels draw(const Floats& temperature, const Floats& uniform, float* bits) {
+  Levels draw(const Floats& temperature, const Floats& uniform, float* bits,
+              std::vector<engine::Spent>* spent = nullptr) {
     const py::ssize_t samples = temperature.ndim() == 2 ? temperature.shape(1) : 0;
     check_shape(temperature, voices_.count(), samples);
     check_shape(uniform, voices_.count(), samples);
@@ -140,6 +151,7 @@ class Engine {
     job.uniform = uniform.data();
     job.levels = levels.mutable_data();
     job.bits = bits;
+    job.spent = spent;
     py::gil_scoped_release release;
     voices_.work_through(job);
     return levels;
@@ -196,6 +208,7 @@ PYBIND11_MODULE(native, module) {
       .def("reset", &Engine::reset)
       .def("generate", &Engine::generate, py::arg("temperature"), py::arg("uniform"))
       .def("generate_scored", &Engine::generate_scored, py::arg("temperature"), py::arg("uniform"))
+      .def("profile", &Engine::profile, py::arg("temperature"), py::arg("uniform"))
       .def("prime", &Engine::prime, py::arg("levels"))
       .def("score", &Engine::score, py::arg("levels"))
       .def("next_logits", &Engine::next_logits)

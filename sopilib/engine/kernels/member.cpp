@@ -34,6 +34,7 @@ Member::Member(Voices& voices, int index)
 
 // The hot loop.
 void Member::run(const Job& job) {
+  profile_.start(job.spent ? &(*job.spent)[index_] : nullptr);
   begin();
   for (int i = 0; i < job.samples; ++i) {
     const bool wants_logits = !job.given || job.bits;
@@ -43,6 +44,7 @@ void Member::run(const Job& job) {
       run_outputs();
     }
     draw_levels(job, i);
+    profile_.end_of(Part::draw);
     for (Group& group : groups_) {
       group.clock.position = (group.clock.position + 1) % model_.big_frame_size();
       group.clock.tiers_are_run = false;
@@ -52,6 +54,7 @@ void Member::run(const Job& job) {
 }
 
 void Member::compute_logits() {
+  profile_.start(nullptr);
   begin();
   run_groups(true);
   run_hidden2();
@@ -98,6 +101,13 @@ void Member::run_groups(bool wants_hidden1) {
   choose_all();
 }
 
+// Waits for the other members at the end of a step of this part.
+void Member::meet(Part part) {
+  profile_.end_of(part);
+  voices_.team_.barrier(index_);
+  profile_.end_of(Part::meetings);
+}
+
 void Member::choose_all() {
   first_ = 0;
   end_ = count_;
@@ -115,11 +125,11 @@ void Member::run_tier(int index) {
   clock_->current[index] ^= 1;
   for (size_t k = 0; k < model_.tiers[index].layers.size(); ++k) {
     run_layer(index, int(k));
-    voices_.team_.barrier(index_);
+    meet(Part::tiers);
   }
   if (model_.tiers[index].skip.count) {
     run_skip(index);
-    voices_.team_.barrier(index_);
+    meet(Part::tiers);
   }
 }
 
@@ -211,7 +221,7 @@ void Member::run_hidden1() {
   read_conditioning(lowest);
   multiply(model_.upsample, clock_->position % frame_size, rows, hidden1, model_.width);
   for (int v = first_; v < end_; ++v) kernels_.relu(rows, hidden1 + size_t(v) * model_.width);
-  voices_.team_.barrier(index_);
+  meet(Part::hidden1);
 }
 
 void Member::run_hidden2() {
@@ -221,7 +231,7 @@ void Member::run_hidden2() {
   read(voices_.shared_.hidden1.data(), model_.width, model_.width);
   multiply(model_.hidden2, 0, rows, hidden2, model_.width);
   for (int v = first_; v < end_; ++v) kernels_.relu(rows, hidden2 + size_t(v) * model_.width);
-  voices_.team_.barrier(index_);
+  meet(Part::hidden2);
 }
 
 void Member::run_outputs() {
@@ -230,7 +240,7 @@ void Member::run_outputs() {
   fill(model_.outputs_bias, rows, logits, model_.padded_levels);
   read(voices_.shared_.hidden2.data(), model_.width, model_.width);
   multiply(model_.outputs, 0, rows, logits, model_.padded_levels);
-  voices_.team_.barrier(index_);
+  meet(Part::outputs);
 }
 
 void Member::draw_levels(const Job& job, int sample) {

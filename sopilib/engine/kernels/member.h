@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "profile.h"
 #include "voices.h"
 
 namespace engine {
@@ -31,6 +32,7 @@ class Member {
   void end(int samples);
   void run_groups(bool wants_hidden1);
   void choose_all();
+  void meet(Part part);
   void run_due_tiers();
   void frame_inputs(int frame_size);
   void run_tier(int index);
@@ -56,6 +58,7 @@ class Member {
   const Kernels& kernels_;
   const int index_;  // of this member in the team
   const int count_;  // voices
+  Profile profile_;
   std::vector<Group> groups_;
   // the voices in work: those of a group where their positions matter, else all
   int first_ = 0;

@@ -32,6 +32,7 @@ void Voices::read_weights(int samples) {
 }
 
 void Voices::work_through(Job job) {
+  if (job.spent) job.spent->assign(team_.active(), Spent{});
   for (int left = job.samples; left > 0; left -= job.samples) {
     job.samples = std::min(left, Member::kMaxSamples);
     team_.run([&](int member) { members_[member]->run(job); });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model.h"
+#include "profile.h"
 #include "state.h"
 #include "team.h"
 
@@ -27,12 +28,13 @@ struct Activations {
 // One job of the team, which advances by `samples`.
 struct Job {
   int samples = 0;
-  const int32_t* given = nullptr;      // (voices, samples) levels to absorb, or
-  const float* temperature = nullptr;  // (voices, samples) to draw levels with
-  const float* uniform = nullptr;      // (voices, samples), 0 <= u < 1
-  int32_t* levels = nullptr;           // (voices, samples) drawn
-  float* bits = nullptr;               // (voices, samples) -log2 p of the levels
-  size_t stride = 0;                   // from one voice to the next in these
+  const int32_t* given = nullptr;       // (voices, samples) levels to absorb, or
+  const float* temperature = nullptr;   // (voices, samples) to draw levels with
+  const float* uniform = nullptr;       // (voices, samples), 0 <= u < 1
+  int32_t* levels = nullptr;            // (voices, samples) drawn
+  float* bits = nullptr;                // (voices, samples) -log2 p of the levels
+  size_t stride = 0;                    // from one voice to the next in these
+  std::vector<Spent>* spent = nullptr;  // by each thread, added up over the job
 };
 
 class Member;
