@@ -25,7 +25,7 @@ if is_built():  # without the kernels the import works, creating an EngineGenera
 
 # of a sample, in the order in which they run; the meetings are the waits of the threads for each
 # other in all of them
-PARTS = ("frame tiers", "hidden1", "hidden2", "outputs", "draw", "meetings")
+PARTS = ("frame tiers", "upsample", "hidden1", "hidden2", "outputs", "draw", "meetings")
 
 
 class ScoredSamples(NamedTuple):

@@ -43,6 +43,11 @@ void lstm(const CellStep& step, engine::Blocks blocks) {
   }
 }
 
+void add(engine::Blocks blocks, const float* x, float* y) {
+  for (int c = blocks.first * kLanes; c < blocks.last * kLanes; c += kLanes)
+    store(y + c, lanes_of(y + c) + lanes_of(x + c));
+}
+
 void relu(engine::Blocks blocks, float* y) {
   for (int c = blocks.first * kLanes; c < blocks.last * kLanes; c += kLanes)
     store(y + c, maximum(lanes_of(y + c), Lanes{}));

@@ -17,4 +17,5 @@
 #endif
 
 // The table of the functions compiled in this file.
-#define KERNELS(name) {name, multiply<Dot>, touch, quantize, add_rows, gru, lstm, relu, draw, bits}
+#define KERNELS(name) \
+  {name, multiply<Dot>, touch, quantize, add_rows, gru, lstm, add, relu, draw, bits}

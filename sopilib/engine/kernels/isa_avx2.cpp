@@ -20,8 +20,9 @@ constexpr int kRegisterBytes = 32;
 
 namespace {
 
-// Rows 0-7 and 8-15, one lane per row. Byte products are summed in pairs to 16 bits.
-// Magnitudes up to 127 * 127 cannot saturate, so the sign of a weight moves to the input.
+// Rows 0-7 and 8-15, one lane per row. Byte products, of which one factor is unsigned, are
+// summed in pairs to 16 bits. Up to 127 * 128 they cannot saturate, so the sign of an input code
+// moves to the weight.
 struct Dot {
   static constexpr int kTile = 1, kDots = 2, kRegisters = 16;
   __m256i sums[2];
@@ -36,17 +37,17 @@ struct Dot {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w) + half);
   }
 
-  INLINE void accumulate(int half, __m256i magnitudes, __m256i x) {
-    const __m256i pairs = _mm256_maddubs_epi16(magnitudes, x);
+  INLINE void accumulate(int half, __m256i from_zero, __m256i with_sign) {
+    const __m256i pairs = _mm256_maddubs_epi16(from_zero, with_sign);
     const __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     sums[half] = _mm256_add_epi32(sums[half], fours);
   }
 
-  INLINE void add8(const uint8_t* w, int32_t x) {
+  INLINE void add8(const uint8_t* w, int32_t x, int32_t magnitudes) {
     const __m256i codes = _mm256_set1_epi32(x);
     for (int half = 0; half < 2; ++half) {
       const __m256i weights = _mm256_xor_si256(rows(w, half), _mm256_set1_epi8(-128));
-      accumulate(half, _mm256_abs_epi8(weights), _mm256_sign_epi8(codes, weights));
+      accumulate(half, _mm256_set1_epi32(magnitudes), _mm256_sign_epi8(weights, codes));
     }
   }
 

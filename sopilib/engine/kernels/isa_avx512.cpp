@@ -30,7 +30,7 @@ struct Dot {
 
   static INLINE Dot start4(int32_t sum) { return {_mm512_set1_epi32(-8 * sum)}; }
 
-  INLINE void add8(const uint8_t* w, int32_t x) {
+  INLINE void add8(const uint8_t* w, int32_t x, int32_t) {
     sums = _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(w), _mm512_set1_epi32(x));
   }
 

@@ -39,7 +39,7 @@ struct Dot {
 
   static INLINE Dot start4(int32_t sum) { return start(-8 * sum); }
 
-  INLINE void add8(const uint8_t* w, int32_t x) {
+  INLINE void add8(const uint8_t* w, int32_t x, int32_t) {
     const int8x16_t codes = vreinterpretq_s8_s32(vdupq_n_s32(x));
     for (int i = 0; i < 4; ++i) {
       const uint8x16_t weights = veorq_u8(vld1q_u8(w + 16 * i), vdupq_n_u8(128));

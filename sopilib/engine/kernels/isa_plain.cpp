@@ -19,7 +19,7 @@ struct Dot {
 
   static INLINE Dot start4(int32_t) { return {}; }
 
-  INLINE void add8(const uint8_t* w, int32_t x) { add(w, x, 0, 255, 128); }
+  INLINE void add8(const uint8_t* w, int32_t x, int32_t) { add(w, x, 0, 255, 128); }
 
   INLINE void add4(const uint8_t* w, int32_t x_low, int32_t x_high) {
     add(w, x_low, 0, 15, 8);

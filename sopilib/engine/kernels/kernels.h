@@ -53,10 +53,11 @@ struct Inputs {
   int cols = 0;
   const float* values = nullptr;  // (voices, cols), rows `stride` apart
   size_t stride = 0;
-  int8_t* codes = nullptr;    // (voices, cols), -127 <= code <= 127
-  int32_t* sums = nullptr;    // (voices, cols / 32) of the codes of each group
-  int32_t* totals = nullptr;  // (voices,) of all codes
-  float* scales = nullptr;    // (voices,)
+  int8_t* codes = nullptr;        // (voices, cols), -127 <= code <= 127
+  uint8_t* magnitudes = nullptr;  // (voices, cols) of the codes
+  int32_t* sums = nullptr;        // (voices, cols / 32) of the codes of each group
+  int32_t* totals = nullptr;      // (voices,) of all codes
+  float* scales = nullptr;        // (voices,)
 };
 
 // The data that a cell reads and writes for each voice; gates in blocks: (unit / 16, gate, 16).
@@ -82,6 +83,8 @@ struct Kernels {
   void (*add_rows)(const Table&, int frame_size, const int32_t* window, Blocks, float* y);
   void (*gru)(const CellStep&, Blocks);
   void (*lstm)(const CellStep&, Blocks);
+  // y (width,) += x
+  void (*add)(Blocks, const float* x, float* y);
   void (*relu)(Blocks, float* y);
   // draws a level from softmax(logits / temperature); `weights` is scratch with an element for
   // each padded level and for each block of 16

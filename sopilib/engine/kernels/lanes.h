@@ -75,12 +75,12 @@ INLINE void store(Element* to, Wide<Element> lanes) {
 }
 
 // Stores lanes of -128..127 in a byte each.
-INLINE void store_bytes(int8_t* to, IntLanes lanes) {
+INLINE void store_bytes(void* to, IntLanes lanes) {
   constexpr int kPart = kRegisterBytes / sizeof(int32_t);
   typedef int8_t Bytes __attribute__((vector_size(kPart)));
   for (int i = 0; i < lanes.kRegisters; ++i) {
     const Bytes bytes = __builtin_convertvector(lanes.parts[i], Bytes);
-    __builtin_memcpy(to + i * kPart, &bytes, kPart);
+    __builtin_memcpy(static_cast<int8_t*>(to) + i * kPart, &bytes, kPart);
   }
 }
 
@@ -94,6 +94,11 @@ INLINE Lanes all_lanes(float x) {
 
 INLINE Lanes negative(Lanes x) {
   for (int i = 0; i < x.kRegisters; ++i) x.parts[i] = -x.parts[i];
+  return x;
+}
+
+INLINE IntLanes magnitude_of(IntLanes x) {
+  for (int i = 0; i < x.kRegisters; ++i) x.parts[i] = x.parts[i] < 0 ? -x.parts[i] : x.parts[i];
   return x;
 }
 

@@ -3,7 +3,7 @@
 // An instruction set provides the type `Dot`, integer sums of 16 rows, with
 //   static start8(sum), start4(sum)    before the first column; `sum` is the sum of the
 //       input codes, for instructions that take the weights with their offset
-//   add8(weights, x)                   64 bytes of int8 weights, 4 input codes
+//   add8(weights, x, magnitudes)       64 bytes of int8 weights, 4 input codes, and these unsigned
 //   add4(weights, x_low, x_high)       64 bytes of int4 weights, 4 input codes for each half
 //   add(other)
 //   lanes()                            the sums as float32
@@ -68,12 +68,14 @@ INLINE void block_float(const uint8_t* w, const Inputs& in, int voice, float* y,
     return block_float<Dot, Weights, kHalf>(w, in, voice + kHalf, y + kHalf * stride, stride);
   }
   Lanes sums[voices][kSums] = {};
+  const float* values = in.values + voice * in.stride;
+  const size_t input_stride = in.stride;
   for (int c = 0; c < in.cols; c += kSums) {
     for (int k = 0; k < kSums; k += 2, w += Weights::kPairBytes) {
       prefetch<voices>(w);
       const Lanes first = Weights::first(w), second = Weights::second(w);
       for (int v = 0; v < voices; ++v) {
-        const float* x = in.values + (voice + v) * in.stride + c + k;
+        const float* x = values + v * input_stride + c + k;
         sums[v][k] += first * x[0];
         sums[v][k + 1] += second * x[1];
       }
@@ -83,7 +85,7 @@ INLINE void block_float(const uint8_t* w, const Inputs& in, int voice, float* y,
     add_to(y + v * stride, (sums[v][0] + sums[v][1]) + (sums[v][2] + sums[v][3]));
 }
 
-INLINE int32_t four_codes(const int8_t* codes) {
+INLINE int32_t four_codes(const void* codes) {
   int32_t four;
   __builtin_memcpy(&four, codes, sizeof four);
   return four;
@@ -97,11 +99,14 @@ INLINE void block_int8(const uint8_t* w, const float* scales, const Inputs& in, 
   for (int v = 0; v < voices; ++v)
     for (int k = 0; k < kSums; ++k) sums[v][k] = Dot::start8(k == 0 ? in.totals[voice + v] : 0);
   const int8_t* codes = in.codes + size_t(voice) * in.cols;
+  const uint8_t* magnitudes = in.magnitudes + size_t(voice) * in.cols;
   for (int c = 0; c < in.cols; c += 4 * kSums) {
     for (int k = 0; k < kSums; ++k, w += kLineBytes) {
       prefetch<voices>(w);
-      for (int v = 0; v < voices; ++v)
-        sums[v][k].add8(w, four_codes(codes + size_t(v) * in.cols + c + 4 * k));
+      for (int v = 0; v < voices; ++v) {
+        const size_t at = size_t(v) * in.cols + c + 4 * k;
+        sums[v][k].add8(w, four_codes(codes + at), four_codes(magnitudes + at));
+      }
     }
   }
   for (int v = 0; v < voices; ++v) {
@@ -205,6 +210,7 @@ void quantize(const Inputs& in) {
         const IntLanes code = nearest(
             minimum(maximum(lanes_of(x + c) * to_code, all_lanes(-127.0f)), all_lanes(127.0f)));
         store_bytes(in.codes + size_t(v) * in.cols + c, code);
+        store_bytes(in.magnitudes + size_t(v) * in.cols + c, magnitude_of(code));
         sum += code;
       }
       const int32_t group_sum = sum_of(sum);

@@ -7,6 +7,9 @@ namespace engine {
 
 namespace {
 
+// Up to this many values a thread computes hidden1 faster than it waits for the others.
+constexpr int kShortHidden1 = 512;
+
 int widest_input(const Model& model) {
   size_t layers = 1;
   for (const Tier& tier : model.tiers)
@@ -26,7 +29,9 @@ Member::Member(Voices& voices, int index)
   history_.resize(size_t(count_) * (model_.big_frame_size() + kMaxSamples));
   frame_.resize(size_t(count_) * (model_.big_frame_size() + 4));
   weights_.resize(model_.padded_levels / kBlockRows * (kBlockRows + 1));
+  if (has_own_hidden1()) hidden1_.resize(size_t(count_) * model_.width);
   codes_.resize(count_ * widest);
+  magnitudes_.resize(count_ * widest);
   sums_.resize(count_ * widest / kGroup);
   totals_.resize(count_);
   scales_.resize(count_);
@@ -38,7 +43,7 @@ void Member::run(const Job& job) {
   begin();
   for (int i = 0; i < job.samples; ++i) {
     const bool wants_logits = !job.given || job.bits;
-    run_groups(wants_logits);
+    run_groups(wants_logits, job.samples - i);
     if (wants_logits) {
       run_hidden2();
       run_outputs();
@@ -56,7 +61,7 @@ void Member::run(const Job& job) {
 void Member::compute_logits() {
   profile_.start(nullptr);
   begin();
-  run_groups(true);
+  run_groups(true, 1);
   run_hidden2();
   run_outputs();
   end(0);
@@ -68,7 +73,8 @@ void Member::begin() {
   groups_.clear();
   for (int v = 0; v < count_; ++v) {
     const Clock& clock = voices_.state.clocks[v];
-    if (groups_.empty() || !(groups_.back().clock == clock)) groups_.push_back({v, 0, clock});
+    if (groups_.empty() || !(groups_.back().clock == clock))
+      groups_.push_back({v, 0, clock, false});
     ++groups_.back().count;
   }
   choose_all();
@@ -90,13 +96,17 @@ void Member::end(int samples) {
 }
 
 // Runs what depends on the position, group by group.
-void Member::run_groups(bool wants_hidden1) {
+void Member::run_groups(bool wants_hidden1, int samples_left) {
   for (Group& group : groups_) {
     first_ = group.first;
     end_ = group.first + group.count;
     clock_ = &group.clock;
+    if (clock_->position % model_.frame_size() == 0) group.is_upsampled = false;
     run_due_tiers();
-    if (wants_hidden1) run_hidden1();
+    if (!wants_hidden1) continue;
+    if (!group.is_upsampled) run_upsample(samples_left);
+    group.is_upsampled = true;
+    run_hidden1();
   }
   choose_all();
 }
@@ -208,27 +218,53 @@ void Member::run_skip(int tier) {
   multiply(weights.skip, 0, rows, sum, model_.width);
 }
 
-void Member::run_hidden1() {
-  const int frame_size = model_.frame_size(), lowest = int(model_.tiers.size()) - 1;
-  const int length = model_.big_frame_size() + kMaxSamples;
+// What the lowest tier adds to hidden1, which does not depend on the samples of its frame: for all
+// those that are left in this frame and in the job.
+void Member::run_upsample(int samples_left) {
+  const int frame_size = model_.frame_size(), position = clock_->position % frame_size;
+  const size_t of_sample = size_t(count_) * model_.width;
   const Blocks rows = share(model_.width);
-  float* hidden1 = voices_.shared_.hidden1.data();
-  fill(model_.hidden1_bias, rows, hidden1, model_.width);
+  read_conditioning(int(model_.tiers.size()) - 1);
+  for (int p = position; p < std::min(frame_size, position + samples_left); ++p) {
+    float* upsampled = &voices_.shared_.upsampled[p * of_sample];
+    clear(rows, upsampled, model_.width);
+    multiply(model_.upsample, p, rows, upsampled, model_.width);
+  }
+  meet(Part::upsample);
+}
+
+void Member::run_hidden1() {
+  const int frame_size = model_.frame_size();
+  const int length = model_.big_frame_size() + kMaxSamples;
+  const size_t position = clock_->position % frame_size;
+  const float* upsampled = &voices_.shared_.upsampled[position * count_ * model_.width];
+  const Blocks rows =
+      has_own_hidden1() ? Blocks{0, model_.width / kBlockRows} : share(model_.width);
+  fill(model_.hidden1_bias, rows, hidden1(), model_.width);
   for (int v = first_; v < end_; ++v) {
     const int32_t* window = &history_[size_t(v) * length + newest_ - frame_size];
-    kernels_.add_rows(model_.table, frame_size, window, rows, hidden1 + size_t(v) * model_.width);
+    float* of_voice = hidden1() + size_t(v) * model_.width;
+    kernels_.add_rows(model_.table, frame_size, window, rows, of_voice);
+    kernels_.add(rows, upsampled + size_t(v) * model_.width, of_voice);
+    kernels_.relu(rows, of_voice);
   }
-  read_conditioning(lowest);
-  multiply(model_.upsample, clock_->position % frame_size, rows, hidden1, model_.width);
-  for (int v = first_; v < end_; ++v) kernels_.relu(rows, hidden1 + size_t(v) * model_.width);
-  meet(Part::hidden1);
+  if (has_own_hidden1())
+    profile_.end_of(Part::hidden1);
+  else
+    meet(Part::hidden1);
+}
+
+bool Member::has_own_hidden1() const { return count_ * model_.width <= kShortHidden1; }
+
+float* Member::hidden1() {
+  return has_own_hidden1() ? hidden1_.data() : voices_.shared_.hidden1.data();
 }
 
 void Member::run_hidden2() {
   const Blocks rows = share(model_.width);
   float* hidden2 = voices_.shared_.hidden2.data();
   fill(model_.hidden2_bias, rows, hidden2, model_.width);
-  read(voices_.shared_.hidden1.data(), model_.width, model_.width);
+  read(hidden1(), model_.width, model_.width);
   multiply(model_.hidden2, 0, rows, hidden2, model_.width);
   for (int v = first_; v < end_; ++v) kernels_.relu(rows, hidden2 + size_t(v) * model_.width);
   meet(Part::hidden2);
@@ -281,8 +317,9 @@ void Member::read_conditioning(int tier) {
 }
 
 void Member::read(const float* values, size_t stride, int cols) {
-  inputs_ = {end_ - first_, cols,         values + first_ * stride, stride,
-             codes_.data(), sums_.data(), totals_.data(),           scales_.data()};
+  inputs_ = {end_ - first_, cols,           values + first_ * stride,
+             stride,        codes_.data(),  magnitudes_.data(),
+             sums_.data(),  totals_.data(), scales_.data()};
   is_quantized_ = false;
 }
 
@@ -298,6 +335,12 @@ void Member::multiply(const Matrix& matrix, int index, Blocks rows, float* y, si
 void Member::fill(const float* bias, Blocks rows, float* y, size_t stride) const {
   const size_t first = size_t(rows.first) * kBlockRows, last = size_t(rows.last) * kBlockRows;
   for (int v = first_; v < end_; ++v) std::copy(bias + first, bias + last, y + v * stride + first);
+}
+
+void Member::clear(Blocks rows, float* y, size_t stride) const {
+  const size_t first = size_t(rows.first) * kBlockRows, last = size_t(rows.last) * kBlockRows;
+  for (int v = first_; v < end_; ++v)
+    std::fill(y + v * stride + first, y + v * stride + last, 0.0f);
 }
 
 // This member's blocks of 16 out of `size` rows.

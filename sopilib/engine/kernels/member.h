@@ -26,11 +26,12 @@ class Member {
     int first;
     int count;
     Clock clock;
+    bool is_upsampled;  // for the rest of its frame or of the job
   };
 
   void begin();
   void end(int samples);
-  void run_groups(bool wants_hidden1);
+  void run_groups(bool wants_hidden1, int samples_left);
   void choose_all();
   void meet(Part part);
   void run_due_tiers();
@@ -39,7 +40,10 @@ class Member {
   void run_layer(int tier, int layer);
   void project_first_layer(int tier, Blocks rows);
   void run_skip(int tier);
+  void run_upsample(int samples_left);
   void run_hidden1();
+  bool has_own_hidden1() const;
+  float* hidden1();
   void run_hidden2();
   void run_outputs();
   void touch_tier(int index);
@@ -51,6 +55,7 @@ class Member {
   void read(const float* values, size_t stride, int cols);
   void multiply(const Matrix& matrix, int index, Blocks rows, float* y, size_t stride);
   void fill(const float* bias, Blocks rows, float* y, size_t stride) const;
+  void clear(Blocks rows, float* y, size_t stride) const;
   Blocks share(int size) const;
 
   Voices& voices_;
@@ -66,11 +71,13 @@ class Member {
   Clock* clock_ = nullptr;        // of that group
   int newest_ = 0;                // place of the next sample in `history_`
   std::vector<int32_t> history_;  // (voices, big_frame_size + kMaxSamples)
+  std::vector<float> hidden1_;    // (voices, width), if this thread computes all of it
   std::vector<float> frame_;      // (voices, big_frame_size) scaled samples of a frame
   std::vector<float> weights_;    // of the levels to draw from, and their sums
   Inputs inputs_;                 // the input of `multiply`
   bool is_quantized_ = false;
   std::vector<int8_t> codes_;
+  std::vector<uint8_t> magnitudes_;
   std::vector<int32_t> sums_, totals_;
   std::vector<float> scales_;
 };

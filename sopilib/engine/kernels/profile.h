@@ -14,8 +14,8 @@ namespace engine {
 
 // The parts of a sample, in the order in which they run; `meetings` are the waits for the other
 // threads, of all parts together.
-enum class Part { tiers, hidden1, hidden2, outputs, draw, meetings };
-constexpr int kParts = 6;
+enum class Part { tiers, upsample, hidden1, hidden2, outputs, draw, meetings };
+constexpr int kParts = 7;
 using Spent = std::array<uint64_t, kParts>;  // ticks
 
 // A count that rises at a constant rate; reading it takes some 10 ns.

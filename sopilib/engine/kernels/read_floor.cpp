@@ -8,7 +8,8 @@ void Member::read_weights(int samples) {
   for (int i = 0; i < samples; ++i) {
     for (size_t t = 0; t < model_.tiers.size(); ++t)
       if (i % model_.tiers[t].frame_size == 0) touch_tier(int(t));
-    touch(model_.upsample, i % model_.frame_size());
+    if (i % model_.frame_size() == 0)
+      for (int p = 0; p < model_.frame_size(); ++p) touch(model_.upsample, p);
     touch(model_.hidden2, 0);
     touch(model_.outputs, 0);
   }

@@ -11,6 +11,7 @@ Voices::Voices(const Model& model, const Kernels& kernels, int voices, int threa
   const size_t gates = size_t(voices) * model.gates * model.width;
   shared_.from_input.resize(gates);
   shared_.from_state.resize(gates);
+  shared_.upsampled.resize(size_t(model.frame_size()) * voices * model.width);
   shared_.hidden1.resize(size_t(voices) * model.width);
   shared_.hidden2.resize(size_t(voices) * model.width);
   shared_.logits.resize(size_t(voices) * model.padded_levels);

@@ -2,7 +2,8 @@
 //
 // All threads run the same loop. Each computes its own rows of every layer for all voices,
 // so that a weight is read once for all of them, and keeps a copy of the history and the
-// clock. Every thread draws each level itself from the same logits, which saves a barrier.
+// clock. Every thread draws each level itself from the same logits, which saves a barrier, and
+// computes the whole of hidden1 if it is short, which saves another.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ namespace engine {
 struct Activations {
   std::vector<float> from_input;  // (voices, gates * width)
   std::vector<float> from_state;  // (voices, gates * width)
-  std::vector<float> hidden1;     // (voices, width)
+  std::vector<float> upsampled;   // (frame_size, voices, width): its part of each sample's hidden1
+  std::vector<float> hidden1;     // (voices, width), unless each thread has its own
   std::vector<float> hidden2;     // (voices, width)
   std::vector<float> logits;      // (voices, padded_levels)
 };
