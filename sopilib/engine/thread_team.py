@@ -13,6 +13,9 @@ from collections.abc import Callable
 _FIRST_REST_S = 0.5
 _LONGEST_REST_S = 30.0
 
+# so that one interruption does not decide for the first half second
+_MEASURED_PIECES = 3
+
 # generates the samples from the first position up to the second, exclusive
 Work = Callable[[int, int], None]
 
@@ -45,9 +48,9 @@ class ThreadTeam:
         if self._size == 1:
             return
         self._use_threads(1)
-        generate(0, self._piece)  # the first one fetches the weights
-        self._alone_s = self._timed(generate, 0, self._piece)
-        self._try_all(generate)
+        self._alone_s = self._best(generate)
+        self._use_threads(self._size)
+        self._learn(self._best(generate))
 
     def limit(self, size: int) -> None:
         """Use at most `size` threads from now on, at least 1."""
@@ -83,6 +86,11 @@ class ThreadTeam:
             self._alone_until = self._clock() + self._rest_s
             self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
             self._use_threads(1)
+
+    def _best(self, generate: Work) -> float:
+        """Return the seconds per sample of the fastest of several pieces."""
+        generate(0, self._piece)  # fetches the weights and wakes the threads
+        return min(self._timed(generate, 0, self._piece) for _ in range(_MEASURED_PIECES))
 
     def _timed(self, generate: Work, begin: int, end: int) -> float:
         """Return the seconds per sample of generating from `begin` to `end`."""

@@ -42,6 +42,17 @@ def test_one_goes_on_alone_when_all_become_slower_than_one_was():
     assert list(team.work(20)) == [(1, 0, 20)]
 
 
+def test_neither_a_slow_start_nor_one_interruption_decides_the_first_choice():
+    times = iter([0.9, 0.002, 0.5, 0.002] + [0.9, 0.5, 0.001, 0.001])
+    now, threads = [0.0], []
+
+    def make(begin, end):
+        now[0] += (end - begin) * next(times)
+
+    ThreadTeam(threads.append, 2, piece=10, clock=lambda: now[0]).measure(make)
+    assert threads == [1, 2]
+
+
 def test_all_try_again_after_half_a_second_then_after_twice_as_long():
     team = Team(2, alone_s=0.01, all_s=0.02)
     assert list(team.work(50)) == [(1, 0, 50)]  # 0.5 s

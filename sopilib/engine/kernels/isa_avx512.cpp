@@ -15,6 +15,24 @@ namespace {
 constexpr int kRegisterBytes = 64;
 }
 
+#include "lanes.h"
+#include "kernels.h"
+
+namespace {
+
+INLINE __m512i four_times(const int8_t* codes) {
+  int32_t four;
+  __builtin_memcpy(&four, codes, sizeof four);
+  return _mm512_set1_epi32(four);
+}
+
+INLINE void store_codes(const engine::Inputs& in, size_t at, IntLanes codes) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(in.codes + at),
+                   _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(codes.parts[0])));
+}
+
+}  // namespace
+
 #include "cells.h"
 #include "matvec.h"
 
@@ -24,26 +42,32 @@ namespace {
 // offset, and `start` subtracts it.
 struct Dot {
   static constexpr int kTile = 8, kDots = 8, kRegisters = 32;
-  __m512i sums;
+  __m512i sums = {};
 
-  static INLINE Dot start8(int32_t sum) { return {_mm512_set1_epi32(-128 * sum)}; }
-
-  static INLINE Dot start4(int32_t sum) { return {_mm512_set1_epi32(-8 * sum)}; }
-
-  INLINE void add8(const uint8_t* w, int32_t x, int32_t) {
-    sums = _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(w), _mm512_set1_epi32(x));
+  static INLINE Dot start8(const engine::Inputs& in, int voice) {
+    return {_mm512_set1_epi32(-128 * in.totals[voice])};
   }
 
-  INLINE void add4(const uint8_t* w, int32_t x_low, int32_t x_high) {
+  static INLINE Dot start4(const engine::Inputs& in, int voice, int group) {
+    return {_mm512_set1_epi32(-8 * in.sums[voice * (in.cols / engine::kGroup) + group])};
+  }
+
+  INLINE void add8(const uint8_t* w, const engine::Inputs& in, size_t at) {
+    sums = _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(w), four_times(in.codes + at));
+  }
+
+  INLINE void add4(const uint8_t* w, const engine::Inputs& in, size_t at) {
     const __m512i bytes = _mm512_loadu_si512(w), low = _mm512_set1_epi8(15);
     const __m512i high_half = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low);
-    sums = _mm512_dpbusd_epi32(sums, _mm512_and_si512(bytes, low), _mm512_set1_epi32(x_low));
-    sums = _mm512_dpbusd_epi32(sums, high_half, _mm512_set1_epi32(x_high));
+    sums = _mm512_dpbusd_epi32(sums, _mm512_and_si512(bytes, low), four_times(in.codes + at));
+    sums = _mm512_dpbusd_epi32(sums, high_half, four_times(in.codes + at + 4));
   }
 
   INLINE void add(const Dot& other) { sums = _mm512_add_epi32(sums, other.sums); }
 
-  INLINE Lanes lanes() const { return to_float({reinterpret_cast<IntLanes::Register>(sums)}); }
+  INLINE Lanes lanes8() const { return to_float({reinterpret_cast<IntLanes::Register>(sums)}); }
+
+  INLINE Lanes lanes4() const { return lanes8(); }
 };
 
 }  // namespace

@@ -6,6 +6,19 @@ namespace {
 constexpr int kRegisterBytes = 16;
 }
 
+#include "lanes.h"
+#include "kernels.h"
+
+namespace {
+
+INLINE void store_codes(const engine::Inputs& in, size_t at, IntLanes codes) {
+  int32_t wide[kLanes];
+  store(wide, codes);
+  for (int i = 0; i < kLanes; ++i) in.codes[at + i] = int8_t(wide[i]);
+}
+
+}  // namespace
+
 #include "cells.h"
 #include "matvec.h"
 
@@ -13,22 +26,22 @@ namespace {
 
 struct Dot {
   static constexpr int kTile = 1, kDots = 1, kRegisters = 16;
-  int32_t sums[kLanes];
+  int32_t sums[kLanes] = {};
 
-  static INLINE Dot start8(int32_t) { return {}; }
+  static INLINE Dot start8(const engine::Inputs&, int) { return {}; }
 
-  static INLINE Dot start4(int32_t) { return {}; }
+  static INLINE Dot start4(const engine::Inputs&, int, int) { return {}; }
 
-  INLINE void add8(const uint8_t* w, int32_t x, int32_t) { add(w, x, 0, 255, 128); }
-
-  INLINE void add4(const uint8_t* w, int32_t x_low, int32_t x_high) {
-    add(w, x_low, 0, 15, 8);
-    add(w, x_high, 4, 15, 8);
+  INLINE void add8(const uint8_t* w, const engine::Inputs& in, size_t at) {
+    add(w, in.codes + at, 0, 255, 128);
   }
 
-  INLINE void add(const uint8_t* w, int32_t x, int shift, int mask, int offset) {
-    int8_t codes[4];
-    __builtin_memcpy(codes, &x, sizeof codes);
+  INLINE void add4(const uint8_t* w, const engine::Inputs& in, size_t at) {
+    add(w, in.codes + at, 0, 15, 8);
+    add(w, in.codes + at + 4, 4, 15, 8);
+  }
+
+  INLINE void add(const uint8_t* w, const int8_t* codes, int shift, int mask, int offset) {
     for (int row = 0; row < kLanes; ++row)
       for (int i = 0; i < 4; ++i)
         sums[row] += (((w[4 * row + i] >> shift) & mask) - offset) * codes[i];
@@ -38,7 +51,9 @@ struct Dot {
     for (int row = 0; row < kLanes; ++row) sums[row] += other.sums[row];
   }
 
-  INLINE Lanes lanes() const { return to_float(load<IntLanes>(sums)); }
+  INLINE Lanes lanes8() const { return to_float(load<IntLanes>(sums)); }
+
+  INLINE Lanes lanes4() const { return lanes8(); }
 };
 
 }  // namespace

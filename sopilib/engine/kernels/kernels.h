@@ -53,8 +53,11 @@ struct Inputs {
   int cols = 0;
   const float* values = nullptr;  // (voices, cols), rows `stride` apart
   size_t stride = 0;
-  int8_t* codes = nullptr;        // (voices, cols), -127 <= code <= 127
+  int8_t* codes = nullptr;  // (voices, cols), -127 <= code <= 127
+  // for AVX2, which multiplies unsigned by signed bytes
   uint8_t* magnitudes = nullptr;  // (voices, cols) of the codes
+  int8_t* flips = nullptr;        // (voices, cols) 127 where a code is negative, else -128
+  int32_t* negatives = nullptr;   // (voices,) sums of the magnitudes of the negative codes
   int32_t* sums = nullptr;        // (voices, cols / 32) of the codes of each group
   int32_t* totals = nullptr;      // (voices,) of all codes
   float* scales = nullptr;        // (voices,)

@@ -74,16 +74,6 @@ INLINE void store(Element* to, Wide<Element> lanes) {
     __builtin_memcpy(to + i * kPart, &lanes.parts[i], kRegisterBytes);
 }
 
-// Stores lanes of -128..127 in a byte each.
-INLINE void store_bytes(void* to, IntLanes lanes) {
-  constexpr int kPart = kRegisterBytes / sizeof(int32_t);
-  typedef int8_t Bytes __attribute__((vector_size(kPart)));
-  for (int i = 0; i < lanes.kRegisters; ++i) {
-    const Bytes bytes = __builtin_convertvector(lanes.parts[i], Bytes);
-    __builtin_memcpy(static_cast<int8_t*>(to) + i * kPart, &bytes, kPart);
-  }
-}
-
 INLINE Lanes lanes_of(const float* from) { return load<Lanes>(from); }
 
 INLINE Lanes all_lanes(float x) {
@@ -94,11 +84,6 @@ INLINE Lanes all_lanes(float x) {
 
 INLINE Lanes negative(Lanes x) {
   for (int i = 0; i < x.kRegisters; ++i) x.parts[i] = -x.parts[i];
-  return x;
-}
-
-INLINE IntLanes magnitude_of(IntLanes x) {
-  for (int i = 0; i < x.kRegisters; ++i) x.parts[i] = x.parts[i] < 0 ? -x.parts[i] : x.parts[i];
   return x;
 }
 
@@ -151,15 +136,21 @@ struct Minimum {
   }
 };
 
-template <class Choice>
-INLINE Lanes lanewise(Lanes a, Lanes b) {
+template <class Choice, class Element>
+INLINE Wide<Element> lanewise(Wide<Element> a, Wide<Element> b) {
   for (int i = 0; i < a.kRegisters; ++i) a.parts[i] = Choice::of(a.parts[i], b.parts[i]);
   return a;
 }
 
-INLINE Lanes maximum(Lanes a, Lanes b) { return lanewise<Maximum>(a, b); }
+template <class Element>
+INLINE Wide<Element> maximum(Wide<Element> a, Wide<Element> b) {
+  return lanewise<Maximum>(a, b);
+}
 
-INLINE Lanes minimum(Lanes a, Lanes b) { return lanewise<Minimum>(a, b); }
+template <class Element>
+INLINE Wide<Element> minimum(Wide<Element> a, Wide<Element> b) {
+  return lanewise<Minimum>(a, b);
+}
 
 template <class Element, int bytes>
 struct Halves {

@@ -1,12 +1,13 @@
 // Matrix-vector products, written once for all instruction sets.
 //
-// An instruction set provides the type `Dot`, integer sums of 16 rows, with
-//   static start8(sum), start4(sum)    before the first column; `sum` is the sum of the
-//       input codes, for instructions that take the weights with their offset
-//   add8(weights, x, magnitudes)       64 bytes of int8 weights, 4 input codes, and these unsigned
-//   add4(weights, x_low, x_high)       64 bytes of int4 weights, 4 input codes for each half
-//   add(other)
-//   lanes()                            the sums as float32
+// An instruction set provides `store_codes(in, at, codes)`, which keeps 16 input codes in the form
+// that its products need, and the type `Dot`, integer sums of 16 rows, with
+//   start8(in, voice)            before the first column, for instructions that take the weights
+//   start4(in, voice, group)     with their offset
+//   add8(weights, in, at)        64 bytes of int8 weights, the 4 inputs from `at` on
+//   add4(weights, in, at)        64 bytes of int4 weights, the 8 inputs from `at` on
+//   add(other)                   after `add8` alone
+//   lanes8(), lanes4()           the sums as float32
 // and
 //   kTile       the largest number of voices that share a weight while it is in a register
 //   kDots       the sums of a single voice in progress, so that none waits for itself
@@ -85,33 +86,23 @@ INLINE void block_float(const uint8_t* w, const Inputs& in, int voice, float* y,
     add_to(y + v * stride, (sums[v][0] + sums[v][1]) + (sums[v][2] + sums[v][3]));
 }
 
-INLINE int32_t four_codes(const void* codes) {
-  int32_t four;
-  __builtin_memcpy(&four, codes, sizeof four);
-  return four;
-}
-
 template <class Dot, int voices>
 INLINE void block_int8(const uint8_t* w, const float* scales, const Inputs& in, int voice, float* y,
                        size_t stride) {
   constexpr int kSums = voices >= Dot::kDots ? 1 : Dot::kDots / voices;
   Dot sums[voices][kSums];
   for (int v = 0; v < voices; ++v)
-    for (int k = 0; k < kSums; ++k) sums[v][k] = Dot::start8(k == 0 ? in.totals[voice + v] : 0);
-  const int8_t* codes = in.codes + size_t(voice) * in.cols;
-  const uint8_t* magnitudes = in.magnitudes + size_t(voice) * in.cols;
+    for (int k = 0; k < kSums; ++k) sums[v][k] = k == 0 ? Dot::start8(in, voice + v) : Dot{};
   for (int c = 0; c < in.cols; c += 4 * kSums) {
     for (int k = 0; k < kSums; ++k, w += kLineBytes) {
       prefetch<voices>(w);
-      for (int v = 0; v < voices; ++v) {
-        const size_t at = size_t(v) * in.cols + c + 4 * k;
-        sums[v][k].add8(w, four_codes(codes + at), four_codes(magnitudes + at));
-      }
+      for (int v = 0; v < voices; ++v)
+        sums[v][k].add8(w, in, size_t(voice + v) * in.cols + c + 4 * k);
     }
   }
   for (int v = 0; v < voices; ++v) {
     for (int k = 1; k < kSums; ++k) sums[v][0].add(sums[v][k]);
-    add_to(y + v * stride, sums[v][0].lanes() * lanes_of(scales) * in.scales[voice + v]);
+    add_to(y + v * stride, sums[v][0].lanes8() * lanes_of(scales) * in.scales[voice + v]);
   }
 }
 
@@ -127,17 +118,14 @@ INLINE void block_int4(const uint8_t* w, const Inputs& in, int voice, float* y, 
     for (int half = 0; half < 2; ++half) {
       const Lanes scale = half ? Bfloat16::second(scales) : Bfloat16::first(scales);
       Dot dots[voices];
-      const int8_t* codes = in.codes + size_t(voice) * in.cols + (g + half) * engine::kGroup;
-      for (int v = 0; v < voices; ++v)
-        dots[v] = Dot::start4(in.sums[(voice + v) * groups + g + half]);
-      for (int chunk = 0; chunk < kChunks; ++chunk, w += kLineBytes, codes += 8) {
+      const size_t column = size_t(g + half) * engine::kGroup;
+      for (int v = 0; v < voices; ++v) dots[v] = Dot::start4(in, voice + v, g + half);
+      for (int chunk = 0; chunk < kChunks; ++chunk, w += kLineBytes) {
         prefetch<voices>(w);
-        for (int v = 0; v < voices; ++v) {
-          const int8_t* x = codes + size_t(v) * in.cols;
-          dots[v].add4(w, four_codes(x), four_codes(x + 4));
-        }
+        for (int v = 0; v < voices; ++v)
+          dots[v].add4(w, in, size_t(voice + v) * in.cols + column + 8 * chunk);
       }
-      for (int v = 0; v < voices; ++v) sums[v] += dots[v].lanes() * scale;
+      for (int v = 0; v < voices; ++v) sums[v] += dots[v].lanes4() * scale;
     }
   }
   for (int v = 0; v < voices; ++v) add_to(y + v * stride, sums[v] * in.scales[voice + v]);
@@ -202,6 +190,7 @@ void quantize(const Inputs& in) {
     const float magnitude = largest(peak);
     const float to_code = magnitude > 1e-30f ? 127.0f / magnitude : 0.0f;
     in.scales[v] = magnitude / 127.0f;
+    IntLanes below_zero = {};
     in.totals[v] = 0;
     for (int g = 0; g < groups; ++g) {
       IntLanes sum = {};
@@ -209,14 +198,15 @@ void quantize(const Inputs& in) {
         // within its range even if an activation is NaN or infinite
         const IntLanes code = nearest(
             minimum(maximum(lanes_of(x + c) * to_code, all_lanes(-127.0f)), all_lanes(127.0f)));
-        store_bytes(in.codes + size_t(v) * in.cols + c, code);
-        store_bytes(in.magnitudes + size_t(v) * in.cols + c, magnitude_of(code));
+        store_codes(in, size_t(v) * in.cols + c, code);
         sum += code;
+        below_zero += minimum(code, IntLanes{});
       }
       const int32_t group_sum = sum_of(sum);
       in.sums[v * groups + g] = group_sum;
       in.totals[v] += group_sum;
     }
+    in.negatives[v] = -sum_of(below_zero);
   }
 }
 

@@ -32,9 +32,18 @@ Member::Member(Voices& voices, int index)
   if (has_own_hidden1()) hidden1_.resize(size_t(count_) * model_.width);
   codes_.resize(count_ * widest);
   magnitudes_.resize(count_ * widest);
+  flips_.resize(count_ * widest);
   sums_.resize(count_ * widest / kGroup);
   totals_.resize(count_);
+  negatives_.resize(count_);
   scales_.resize(count_);
+  inputs_.codes = codes_.data();
+  inputs_.magnitudes = magnitudes_.data();
+  inputs_.flips = flips_.data();
+  inputs_.negatives = negatives_.data();
+  inputs_.sums = sums_.data();
+  inputs_.totals = totals_.data();
+  inputs_.scales = scales_.data();
 }
 
 // The hot loop.
@@ -317,9 +326,10 @@ void Member::read_conditioning(int tier) {
 }
 
 void Member::read(const float* values, size_t stride, int cols) {
-  inputs_ = {end_ - first_, cols,           values + first_ * stride,
-             stride,        codes_.data(),  magnitudes_.data(),
-             sums_.data(),  totals_.data(), scales_.data()};
+  inputs_.voices = end_ - first_;
+  inputs_.cols = cols;
+  inputs_.values = values + first_ * stride;
+  inputs_.stride = stride;
   is_quantized_ = false;
 }
 

@@ -78,7 +78,8 @@ class Member {
   bool is_quantized_ = false;
   std::vector<int8_t> codes_;
   std::vector<uint8_t> magnitudes_;
-  std::vector<int32_t> sums_, totals_;
+  std::vector<int8_t> flips_;
+  std::vector<int32_t> sums_, totals_, negatives_;
   std::vector<float> scales_;
 };
 
