@@ -24,26 +24,13 @@ Member::Member(Voices& voices, int index)
       model_(voices.model_),
       kernels_(voices.kernels_),
       index_(index),
-      count_(voices.count_) {
-  const size_t widest = widest_input(model_);
+      count_(voices.count_),
+      codes_(count_, widest_input(model_)),
+      inputs_(codes_.inputs()) {
   history_.resize(size_t(count_) * (model_.big_frame_size() + kMaxSamples));
   frame_.resize(size_t(count_) * (model_.big_frame_size() + 4));
   weights_.resize(model_.padded_levels / kBlockRows * (kBlockRows + 1));
   if (has_own_hidden1()) hidden1_.resize(size_t(count_) * model_.width);
-  codes_.resize(count_ * widest);
-  magnitudes_.resize(count_ * widest);
-  flips_.resize(count_ * widest);
-  sums_.resize(count_ * widest / kGroup);
-  totals_.resize(count_);
-  negatives_.resize(count_);
-  scales_.resize(count_);
-  inputs_.codes = codes_.data();
-  inputs_.magnitudes = magnitudes_.data();
-  inputs_.flips = flips_.data();
-  inputs_.negatives = negatives_.data();
-  inputs_.sums = sums_.data();
-  inputs_.totals = totals_.data();
-  inputs_.scales = scales_.data();
 }
 
 // The hot loop.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "codes.h"
 #include "profile.h"
 #include "voices.h"
 
@@ -74,13 +75,9 @@ class Member {
   std::vector<float> hidden1_;    // (voices, width), if this thread computes all of it
   std::vector<float> frame_;      // (voices, big_frame_size) scaled samples of a frame
   std::vector<float> weights_;    // of the levels to draw from, and their sums
-  Inputs inputs_;                 // the input of `multiply`
+  Codes codes_;
+  Inputs inputs_;  // the input of `multiply`
   bool is_quantized_ = false;
-  std::vector<int8_t> codes_;
-  std::vector<uint8_t> magnitudes_;
-  std::vector<int8_t> flips_;
-  std::vector<int32_t> sums_, totals_, negatives_;
-  std::vector<float> scales_;
 };
 
 }  // namespace engine

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <vector>
 
+#include "../../../sopilib/engine/kernels/codes.h"
 #include "../../../sopilib/engine/kernels/voices.h"
 #include "random_model.h"
 
@@ -28,18 +29,13 @@ bool same(const std::vector<float>& a, const std::vector<float>& b) {
 
 // Codes, sums and scales of `values`, as the loop computes them.
 struct Quantized {
-  std::vector<int8_t> codes;
-  std::vector<int32_t> sums, totals;
-  std::vector<float> scales;
+  engine::Codes memory;
   Inputs inputs;
 
   Quantized(const Kernels& kernels, const std::vector<float>& values, int voices, int cols)
-      : codes(voices * cols),
-        sums(voices * cols / kGroup),
-        totals(voices),
-        scales(voices),
-        inputs{voices,       cols,        values.data(), size_t(cols),
-               codes.data(), sums.data(), totals.data(), scales.data()} {
+      : memory(voices, cols), inputs(memory.inputs()) {
+    inputs.voices = voices, inputs.cols = cols;
+    inputs.values = values.data(), inputs.stride = size_t(cols);
     kernels.quantize(inputs);
   }
 };
@@ -52,8 +48,9 @@ void check_products(const Kernels& plain, const Kernels& kernels) {
       const Matrix matrix = weights.matrix(format, 2, rows, cols);
       const std::vector<float> values = random_floats(size_t(voices) * cols, 3.0f);
       const Quantized a(plain, values, voices, cols), b(kernels, values, voices, cols);
-      check(a.codes == b.codes && a.sums == b.sums && same(a.scales, b.scales), "quantize",
-            kernels.name);
+      check(a.memory.codes == b.memory.codes && a.memory.sums == b.memory.sums &&
+                same(a.memory.scales, b.memory.scales),
+            "quantize", kernels.name);
       std::vector<float> y(size_t(voices) * rows, 1.0f), other = y;
       plain.multiply(matrix, 1, {0, rows / kBlockRows}, a.inputs, y.data(), rows);
       kernels.multiply(matrix, 1, {0, rows / kBlockRows}, b.inputs, other.data(), rows);
