@@ -18,7 +18,12 @@ from sopilib.commands import quantities
 from sopilib.commands.arguments import add_rate_argument, model_path, search_folders
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import check_weights_fit, checkpoint_packed
-from sopilib.engine.measure import choose_precision, measure_speed, measured_precision, profile_sample
+from sopilib.engine.measure import (
+    choose_precision,
+    measure_speed,
+    measured_precision,
+    profile_sample,
+)
 from sopilib.engine.pack import pack
 from sopilib.engine.packed_file import read_packed, write_packed
 from sopilib.engine.random_model import random_folded
