@@ -27,6 +27,9 @@ _UNDISTURBED = 0.85
 # samples of the first chunk of a take
 FIRST_CHUNK = 32
 
+# raise it when the engine gets faster, so that choices made before are made again
+_ENGINE_SPEED = 2
+
 # long enough that one interruption by another process does not decide the result
 _PIECES = 5
 _PIECE_S = 0.05
@@ -143,7 +146,15 @@ def measured_precision(config: ModelConfig, num_seqs: int, threads: int | None =
 
 
 def _digest(config: ModelConfig, num_seqs: int, threads: int) -> str:
-    what = [config.to_dict(), num_seqs, threads, LIVE, platform.node(), platform.processor()]
+    what = [
+        config.to_dict(),
+        num_seqs,
+        threads,
+        LIVE,
+        _ENGINE_SPEED,
+        platform.node(),
+        platform.processor(),
+    ]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 

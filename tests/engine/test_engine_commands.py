@@ -17,6 +17,7 @@ from golden import CHECKPOINTS, copy_checkpoint, needs_tensorflow
 import sopilib
 from sopilib.audio.write import write_audio
 from sopilib.commands import bench
+from sopilib.engine.engine import PARTS
 from sopilib.engine.export import export_model
 from sopilib.engine.load import load_generator
 from sopilib.errors import CheckpointError, RequestError
@@ -75,6 +76,26 @@ def test_bench_prints_its_keys_as_json(capsys):
     assert found["samples_per_second"] == pytest.approx(3 * 16000 * found["times_real_time"])
     assert found["read_floor_times_real_time"] > 0
     assert found["resident_mb"] > 10 and 0 < found["load_s"] < 10
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_bench_tells_where_the_time_of_a_sample_goes(capsys, threads):
+    flags = (*SMALL, "--threads", str(threads), "--profile")
+    parts = json.loads(benched(capsys, *flags, "--json"))["profile_us"]
+    assert tuple(parts) == PARTS
+    working = [us for part, us in parts.items() if part != "meetings"]
+    assert min(working) > 0
+    assert re.findall(r"^(.*?)  +[\d.]+ us a sample, \d+%$", benched(capsys, *flags), re.M) == [
+        *PARTS
+    ]
+
+
+def test_a_profile_advances_as_generating_does():
+    profiled, generated = engine_generator("gru_linear_skip"), engine_generator("gru_linear_skip")
+    temperature = np.ones((2, 50), np.float32)
+    profiled.profile(50)
+    generated.generate(temperature)
+    np.testing.assert_array_equal(profiled.generate(temperature), generated.generate(temperature))
 
 
 def test_bench_of_a_trained_model_makes_as_much_as_asked(capsys, files):
