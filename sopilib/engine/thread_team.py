@@ -15,6 +15,7 @@ _LONGEST_REST_S = 30.0
 
 # so that one interruption does not decide for the first half second
 _MEASURED_PIECES = 3
+_MEASURE_S = 0.1
 
 # generates the samples from the first position up to the second, exclusive
 Work = Callable[[int, int], None]
@@ -88,9 +89,18 @@ class ThreadTeam:
             self._use_threads(1)
 
     def _best(self, generate: Work) -> float:
-        """Return the seconds per sample of the fastest of several pieces."""
-        generate(0, self._piece)  # fetches the weights and wakes the threads
-        return min(self._timed(generate, 0, self._piece) for _ in range(_MEASURED_PIECES))
+        """Return the seconds per sample of the fastest of several pieces.
+
+        The first, a short one, fetches the weights and wakes the threads. Where even that takes
+        long, as with a team on a busy machine, no more are tried.
+        """
+        until = self._clock() + _MEASURE_S
+        best_s = float("inf")
+        for piece in (max(1, self._piece // 8), *[self._piece] * _MEASURED_PIECES):
+            best_s = min(best_s, self._timed(generate, 0, piece))
+            if self._clock() >= until:
+                break
+        return best_s
 
     def _timed(self, generate: Work, begin: int, end: int) -> float:
         """Return the seconds per sample of generating from `begin` to `end`."""

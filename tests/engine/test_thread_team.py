@@ -43,7 +43,7 @@ def test_one_goes_on_alone_when_all_become_slower_than_one_was():
 
 
 def test_neither_a_slow_start_nor_one_interruption_decides_the_first_choice():
-    times = iter([0.9, 0.002, 0.5, 0.002] + [0.9, 0.5, 0.001, 0.001])
+    times = iter([0.009, 0.0002, 0.005, 0.0002] + [0.009, 0.005, 0.0001, 0.0001])
     now, threads = [0.0], []
 
     def make(begin, end):
@@ -51,6 +51,14 @@ def test_neither_a_slow_start_nor_one_interruption_decides_the_first_choice():
 
     ThreadTeam(threads.append, 2, piece=10, clock=lambda: now[0]).measure(make)
     assert threads == [1, 2]
+
+
+def test_on_a_busy_machine_a_team_is_measured_by_a_few_samples_alone():
+    team = Team(2, alone_s=0.001, all_s=1.0)
+    team.now, team.made = 0.0, []
+    team.chooser.measure(team.make)
+    assert [(threads, end) for threads, _, end in team.made] == [(1, 1), *[(1, 10)] * 3, (2, 1)]
+    assert team.threads == 1
 
 
 def test_all_try_again_after_half_a_second_then_after_twice_as_long():
