@@ -57,7 +57,7 @@ def on_page(pd):
         said = shown(pd, f"slot-{number}-show")
         position = next(line for line in reversed(said) if line.startswith("pos"))
         label = next((line for line in reversed(said) if line.startswith("label")), "")
-        places.append(None if position.endswith(" 125") else label.removeprefix("label "))
+        places.append(None if position.endswith(" 113") else label.removeprefix("label "))
     return places
 
 
