@@ -7,6 +7,7 @@ from sopilib.engine.cache import load_packed
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.measure import choose_precision
 from sopilib.engine.pack import RECIPES, PackedModel, config_of_packed
+from sopilib.engine.packed_file import packed_paths
 from sopilib.engine.provenance import first_own_packed
 from sopilib.errors import RequestError
 from sopilib.model.fit import check_index_fits
@@ -53,6 +54,16 @@ def load_weights(
         check_weights_fit(files)
         precision = choose_precision(files.config, num_seqs, threads)
     return checkpoint_packed(files, precision)
+
+
+def loadable_precisions(files: ModelFiles) -> tuple[str, ...]:
+    """Return the precisions that `load_generator` has for a model, the most exact first.
+
+    An exported model has only those in its folder.
+    """
+    if files.prefix is not None:
+        return tuple(RECIPES)
+    return tuple(precision for precision in RECIPES if packed_paths(files.folder, precision))
 
 
 def check_weights_fit(files: ModelFiles) -> None:

@@ -3,11 +3,12 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from sopilib.engine.live_speed import COMFORTABLE_STREAM, SLOWEST_STREAM
+from sopilib.engine.pack import RECIPES
 from sopilib.errors import RequestError
 from sopilib.generation.sample_generator import SampleGenerator
 
@@ -16,11 +17,15 @@ _MIN_PIECES = 3
 _AVERAGED_S = 1.0  # time over which the speed is averaged
 
 
-def settle(generator: SampleGenerator) -> float:
+def settle(generator: SampleGenerator, precisions: Sequence[str] = tuple(RECIPES)) -> float:
     """Limit the threads to as few as live play takes: fewer are held up less easily.
 
     Where no thread count is enough, take the fastest one. The generator's state stays as it
     is.
+
+    Args:
+      generator: of the stream.
+      precisions: in which its model can be loaded, the most exact first.
 
     Returns:
       The speed of one voice, in times real time.
@@ -38,7 +43,7 @@ def settle(generator: SampleGenerator) -> float:
     fastest = max(speeds, key=lambda threads: speeds[threads])
     if speeds[fastest] < SLOWEST_STREAM:
         generator.limit_threads(generator.threads)
-        raise RequestError(_too_slow_text(generator, speeds[fastest]))
+        raise RequestError(_too_slow_text(generator, speeds[fastest], precisions))
     generator.limit_threads(fastest)
     return speeds[fastest]
 
@@ -57,15 +62,15 @@ def _times_real_time(generator: SampleGenerator) -> float:
     return num_samples / rate / best_s
 
 
-def _too_slow_text(generator: SampleGenerator, speed: float) -> str:
+def _too_slow_text(generator: SampleGenerator, speed: float, precisions: Sequence[str]) -> str:
     config, voices = generator.config, generator.num_seqs
     help_ = ["a smaller model"]
     if voices > 1:
         help_.insert(0, "fewer voices")
     if generator.engine == "tensorflow":
         help_.insert(0, "install a C++ compiler, then make")
-    elif generator.precision != "int4":
-        help_.insert(0, "load it with precision int4")
+    elif generator.precision != precisions[-1]:
+        help_.insert(0, f"load it with precision {precisions[-1]}")
     return (
         f"{config.dim} x {config.num_rnn_layers} {config.rnn_type} with {voices} voice(s) runs "
         f"at {speed:.2g} times real time here, too slow to stream ({', '.join(help_)})"

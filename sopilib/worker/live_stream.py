@@ -7,10 +7,11 @@ sends with each poll how far the stream has been played.
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sopilib.engine.pack import RECIPES
 from sopilib.errors import SampleRNNError
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.stream import Stream
@@ -49,6 +50,7 @@ class LiveStream(Steered, KeepsStates):
         states: of this generator, shared with the worker.
         read_seed: called with a `messages.Prime`; returns audio and rate.
         is_apart: whether chunks hold each voice besides their sum.
+        precisions: in which the model can be loaded, the most exact first.
 
     Raises:
         RequestError, AudioError: as `Stream`, or the model is too slow to be streamed.
@@ -63,12 +65,13 @@ class LiveStream(Steered, KeepsStates):
         states: States,
         read_seed: Callable[[messages.Prime], tuple[np.ndarray, int | None]],
         is_apart: bool = False,
+        precisions: Sequence[str] = tuple(RECIPES),
     ) -> None:
         self._number, self._generator, self._states = number, generator, states
         self._read_seed = read_seed
         self._stream = Stream(generator, request, latency_s, is_apart)
         self.temperature = self._stream.temperature
-        settle(generator)
+        settle(generator, precisions)
         self._num_played = 0
 
     def run(self, inbox: Inbox, send: Send, fail: Fail, real_time: RealTime) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from sopilib import __version__, engine
 from sopilib.audio.files import read_audio
+from sopilib.engine.load import loadable_precisions
 from sopilib.errors import ProtocolError, PythonError, RequestError, SampleRNNError
 from sopilib.generation.generator import make_generator, sample_rate_of
 from sopilib.generation.record import ModelRecord, TakeRecord, model_record, record_at_rate
@@ -169,6 +170,7 @@ class Worker(KeepsStates):
                     self._states,
                     self._live_seed,
                     request.apart,
+                    loadable_precisions(files),
                 )
             self._is_recalled, self._last = False, None
             stream.apply(messages.Heal(int(request.heal)))

@@ -249,6 +249,12 @@ def test_a_model_too_slow_is_refused_with_its_speed_and_what_would_help(precisio
     assert rest == f"times real time here, too slow to stream ({help_})"
 
 
+def test_an_exported_model_too_slow_is_told_only_of_precisions_that_it_has():
+    generator = at_rate(100_000_000, precision="int8")
+    with pytest.raises(RequestError, match=r"\(a smaller model\)$"):
+        settle(generator, ("float32", "int8"))
+
+
 def test_tensorflow_too_slow_is_told_that_the_engine_would_help():
     generator = Generator(golden_model("gru_mulaw"), 1)
     generator.config = config_at_rate(100_000_000)
