@@ -17,14 +17,14 @@ from typing import Any
 from sopilib.commands import quantities
 from sopilib.commands.arguments import add_rate_argument, model_path, search_folders
 from sopilib.engine.engine import EngineGenerator
-from sopilib.engine.load import check_weights_fit, checkpoint_packed
+from sopilib.engine.load import load_weights
 from sopilib.engine.measure import (
     choose_precision,
     measure_speed,
     measured_precision,
     profile_sample,
 )
-from sopilib.engine.pack import pack
+from sopilib.engine.pack import PackedModel, pack
 from sopilib.engine.packed_file import read_packed, write_packed
 from sopilib.engine.random_model import random_folded
 from sopilib.model.config import DEFAULT_SAMPLE_RATE, ModelConfig
@@ -99,14 +99,10 @@ def _print_profile(profile: dict[str, float]) -> None:
 def measure_model(args: argparse.Namespace) -> dict[str, Any]:
     """Return the measurements as a dict with the keys of the JSON output."""
     config, files = _model(args)
-    precision = args.precision
-    if files is not None:
-        check_weights_fit(files)
-    if precision == "auto":
-        precision = choose_precision(config, args.num_seqs, args.threads)
+    packed = _weights(args, config, files)
     with tempfile.TemporaryDirectory(prefix="samplernn-bench-") as folder:
         path = Path(folder) / "model.pack"
-        _write_packed(path, config, files, precision)
+        write_packed(path, config, packed)
         began = time.perf_counter()
         config, packed = read_packed(path)
         generator = EngineGenerator(config, packed, args.num_seqs, args.threads)
@@ -121,7 +117,7 @@ def measure_model(args: argparse.Namespace) -> dict[str, Any]:
         "resident_mb": resident_mb(),
         "packed_mb": sum(array.nbytes for array in packed.arrays.values()) / 1e6,
         "read_floor_times_real_time": speed.read_floor_times_real_time,
-        "precision": precision,
+        "precision": packed.precision,
         "threads": generator.threads,
         "isa": generator.isa,
         **({"profile_us": profile} if profile else {}),
@@ -173,11 +169,12 @@ def _model(args: argparse.Namespace) -> tuple[ModelConfig, ModelFiles | None]:
     return files.config, files
 
 
-def _write_packed(
-    path: Path, config: ModelConfig, files: ModelFiles | None, precision: str
-) -> None:
-    if files is None:
-        packed = pack(config, random_folded(config), precision)
-    else:
-        packed = checkpoint_packed(files, precision)
-    write_packed(path, config, packed)
+def _weights(
+    args: argparse.Namespace, config: ModelConfig, files: ModelFiles | None
+) -> PackedModel:
+    if files is not None:
+        return load_weights(files, args.num_seqs, args.precision, args.threads)
+    precision = args.precision
+    if precision == "auto":
+        precision = choose_precision(config, args.num_seqs, args.threads)
+    return pack(config, random_folded(config), precision)

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 from engine_models import engine_generator
+from exported_model import write_exported
 from golden import CHECKPOINTS, copy_checkpoint, needs_tensorflow
 
 import sopilib
@@ -19,7 +20,7 @@ from sopilib.audio.write import write_audio
 from sopilib.commands import bench
 from sopilib.engine.engine import PARTS
 from sopilib.engine.export import export_model
-from sopilib.engine.load import load_generator
+from sopilib.engine.load import load_generator, loadable_precisions
 from sopilib.errors import CheckpointError, RequestError
 from sopilib.evaluation.engine_score import score_files
 from sopilib.model.folder import find_model
@@ -110,6 +111,12 @@ def test_bench_finds_a_bundled_model_by_its_name_from_any_folder(capsys, tmp_pat
     assert re.search(r"^precision +int8$", output, flags=re.M)
 
 
+def test_bench_plays_an_exported_model_in_the_precision_that_it_has(capsys, tmp_path):
+    folder = write_exported(tmp_path / "bells")
+    output = benched(capsys, "--ckpt_dir", str(folder), "--dur", "0.1")
+    assert re.search(r"^precision +int8$", output, flags=re.M)
+
+
 @pytest.mark.parametrize("dur", ["0", "-1", "nan"])
 def test_bench_refuses_a_length_that_is_none(capsys, dur):
     with pytest.raises(RequestError, match="--dur"):
@@ -159,6 +166,8 @@ def test_a_temperature_of_the_checkpoint_is_1_of_the_export(files, tmp_path, pre
 
 def test_a_precision_that_was_not_exported_is_told_but_auto_takes_what_there_is(files):
     copy = exported(files, "int4", "int8")
+    assert loadable_precisions(copy) == ("int8", "int4")
+    assert loadable_precisions(files) == ("float32", "int8", "int4")
     with pytest.raises(CheckpointError, match="holds no float32 weights .export"):
         load_generator(copy, 1, "float32")
     audio = load_generator(copy, 1, "auto").generate(np.ones((1, 300), np.float32))
