@@ -8,7 +8,7 @@ bin=.venv/bin
 if ! $bin/python -c 'import importlib.metadata as m; m.version("check-jsonschema")' 2>/dev/null; then
     $bin/python -m pip install --quiet --editable '.[lint]'
 fi
-native=$(find sopilib/engine/kernels pd/pyext tests/engine/native tests/fuzz \
+native=$(find sopilib/engine/kernels pd/pyext tests/engine/native tests/fuzz tests/support \
     -name '*.c' -o -name '*.cpp' -o -name '*.h')
 
 if [ "${1:-}" = format ]; then

@@ -55,6 +55,7 @@ _MARKERS = {
         "engine/test_engine_weights.py::test_auto_*",
         "pd/test_detached_deleted_in_pd.py",
         "pd/test_examples.py",
+        "pd/test_newer_pd.py",
         "pd/test_original_pyext.py",
         "pd/test_patch_live.py",
         "pd/test_soak.py",
