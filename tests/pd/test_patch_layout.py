@@ -195,7 +195,7 @@ def test_names_are_local_to_their_patch(path):
 
 @pytest.mark.parametrize("canvas", CANVASES)
 def test_a_scrollbar_that_shows_while_a_window_opens_hides_nothing(canvas):
-    """Pd may show scrollbars before a window has its size, and leaves them if they hide anything."""
+    """Pd may show scrollbars before a window has its size, and leaves them where they hide any."""
     rects = [rect for rect, _ in _obstacles(canvas)]
     rects += [box.rect for box in canvas.boxes if box.is_panel]
     assert max(rect.right for rect in rects) <= canvas.width - SCROLLBAR

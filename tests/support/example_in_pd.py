@@ -97,7 +97,9 @@ class ExampleInPd(PdHost):
             )
         text = text.replace(f" {PORT};", f" {port};")
         if not bundled:
-            text = re.sub(r"(samplernn~|load|--ckpt_dir) (preludes|voce)\b", rf"\1 {GRU}", text)
+            text = re.sub(
+                r"(samplernn~|load|--ckpt_dir) (preludes|voce|marimba|tabla)\b", rf"\1 {GRU}", text
+            )
         (folder / f"{name}.pd").write_text(text)
         for file, lines in _PARTS.items():
             write_patch(folder, *lines, name=file)
