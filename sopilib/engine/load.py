@@ -110,6 +110,8 @@ def _exported_packed(
         return first_own_packed(files, [precision])[1]
     # weights that exist justify what measuring allocates
     packed = first_own_packed(files, list(RECIPES))[1]
+    if len(loadable_precisions(files)) == 1:
+        return packed
     chosen = choose_precision(files.config, num_seqs, threads)
     if packed.precision == chosen:
         return packed
