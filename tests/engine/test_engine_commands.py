@@ -18,6 +18,7 @@ from golden import CHECKPOINTS, copy_checkpoint, needs_tensorflow
 import sopilib
 from sopilib.audio.write import write_audio
 from sopilib.commands import bench
+from sopilib.engine import load
 from sopilib.engine.engine import PARTS
 from sopilib.engine.export import export_model
 from sopilib.engine.load import load_generator, loadable_precisions
@@ -173,6 +174,12 @@ def test_a_precision_that_was_not_exported_is_told_but_auto_takes_what_there_is(
     audio = load_generator(copy, 1, "auto").generate(np.ones((1, 300), np.float32))
     expected = load_generator(copy, 1, "int8").generate(np.ones((1, 300), np.float32))
     np.testing.assert_array_equal(audio, expected)
+
+
+def test_where_there_is_one_precision_no_time_goes_into_choosing(tmp_path, monkeypatch):
+    monkeypatch.setattr(load, "choose_precision", lambda *_: pytest.fail("it measures"))
+    bells = find_model(write_exported(tmp_path / "bells"))
+    assert load_generator(bells, 1, "auto").precision == "int8"
 
 
 def test_an_export_replaces_an_older_one_and_nothing_else(files):
