@@ -11,6 +11,7 @@ class Team:
         self.now, self.threads, self.made = 0.0, size, []
         self.chooser = ThreadTeam(self.use_threads, size, piece=10, clock=lambda: self.now)
         self.chooser.measure(self.make)
+        self.measured = [(threads, end - begin) for threads, begin, end in self.made]
         self.made.clear()
 
     def use_threads(self, threads):
@@ -55,9 +56,7 @@ def test_neither_a_slow_start_nor_one_interruption_decides_the_first_choice():
 
 def test_on_a_busy_machine_a_team_is_measured_by_a_few_samples_alone():
     team = Team(2, alone_s=0.001, all_s=1.0)
-    team.now, team.made = 0.0, []
-    team.chooser.measure(team.make)
-    assert [(threads, end) for threads, _, end in team.made] == [(1, 1), *[(1, 10)] * 3, (2, 1)]
+    assert team.measured == [(1, 1), *[(1, 10)] * 3, (2, 1)]
     assert team.threads == 1
 
 
