@@ -5,41 +5,67 @@ some of them before any log level is in force. This is the only module that impo
 drops the notes and passes on everything else on stderr. Set `TF_CPP_MIN_LOG_LEVEL` yourself
 to see the notes. Where TF_CONFIG names other machines to train with, the runtime does not
 start here: `sopilib.training.cluster` starts it and reports a lost machine in one line.
+
+TensorFlow's import also imports Keras and all that Keras finds, almost half of the time that
+it takes. Nothing here needs Keras but Keras Tuner, which imports it itself.
 """
 
 import contextlib
 import os
-import re
+import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 
-_NOTE = re.compile(rb"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:")
+_NOTE = "WARNING: All log messages before absl::|[IWE][0-9]{4} [0-9][0-9]:"
+_PASS_ON = ("grep", "-a", "-v", "-E", f"^({_NOTE})")
 
 
 @contextlib.contextmanager
 def without_notes() -> Iterator[None]:
-    """Hold back the output to file descriptor 2, then pass on all but notes."""
+    """Pass on the output to file descriptor 2 without notes.
+
+    Another process does it, so that the last words of native code that aborts are not lost.
+    """
     sys.stderr.flush()
+    try:
+        grep = subprocess.Popen(
+            _PASS_ON, stdin=subprocess.PIPE, stdout=2, env={**os.environ, "LC_ALL": "C"}
+        )
+    except OSError:  # there is no grep: the notes are shown
+        yield
+        return
+    assert grep.stdin is not None
     saved = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            held.seek(0)
-            for line in held:
-                if not _NOTE.match(line):
-                    os.write(2, line)
+    os.dup2(grep.stdin.fileno(), 2)
+    grep.stdin.close()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+        grep.wait()
+
+
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    """Let imports of Keras fail, which TensorFlow expects, unless it is there already."""
+    if "keras" in sys.modules:
+        yield
+        return
+    sys.modules["keras"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["keras"]
 
 
 if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-    import tensorflow as tf
+    with _without_keras():
+        import tensorflow as tf
 else:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3" if "TF_CONFIG" in os.environ else "2"
-    with without_notes():
+    with without_notes(), _without_keras():
         import tensorflow as tf
 
         if "TF_CONFIG" not in os.environ:
