@@ -2,21 +2,11 @@
 
 import contextlib
 import json
-import os
 import random
-import signal
 import socket
-import subprocess
-import sys
 import time
 
-from places import PROJECT
-
-COMMAND = [
-    sys.executable,
-    "-c",
-    "import sys; from sopilib.commands.main import main; sys.exit(main())",
-]
+from samplernn_process import start_samplernn
 
 
 def free_ports(count):
@@ -45,19 +35,8 @@ def start_workers(*flags_of_each):
 
 def start_worker(flags, tf_config):
     """Return one process with this TF_CONFIG."""
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "TF_CONFIG": json.dumps(tf_config)}
-    environment.pop(
-        "TF_CPP_MIN_LOG_LEVEL", None
-    )  # a test's own, which would show TensorFlow's notes
-    return subprocess.Popen(
-        [*COMMAND, "train", *map(str, flags)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # a test run in the background ignores Ctrl-C, and so would its children
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    variables = {"TF_CONFIG": json.dumps(tf_config)}
+    return start_samplernn("train", *flags, variables=variables, text=True)
 
 
 def end_of(processes, timeout_s=120):

@@ -6,8 +6,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -15,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from golden import copy_checkpoint
-from places import PROJECT
+from samplernn_process import start_samplernn
 from training_runs import CONFIG, PLAN, history, losses, prepared, write_sounds
 
 from sopilib.commands.main import main
@@ -105,30 +103,16 @@ def test_a_finished_training_takes_no_more_steps(uninterrupted, sounds):
     assert losses(run_folder) == before
 
 
-COMMAND = [
-    sys.executable,
-    "-c",
-    "import sys; from sopilib.commands.main import main; sys.exit(main())",
-]
-
-
 def started(sounds, logdir, *flags):
     """Return a `samplernn train` process with the tiny config and plan."""
     config = sounds.parent / "tiny.config.json"
     if not config.exists():
         config.write_text(json.dumps(CONFIG.to_dict()))
-    command = [*COMMAND, "train", "--data_dir", sounds, "--config_file", config]
-    command += ["--logdir_root", logdir, "--id", "x", "--num_epochs", "3", "--batch_size", "4"]
-    command += ["--warmup_steps", "5", "--lr_schedule", "cosine", "--learning_rate", "0.01"]
-    command += ["--log_every", "1", "--generate", "False", *flags]
-    return subprocess.Popen(
-        list(map(str, command)),
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # a test run in the background ignores Ctrl-C, and so would its children
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    words = ["train", "--data_dir", sounds, "--config_file", config]
+    words += ["--logdir_root", logdir, "--id", "x", "--num_epochs", 3, "--batch_size", 4]
+    words += ["--warmup_steps", 5, "--lr_schedule", "cosine", "--learning_rate", 0.01]
+    words += ["--log_every", 1, "--generate", False, *flags]
+    return start_samplernn(*words)
 
 
 def test_killed_at_random_moments_it_resumes_from_the_saved_state(sounds, uninterrupted, tmp_path):

@@ -1,18 +1,16 @@
 """`samplernn tune`: searches with Keras Tuner, on one machine and over processes."""
 
 import json
-import os
 import re
 import shlex
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from places import PROJECT
+from samplernn_process import start_samplernn
 from training_runs import CONFIG, write_sounds
 
 from sopilib.commands.main import main
@@ -26,12 +24,6 @@ from sopilib.training.ranking import Outcome, Row, ranked, table
 from sopilib.training.role import Role, read_role
 from sopilib.training.search import Search, SearchRequest
 from sopilib.training.space import DEFAULT_CHOICES, make_space
-
-COMMAND = [
-    sys.executable,
-    "-c",
-    "import sys; from sopilib.commands.main import main; sys.exit(main())",
-]
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +42,8 @@ def words(sounds, logdir, *flags):
 
 def started(sounds, logdir, *flags, **variables):
     """Return a process of that search, its output to be read."""
-    return subprocess.Popen(
-        [*COMMAND, *words(sounds, logdir, *flags)],
-        env={**os.environ, "PYTHONPATH": str(PROJECT), **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # a test run in the background ignores Ctrl-C, and so would its children
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    return start_samplernn(
+        *words(sounds, logdir, *flags), variables=variables, stderr=subprocess.STDOUT, text=True
     )
 
 

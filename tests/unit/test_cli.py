@@ -1,21 +1,17 @@
 """The `samplernn` command as a user types it."""
 
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import zipfile
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from golden import CHECKPOINTS
-from places import PROJECT
+from samplernn_process import start_samplernn
 
 from sopilib.commands.main import main
 
@@ -199,21 +195,8 @@ def test_wrong_usage_is_status_2(argv):
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path):
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from sopilib.commands.main import main; sys.exit(main())",
-    ]
-    flags = ["generate", "--ckpt_dir", MODEL, "--output_path", "a.wav", "--dur", "3000"]
-    process = subprocess.Popen(
-        command + flags,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # a test run in the background ignores Ctrl-C, and so would its children
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    )
+    flags = ["--ckpt_dir", MODEL, "--output_path", "a.wav", "--dur", 3000]
+    process = start_samplernn("generate", *flags, cwd=tmp_path)
     shown = b""
     while not re.search(rb"\| [1-9]", shown) and process.poll() is None:
         shown += process.stderr.read1()
