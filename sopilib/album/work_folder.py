@@ -97,6 +97,14 @@ class WorkFolder:
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
 
+    def num_bytes_of_takes(self) -> int:
+        """Return the bytes of the takes, which are deleted with their tracks' end."""
+        sizes = []
+        for path in self.path.glob("*-*.npz"):
+            with contextlib.suppress(OSError):
+                sizes.append(path.stat().st_size)
+        return sum(sizes)
+
     def drop(self, track: int) -> None:
         """Delete the takes of a track that is finished."""
         for path in self.path.glob(f"{track:02d}-*.npz"):

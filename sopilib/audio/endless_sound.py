@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-FORMATS = ("wav", "s16le", "f32le")
+SAMPLE_BYTES = {"wav": 2, "s16le": 2, "f32le": 4}
+FORMATS = tuple(SAMPLE_BYTES)
 HEADER_BYTES = 44
 _UNKNOWN = 2**32 - 1
 _PCM = 1  # WAVE_FORMAT_PCM

@@ -177,16 +177,37 @@ def check_sound_paths(
     check_format(paths[0], sample_rate, num_channels, num_samples)
     check_writable_files(paths)
     size = num_samples * num_channels * len(paths) * _sample_size(paths[0])
-    _check_space(paths[0], size + num_bytes)
+    check_space(paths[0], size + num_bytes)
 
 
-def _check_space(path: Path, size: int) -> None:
-    free = shutil.disk_usage(path.resolve().parent).free
-    if size > free:
+def check_space(
+    path: Path, size_bytes: int, fix: str = "free space, or choose another disk"
+) -> None:
+    """Refuse a path whose disk has no room for so many bytes more.
+
+    Args:
+      path: of a file or folder, which need not exist.
+      size_bytes: that are needed at least.
+      fix: what to do otherwise.
+
+    Raises:
+      AudioError: it has less.
+    """
+    free = shutil.disk_usage(_existing(path.resolve())).free
+    if size_bytes > free:
         raise AudioError(
-            f"cannot write {path}: {size / 1e6:.3g} MB are needed, {free / 1e6:.3g} MB are "
-            "free (free space, or choose another disk)"
+            f"cannot write {path}: {_megabytes(size_bytes)} are needed, {_megabytes(free)} are "
+            f"free ({fix})"
         )
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.3g} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.3g} GB"
+
+
+def _existing(path: Path) -> Path:
+    """Return a path, or the nearest folder above it that exists."""
+    return next(place for place in (path, *path.parents) if os.path.exists(place))
 
 
 def check_writable_files(paths: Sequence[Path]) -> None:

@@ -5,6 +5,7 @@ flags that are given again must say the same.
 """
 
 import argparse
+import dataclasses
 import os
 import sys
 from typing import Any
@@ -20,6 +21,7 @@ from sopilib.album.models import checked_model
 from sopilib.album.page import NAME as PAGE
 from sopilib.album.runner import Runner
 from sopilib.album.settings import AlbumSettings, check_same
+from sopilib.album.space import check_album_space
 from sopilib.audio.write import check_format
 from sopilib.commands import INTERRUPTED, quantities
 from sopilib.commands.arguments import model_path, search_folders, tell_assumed_rate
@@ -138,15 +140,21 @@ def run(args: argparse.Namespace) -> int:
         check_packages(CLUSTER, "albums on a cluster")
     saved = read_album(args.out)
     saved = _new_album(args) if saved is None else _continued(args, saved)
-    numbers, is_part = range(1, saved.settings.num_tracks + 1), args.array is not None
-    part = "all"
-    if is_part:
-        place, num_parts = args.array
-        numbers, part = numbers[place - 1 :: num_parts], f"part-{place}-of-{num_parts}"
+    part = "all" if args.array is None else "part-{}-of-{}".format(*args.array)
     with _Progress() as progress:
         telling = Telling(progress.line, progress.begin, progress.advance)
-        album = AlbumInTheMaking(args.out, saved, numbers, is_part, telling)
+        is_part = args.array is not None
+        album = AlbumInTheMaking(args.out, saved, _numbers(args, saved), is_part, telling)
         return _made(args, album, part, _runner(args, progress))
+
+
+def _numbers(args: argparse.Namespace, album: SavedAlbum) -> range:
+    """Return the numbers of the tracks that this command makes."""
+    numbers = range(1, album.settings.num_tracks + 1)
+    if args.array is None:
+        return numbers
+    place, num_parts = args.array
+    return numbers[place - 1 :: num_parts]
 
 
 def _made(args: argparse.Namespace, album: AlbumInTheMaking, part: str, runner: Runner) -> int:
@@ -209,6 +217,8 @@ def _new_album(args: argparse.Namespace) -> SavedAlbum:
         sample_rate=args.sample_rate,
         models=models,
     )
+    new = SavedAlbum(settings, {})
+    check_album_space(args.out, new, _numbers(args, new))
     for model in files:
         tell_assumed_rate(model)
     # another part of the same array may have begun it a moment ago
@@ -261,7 +271,11 @@ def _continued(args: argparse.Namespace, saved: SavedAlbum) -> SavedAlbum:
                 f"{args.out} was begun with --ckpt_dir {names} (leave it out to go on with these, "
                 "or choose another --out)"
             )
-    if args.tracks is None or args.tracks == settings.num_tracks:
+    more = saved
+    if args.tracks is not None:
+        more = SavedAlbum(dataclasses.replace(settings, num_tracks=args.tracks), saved.tracks)
+    check_album_space(args.out, more, _numbers(args, more))
+    if more.settings.num_tracks == settings.num_tracks:
         return saved
     return add_tracks(args.out, saved, args.tracks)
 

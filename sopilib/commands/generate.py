@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,7 +140,8 @@ def run(args: argparse.Namespace) -> int:
     check_inputs_stay(output, [args.seed, files.config_path], "--output_path")
     check_free(output, args.overwrite, "--output_path")
     num_samples = checked_length(args.dur, rate, args.num_seqs, in_memory=not long)
-    check_places(output, rate, num_samples, _part_bytes(long, num_samples, args.num_seqs))
+    num_bytes = _part_bytes(path, num_samples, args.num_seqs) if long else 0
+    check_places(output, rate, num_samples, num_bytes)
     generator = make_generator(files, args.num_seqs, args.engine, args.precision, args.threads)
     if args.best_of is not None:
         request = chosen_request(args, files, generator, request)
@@ -170,7 +172,7 @@ def _generate_again(args: argparse.Namespace) -> int:
     if not args.overwrite:
         check_inputs_stay(output, [args.record], "--output_path, or give --overwrite")
     check_free(output, args.overwrite, "--output_path")
-    num_bytes = _part_bytes(long, last.num_samples, model.num_seqs)
+    num_bytes = _part_bytes(path, last.num_samples, model.num_seqs) if long else 0
     check_places(output, last.out_rate, last.num_samples, num_bytes)
     engine = model.engine.partition("-")[0]
     generator = make_generator(files, model.num_seqs, engine, model.precision, args.threads)
@@ -194,6 +196,9 @@ def _resume(args: argparse.Namespace, path: Path) -> int:
         model, record = part.saved.model, part.saved.take
         output = TakeFiles.at(part.path, part.saved.num_files, seeds_of(record))
         check_free(output, args.overwrite, "--output_path")
+        num_samples = record.num_samples if part.again else round(record.dur_s * record.out_rate)
+        num_bytes = _part_bytes(part.path, num_samples, model.num_seqs)
+        check_places(output, record.out_rate, num_samples, num_bytes)
         files = find_recorded_model(model, search_folders())
         engine = model.engine.partition("-")[0]
         generator = make_generator(files, model.num_seqs, engine, model.precision, args.threads)
@@ -227,9 +232,11 @@ def _check_same(take: Take, record: TakeRecord, output: TakeFiles) -> None:
         )
 
 
-def _part_bytes(long: bool, num_samples: int, num_seqs: int) -> int:
-    """Return the bytes of the unfinished sound of a take, 0 of one that is kept in memory."""
-    return 4 * num_samples * num_seqs if long else 0
+def _part_bytes(path: Path, num_samples: int, num_seqs: int) -> int:
+    """Return the bytes by which the unfinished sound of the take of `path` will grow."""
+    part = part_path(path)
+    there = os.path.getsize(part) if os.path.isfile(part) else 0
+    return 4 * num_samples * num_seqs - there
 
 
 def _command(args: argparse.Namespace) -> dict[str, str]:

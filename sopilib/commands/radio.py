@@ -105,7 +105,8 @@ def run(args: argparse.Namespace) -> int:
     programme = _programme(args, models)
     if args.loudness is not None:
         check_packages(LOUDNESS, "measures of loudness")
-    check_output(args.out, args.format, args.overwrite)
+    longest = round(args.dur[1] * programme.out_rate)
+    check_output(args.out, args.format, args.overwrite, longest)
     sources = [
         Source(files.name, make_generator(files, 1, args.engine, args.precision, args.threads))
         for files in models

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sopilib.audio.endless_sound import encoder, endless_header
+from sopilib.audio.endless_sound import SAMPLE_BYTES, encoder, endless_header
+from sopilib.audio.write import check_space
 from sopilib.errors import AudioError, RequestError
 from sopilib.new_files import check_writable, unwritable
 
@@ -20,12 +21,19 @@ _LEAD_S = 1.0  # how far a radio in real time runs ahead
 _BLOCKS_PER_S = 10
 
 
-def check_output(path: Path, format_: str, overwrite: bool) -> None:
+def check_output(path: Path, format_: str, overwrite: bool, num_samples: int) -> None:
     """Refuse what a radio cannot or should not write to; change nothing.
+
+    Args:
+      path: STANDARD_OUTPUT or a path.
+      format_: one of `endless_sound.FORMATS`.
+      overwrite: whether the user wants a file replaced.
+      num_samples: that a file must have room for.
 
     Raises:
       RequestError: standard output is a terminal, or closed.
-      AudioError: a file is there, or none can be written, or its name is not that of its format.
+      AudioError: a file is there, or none can be written, or its name is not that of its format,
+        or the disk has too little space.
     """
     if path == STANDARD_OUTPUT:
         if sys.stdout is None:
@@ -46,6 +54,8 @@ def check_output(path: Path, format_: str, overwrite: bool) -> None:
         check_writable(path)
     except OSError as error:
         raise AudioError(unwritable(path, error)) from error
+    there = path.stat().st_size if path.exists() else 0  # which it replaces
+    check_space(path, num_samples * SAMPLE_BYTES[format_] - there)
 
 
 class RadioOutput:
