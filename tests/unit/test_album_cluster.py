@@ -13,7 +13,6 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from exported_model import write_exported
 
 from sopilib.album import cluster_runner
 from sopilib.album.work_folder import WorkFolder
@@ -36,11 +35,6 @@ def stuck(self, temperature):
     return generate(self, temperature)
 EngineGenerator.generate_scored = stuck
 """
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_exported(tmp_path_factory.mktemp("models") / "bells")
 
 
 @pytest.fixture
@@ -94,11 +88,11 @@ def files_of(folder):
     return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "album.html"}
 
 
-def test_the_files_are_the_same_whoever_makes_them(model, cluster, tmp_path, monkeypatch, capsys):
+def test_the_files_are_the_same_whoever_makes_them(bells, cluster, tmp_path, monkeypatch, capsys):
     def make(place, *more):
         out = tmp_path / place / "album"
         flags = ["--tracks", TRACKS, "--dur", "0.9:1", "--best_of", 1, "--rng_seed", 3, *more]
-        assert main(["album", "--ckpt_dir", str(model), "--out", str(out), *map(str, flags)]) == 0
+        assert main(["album", "--ckpt_dir", str(bells), "--out", str(out), *map(str, flags)]) == 0
         return files_of(out)
 
     alone = make("alone", "--processes", 1)

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import soundfile
-from exported_model import write_exported
 
 from sopilib.commands import take_writing
 from sopilib.commands.main import main
@@ -127,22 +126,17 @@ def test_the_seconds_that_fail_do_not_depend_on_the_pieces(size):
     assert failing.seconds == {"noise": 6.0, "stuck": 4.5}
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_exported(tmp_path_factory.mktemp("models") / "bells")
-
-
-def generate(model, *more):
-    return main(["generate", "--ckpt_dir", str(model), "--rng_seed", "5", *map(str, more)])
+def generate(bells, *more):
+    return main(["generate", "--ckpt_dir", str(bells), "--rng_seed", "5", *map(str, more)])
 
 
 @pytest.mark.parametrize("long_s", [60.0, 0.0], ids=["short", "long"])
 def test_the_best_of_several_takes_is_made_and_its_record_says_why(
-    long_s, model, tmp_path, monkeypatch, capsys
+    long_s, bells, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(take_writing, "LONG_S", long_s)
-    assert generate(model, "--dur", 0.3, "--best_of", 4, "--output_path", "best.wav") == 0
+    assert generate(bells, "--dur", 0.3, "--best_of", 4, "--output_path", "best.wav") == 0
     told = capsys.readouterr().err
     assert " of 4, " in told and "Traceback" not in told
     values = json.loads((tmp_path / "best.json").read_text())["takes"][0]
@@ -155,22 +149,22 @@ def test_the_best_of_several_takes_is_made_and_its_record_says_why(
     assert main(["generate", "--from", "best.json"]) == 0
     assert json.loads((tmp_path / "best-again.json").read_text())["takes"][0] == values
     rng_seed = ["--rng_seed", values["rng_seed"]]
-    assert generate(model, "--dur", 0.3, *rng_seed, "--output_path", "x.wav") == 0
+    assert generate(bells, "--dur", 0.3, *rng_seed, "--output_path", "x.wav") == 0
     assert (tmp_path / "x.wav").read_bytes() == (tmp_path / "best.wav").read_bytes()
     assert "choice" not in json.loads((tmp_path / "x.json").read_text())["takes"][0]
 
 
-def test_takes_are_compared_with_a_corpus(model, tmp_path, monkeypatch, capsys):
+def test_takes_are_compared_with_a_corpus(bells, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     noise = np.random.default_rng(0).uniform(-1, 1, 16000 * 3)
     soundfile.write(tmp_path / "corpus.wav", noise, 16000)
     flags = ["--best_of", 3, "--data_dir", "corpus.wav", "--dur", 1, "--output_path", "x.wav"]
-    assert generate(model, *flags) == 0
+    assert generate(bells, *flags) == 0
     choice = json.loads((tmp_path / "x.json").read_text())["takes"][0]["choice"]
     misfits = [one["misfit"] for one in choice["candidates"]]
     assert all(misfit > 0 for misfit in misfits)
     assert "misfit" in choice["why"]
-    assert generate(model, *flags, "--dur", 0.2) == 1
+    assert generate(bells, *flags, "--dur", 0.2) == 1
     assert "too short to compare" in capsys.readouterr().err
 
 
@@ -182,8 +176,8 @@ def test_takes_are_compared_with_a_corpus(model, tmp_path, monkeypatch, capsys):
         (["--best_of", 0], "--best_of: 0 takes to choose from (give 1 to 1000)"),
     ],
 )
-def test_what_cannot_be_chosen_is_refused(flags, told, model, tmp_path, capsys):
-    assert generate(model, *flags, "--dur", 0.1, "--output_path", tmp_path / "x.wav") == 1
+def test_what_cannot_be_chosen_is_refused(flags, told, bells, tmp_path, capsys):
+    assert generate(bells, *flags, "--dur", 0.1, "--output_path", tmp_path / "x.wav") == 1
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -4,23 +4,17 @@ import shlex
 
 import pytest
 import soundfile
-from golden import copy_checkpoint
 
 from sopilib.commands import take_output
 from sopilib.commands.main import main
 from sopilib.errors import AudioError
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return copy_checkpoint("gru_mulaw", tmp_path_factory.mktemp("models") / "bells")
-
-
 @pytest.fixture
-def generate(model, tmp_path, monkeypatch):
+def generate(checkpoint, tmp_path, monkeypatch):
     """Return a function that runs `generate` in an empty folder with an output path and flags."""
     monkeypatch.chdir(tmp_path)
-    flags = ["--ckpt_dir", str(model), "--precision", "float32", "--dur", "0.01"]
+    flags = ["--ckpt_dir", str(checkpoint), "--precision", "float32", "--dur", "0.01"]
 
     def run(name, *more):
         return main(["generate", *flags, "--output_path", str(name), *map(str, more)])
@@ -44,8 +38,8 @@ def test_a_command_replaces_its_own_take_and_no_other_file(generate, tmp_path, c
     assert "samplernn_take" in (tmp_path / "notes.json").read_text()
 
 
-def test_what_a_take_is_made_from_is_never_replaced(generate, model, tmp_path, capsys):
-    (config,) = model.glob("*.config.json")
+def test_what_a_take_is_made_from_is_never_replaced(generate, checkpoint, tmp_path, capsys):
+    (config,) = checkpoint.glob("*.config.json")
     before = config.read_bytes()
     assert generate("seed.wav") == 0
     flags = ["--seed", "seed.wav", "--overwrite"]

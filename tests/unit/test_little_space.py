@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 import soundfile
-from exported_model import write_exported
 from small_disk import fill, small_disk
 
 from sopilib.album.work_folder import WorkFolder
@@ -15,11 +14,6 @@ RATE = 16000
 SIZE = 1_000_000
 _PLENTY = shutil.disk_usage("/")._replace(free=1 << 40)
 ALBUM = ["--dur", "0.5", "--best_of", "2", "--rng_seed", "7", "--processes", "1"]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_exported(tmp_path_factory.mktemp("models") / "bells")
 
 
 @pytest.fixture
@@ -50,8 +44,8 @@ def error_of(capsys):
     return lines[-1]
 
 
-def test_an_album_that_cannot_fit_is_refused_before_any_work(model, disk, capsys):
-    flags = ["--ckpt_dir", model, *ALBUM, "--tracks", 200]
+def test_an_album_that_cannot_fit_is_refused_before_any_work(bells, disk, capsys):
+    flags = ["--ckpt_dir", bells, *ALBUM, "--tracks", 200]
     assert album(disk / "new" / "night", *flags) == 1
     error = error_of(capsys)
     # 200 tracks and the two takes of the last one, 8000 bytes each
@@ -60,9 +54,9 @@ def test_an_album_that_cannot_fit_is_refused_before_any_work(model, disk, capsys
     assert list(disk.iterdir()) == []
 
 
-def test_an_album_that_fits_is_made_but_no_more_tracks_than_fit(model, disk, capsys):
+def test_an_album_that_fits_is_made_but_no_more_tracks_than_fit(bells, disk, capsys):
     out = disk / "night"
-    assert album(out, "--ckpt_dir", model, *ALBUM, "--tracks", 1) == 0
+    assert album(out, "--ckpt_dir", bells, *ALBUM, "--tracks", 1) == 0
     before = (out / "album.json").read_bytes()
     assert album(out, "--tracks", 200) == 1
     assert "are needed" in error_of(capsys)
@@ -72,7 +66,7 @@ def test_an_album_that_fits_is_made_but_no_more_tracks_than_fit(model, disk, cap
 
 
 def test_a_disk_that_fills_up_in_the_middle_keeps_the_finished_tracks(
-    model, real_disk, monkeypatch, capsys
+    bells, real_disk, monkeypatch, capsys
 ):
     out, drop = real_disk / "night", WorkFolder.drop
 
@@ -82,7 +76,7 @@ def test_a_disk_that_fills_up_in_the_middle_keeps_the_finished_tracks(
             fill(real_disk)
 
     monkeypatch.setattr(WorkFolder, "drop", drop_and_fill)
-    flags = ["--ckpt_dir", model, *ALBUM, "--tracks", 3]
+    flags = ["--ckpt_dir", bells, *ALBUM, "--tracks", 3]
     assert album(out, *flags) == 1
     error = error_of(capsys)
     assert error.endswith(
@@ -97,13 +91,13 @@ def test_a_disk_that_fills_up_in_the_middle_keeps_the_finished_tracks(
 
 
 def test_a_long_take_that_cannot_fit_is_refused_also_when_it_is_resumed(
-    model, real_disk, tmp_path, monkeypatch, capsys
+    bells, real_disk, tmp_path, monkeypatch, capsys
 ):
     def generate(*more):
         return main(["generate", *map(str, more)])
 
     monkeypatch.setattr(take_writing, "LONG_S", 1.0)
-    flags = ["--ckpt_dir", model, "--rng_seed", 3, "--output_path"]
+    flags = ["--ckpt_dir", bells, "--rng_seed", 3, "--output_path"]
     path = real_disk / "x.wav"
     assert generate(*flags, path, "--dur", 12) == 1
     assert "x.wav: 1.15 MB are needed" in error_of(capsys)
@@ -124,8 +118,8 @@ def test_a_long_take_that_cannot_fit_is_refused_also_when_it_is_resumed(
     assert path.read_bytes() == (tmp_path / "x.wav").read_bytes()
 
 
-def test_a_radio_into_a_file_has_room_for_a_take(model, disk, capsys):
-    flags = ["--ckpt_dir", str(model), "--dur", "20:40", "--out", str(disk / "x.wav")]
+def test_a_radio_into_a_file_has_room_for_a_take(bells, disk, capsys):
+    flags = ["--ckpt_dir", str(bells), "--dur", "20:40", "--out", str(disk / "x.wav")]
     assert main(["radio", *flags]) == 1
     assert "x.wav: 1.28 MB are needed" in error_of(capsys)
     assert list(disk.iterdir()) == []

@@ -11,7 +11,6 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from golden import copy_checkpoint
 
 from sopilib.audio.growing_wav import HEADER_BYTES, GrowingWav, wav_header
 from sopilib.commands import take_writing
@@ -27,20 +26,15 @@ from sopilib.model.folder import find_model
 FLAGS = ["--precision", "float32", "--threads", "1"]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return copy_checkpoint("gru_mulaw", tmp_path_factory.mktemp("models") / "bells")
-
-
 @pytest.fixture
-def generate(model, tmp_path, monkeypatch):
+def generate(checkpoint, tmp_path, monkeypatch):
     """Return a function that runs `generate` in an empty folder; each take counts as long."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(take_writing, "LONG_S", 0.0)
     monkeypatch.setattr(unfinished_take, "STATE_S", 0.0)
 
     def run(name, *more):
-        flags = ["--ckpt_dir", str(model), *FLAGS, "--output_path", name]
+        flags = ["--ckpt_dir", str(checkpoint), *FLAGS, "--output_path", name]
         return main(["generate", *flags, *map(str, more)])
 
     return run
@@ -104,7 +98,7 @@ def test_a_growing_file_passes_four_gigabytes(tmp_path):
 
 
 @pytest.mark.parametrize("out_rate", [None, 22050])
-def test_a_take_continues_from_a_saved_state(out_rate, model):
+def test_a_take_continues_from_a_saved_state(out_rate, checkpoint):
     request = TakeRequest(
         dur_s=0.25,
         out_rate=out_rate,
@@ -113,9 +107,9 @@ def test_a_take_continues_from_a_saved_state(out_rate, model):
         rng_seed=11,
         ramp=(1.2, 0.1),
     )
-    whole = Take(load_generator(find_model(model), 2, "float32", 1), request)
+    whole = Take(load_generator(find_model(checkpoint), 2, "float32", 1), request)
     audio = np.concatenate(list(whole), axis=1)
-    generator = load_generator(find_model(model), 2, "float32", 1)
+    generator = load_generator(find_model(checkpoint), 2, "float32", 1)
     stopped, kept = Take(generator, request), []
     assert stopped.save_state() is None
     for chunk in stopped:
@@ -123,7 +117,7 @@ def test_a_take_continues_from_a_saved_state(out_rate, model):
         if sum(part.shape[1] for part in kept) > 500:
             break
     content = state_bytes(stopped.save_state())
-    other = load_generator(find_model(model), 2, "float32", 1)
+    other = load_generator(find_model(checkpoint), 2, "float32", 1)
     resumed = Take(other, request)
     resumed.restore_state(read_state(content, other.save_state()), [part.T for part in kept])
     np.testing.assert_array_equal(np.concatenate([*kept, *resumed], axis=1), audio)
@@ -132,16 +126,16 @@ def test_a_take_continues_from_a_saved_state(out_rate, model):
     assert read_state(content[:-40], other.save_state()) is None
 
 
-def test_a_repeated_take_continues_with_the_changes_of_its_record(model):
+def test_a_repeated_take_continues_with_the_changes_of_its_record(checkpoint):
     take = Take(
-        load_generator(find_model(model), 1, "float32", 1), TakeRequest(dur_s=0.2, rng_seed=3)
+        load_generator(find_model(checkpoint), 1, "float32", 1), TakeRequest(dur_s=0.2, rng_seed=3)
     )
     for chunk in take:
         if chunk.shape[1]:
             take.temperature.set([0.5 if take.record.num_made < 900 else 1.5])
     record = take.record
     assert len(record.turns) > 2
-    generator = load_generator(find_model(model), 1, "float32", 1)
+    generator = load_generator(find_model(checkpoint), 1, "float32", 1)
     again, kept = Take(generator, request_again(record)), []
     for chunk in again:
         kept.append(chunk)
@@ -253,12 +247,12 @@ def test_a_full_disk_keeps_what_was_generated(generate, tmp_path, monkeypatch, c
     assert soundfile.info("x.wav").frames == 3200
 
 
-def test_a_process_killed_by_the_system_leaves_files_that_resume(generate, model, tmp_path):
+def test_a_process_killed_by_the_system_leaves_files_that_resume(generate, checkpoint, tmp_path):
     more = ["--dur", "60", "--rng_seed", "5", "--sample_rate", "1000"]
     assert generate("whole.wav", *more) == 0
     part = tmp_path / "x.part.wav"
     command = [sys.executable, "-c", "from sopilib.commands.main import main; main()"]
-    flags = ["generate", "--ckpt_dir", str(model), *FLAGS, *more, "--output_path", "x.wav"]
+    flags = ["generate", "--ckpt_dir", str(checkpoint), *FLAGS, *more, "--output_path", "x.wav"]
     for seconds in (5, 15):
         process = subprocess.Popen([*command, *flags], stderr=subprocess.DEVNULL, cwd=tmp_path)
         while process.poll() is None and not _holds(part, seconds):
