@@ -47,6 +47,7 @@ _MARKERS = {
     "slow": (
         "unit/test_album.py",
         "unit/test_album_cluster.py",
+        "unit/test_album_jobs.py",
         "unit/test_little_space.py",
         "unit/test_live.py",
         "unit/test_long_takes.py",

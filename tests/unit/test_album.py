@@ -1,17 +1,13 @@
 """`samplernn album`: tracks chosen, mastered and tagged; resumed, added to, made again, kept."""
 
 import contextlib
-import dataclasses
 import errno
 import html.parser
 import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -19,15 +15,12 @@ import soundfile
 from exported_model import write_exported
 
 from sopilib.album import cluster_runner, job
-from sopilib.album.job import Job, run_job
-from sopilib.album.mastering import mastered, true_peak
-from sopilib.album.pack_store import store
+from sopilib.album.job import run_job
+from sopilib.album.mastering import true_peak
 from sopilib.album.settings import AlbumSettings, track_plan
 from sopilib.album.work_folder import WorkFolder
 from sopilib.audio.loudness import loudness_lufs
 from sopilib.commands.main import main
-from sopilib.engine.packed_file import packed_digest, read_packed
-from sopilib.errors import AudioError, CheckpointError
 
 pytest.importorskip("pyloudnorm")
 
@@ -269,6 +262,18 @@ def test_an_unreadable_model_among_several_is_refused_before_any_track(models, t
     assert not (tmp_path / "out").exists()
 
 
+def test_a_model_that_is_gone_later_is_one_line_and_the_tracks_stay(models, tmp_path, capsys):
+    out, gone = tmp_path / "night", shutil.copytree(models[0], tmp_path / "reeds")
+    assert album([models[1], gone], out, "--tracks", 1, *FLAGS) == 0
+    shutil.rmtree(gone)
+    before = contents(out, "album.json")
+    assert album(None, out, "--tracks", 2) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"no model {gone}, and no reeds with" in error
+    assert error.endswith("; 1 of 2 tracks are finished (copy it there)")
+    assert contents(out, "album.json", "unfinished") == before
+
+
 def test_a_model_that_is_gone_in_the_middle_leaves_out_its_tracks(
     models, tmp_path, monkeypatch, capsys
 ):
@@ -409,116 +414,6 @@ def test_what_a_track_is_made_from_follows_from_its_number_alone():
     lengths = [plan.dur_s for plan in plans]
     assert min(lengths) >= 180 and max(lengths) <= 300 and np.std(lengths) > 25
     assert track_plan(settings(rng_seed=8), 1) != plans[0]
-
-
-def test_a_job_runs_wherever_its_weights_are(models, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    (path,) = models[0].glob("*.pack")
-    config, digest = read_packed(path)[0], packed_digest(path)
-    one = Job(1, 0, 5, 0.1, 1.0, config, digest, "")
-    assert run_job(one).lacks == digest
-    with pytest.raises(CheckpointError, match="another digest"):
-        store(digest, path.read_bytes()[:100])
-    store(digest, path.read_bytes())
-    here = run_job(dataclasses.replace(one, weights_path=str(path))).take
-    np.testing.assert_array_equal(run_job(one).take.levels, here.levels)
-    assert "install the same version" in run_job(dataclasses.replace(one, version="0.0")).error
-
-
-def test_one_process_at_a_time_makes_an_album(tmp_path):
-    work = WorkFolder(tmp_path)
-    with (
-        work.opened("all"),
-        pytest.raises(AudioError, match="another process makes the album"),
-        WorkFolder(tmp_path).opened("all"),
-    ):
-        pass
-    with work.opened("all"), WorkFolder(tmp_path).opened("part-1-of-2"):
-        pass
-
-
-def sine(level, seconds=2.0):
-    return (level * np.sin(np.arange(round(seconds * RATE)) * 0.3)).astype(np.float32)
-
-
-@pytest.mark.parametrize("level", [1e-3, 0.05, 0.9])
-def test_a_track_has_the_same_loudness_whatever_the_take_has(level):
-    track, figures = mastered(sine(level), RATE)
-    assert loudness_lufs(track, RATE) == pytest.approx(-16, abs=0.1) == figures.loudness_lufs
-    assert figures.limited_db == 0
-
-
-def test_peaks_are_limited_without_overshoot_and_the_rest_stays():
-    clicks = 0.02 * np.random.default_rng(0).normal(size=4 * RATE)
-    clicks[::4000] = 0.5
-    track, figures = mastered(clicks.astype(np.float32), RATE)
-    assert 0 < figures.limited_db <= 6.1
-    assert 20 * np.log10(true_peak(track)) < -1 and figures.true_peak_dbfs < -1
-    assert figures.loudness_lufs <= -15.9
-    quiet = slice(2 * RATE + 500, 2 * RATE + 2500)  # between two clicks
-    gain = track[quiet] / clicks[quiet]
-    assert 20 * np.log10(np.median(gain)) == pytest.approx(figures.gain_db, abs=0.1)
-
-
-@pytest.mark.parametrize("sound", [np.zeros(RATE, np.float32), sine(0.5, 0.1), sine(0.5, 0.001)])
-def test_silence_and_short_sounds_keep_their_level(sound):
-    track, figures = mastered(sound, RATE)
-    assert figures.gain_db == 0 and figures.loudness_lufs is None
-    assert len(track) == len(sound) and np.isfinite(track).all()
-
-
-def test_local_processes_end_with_the_command(models, tmp_path):
-    """A command killed by the system leaves no process, and its album goes on."""
-    pytest.importorskip("joblib")
-    command = [sys.executable, "-c", "from sopilib.commands.main import main; main()", "album"]
-    flags = ["--ckpt_dir", str(models[0]), "--tracks", "2", "--dur", "600", "--best_of", "1"]
-    more = ["--out", str(tmp_path / "x"), "--processes", "2"]
-    process = subprocess.Popen([*command, *flags, *more], stderr=subprocess.DEVNULL)
-    children = []
-    while len(children) < 2 and process.poll() is None:
-        time.sleep(0.1)
-        children = [pid for pid in _children(process.pid) if "LokyProcess" in _command_of(pid)]
-    while not all(map(_has_engine, children)):
-        time.sleep(0.1)
-    process.kill()
-    process.wait()
-    while any("LokyProcess" in _command_of(pid) for pid in children):
-        time.sleep(0.1)
-
-
-def _children(parent):
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as file:
-            if int(file.read().rpartition(")")[2].split()[1]) == parent:
-                found.append(int(name))
-    return found
-
-
-def _command_of(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def _has_engine(pid):
-    """Return whether a process has loaded the engine, and so is at its job."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/maps") as file:
-        return "engine/native" in file.read()
-    return True  # it is gone
-
-
-def test_threads_of_a_worker_have_a_generator_each(models):
-    (path,) = models[0].glob("*.pack")
-    config, digest = read_packed(path)[0], packed_digest(path)
-    jobs = [Job(1, k, k, 0.3, 1.0, config, digest, str(path)) for k in range(6)]
-    with ThreadPoolExecutor(3) as pool:
-        together = [outcome.take.sha256 for outcome in pool.map(run_job, jobs)]
-    assert together == [run_job(one).take.sha256 for one in jobs]
-    assert len(set(together)) == 6
 
 
 def test_names_that_are_no_text_are_kept_and_told_on_one_line(models, tmp_path, capsys):
