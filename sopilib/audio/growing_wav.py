@@ -2,46 +2,20 @@
 
 Samples are 32-bit floats, so that nothing is lost before the sound is complete. The header says
 how many there are, and is written after them: a process that is killed leaves a file that opens
-and holds all that was appended. Room for 64-bit sizes is reserved, and beyond 4 GB the header is
-that of RF64 (EBU Tech 3306).
+and holds all that was appended.
 """
 
 import fcntl
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from sopilib.audio.wav_header import HEADER_BYTES, wav_header
 from sopilib.errors import AudioError
 
 _BLOCK = 1 << 14  # samples of each channel read at a time
-_LARGEST_32_BIT = 2**32 - 2**16
-_FLOAT = 3  # WAVE_FORMAT_IEEE_FLOAT
-_UNKNOWN = 2**32 - 1  # the size is in the chunk `ds64`
-HEADER_BYTES = 92
-
-
-def wav_header(num_samples: int, sample_rate: int, num_channels: int) -> bytes:
-    """Return the header of so many float32 samples in each channel, HEADER_BYTES long."""
-    frame_bytes = 4 * num_channels
-    data_bytes = num_samples * frame_bytes
-    riff_bytes = HEADER_BYTES - 8 + data_bytes
-    is_long = riff_bytes > _LARGEST_32_BIT
-    sizes = (riff_bytes, data_bytes, num_samples) if is_long else (0, 0, 0)
-    return b"".join(
-        [
-            struct.pack(
-                "<4sI4s", *(b"RF64", _UNKNOWN) if is_long else (b"RIFF", riff_bytes), b"WAVE"
-            ),
-            struct.pack("<4sI3QI", b"ds64" if is_long else b"JUNK", 28, *sizes, 0),
-            struct.pack("<4sIHH", b"fmt ", 16, _FLOAT, num_channels),
-            struct.pack("<IIHH", sample_rate, sample_rate * frame_bytes % 2**32, frame_bytes, 32),
-            struct.pack("<4sII", b"fact", 4, min(num_samples, _UNKNOWN)),
-            struct.pack("<4sI", b"data", _UNKNOWN if is_long else data_bytes),
-        ]
-    )
 
 
 class GrowingWav:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sopilib.audio.endless_sound import SAMPLE_BYTES, encoder, endless_header
+from sopilib.audio.endless_sound import SAMPLE_BYTES, encoder
+from sopilib.audio.wav_header import endless_header
 from sopilib.audio.write import check_space
 from sopilib.errors import AudioError, RequestError
 from sopilib.new_files import check_writable, unwritable

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sopilib.audio.growing_wav import HEADER_BYTES, GrowingWav, wav_header
+from sopilib.audio.growing_wav import GrowingWav
+from sopilib.audio.wav_header import HEADER_BYTES, wav_header
 from sopilib.commands import take_writing
 from sopilib.commands.main import main
 from sopilib.engine.load import load_generator

@@ -17,9 +17,10 @@ import soundfile
 from exported_model import write_exported
 from places import PROJECT
 
-from sopilib.audio.endless_sound import encoder, endless_header
+from sopilib.audio.endless_sound import encoder
 from sopilib.audio.loudness import loudness_lufs
 from sopilib.audio.resample import resample
+from sopilib.audio.wav_header import endless_header
 from sopilib.commands import radio_output
 from sopilib.commands.main import main
 from sopilib.generation.crossfade import envelope, joined
