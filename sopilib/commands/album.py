@@ -24,12 +24,17 @@ from sopilib.album.settings import AlbumSettings, check_same
 from sopilib.album.space import check_album_space
 from sopilib.audio.write import check_format
 from sopilib.commands import INTERRUPTED, quantities
-from sopilib.commands.arguments import model_path, search_folders, tell_assumed_rate
+from sopilib.commands.arguments import (
+    add_models_argument,
+    find_named_model,
+    search_folders,
+    tell_assumed_rate,
+)
 from sopilib.errors import AudioError, RequestError, SampleRNNError, printable
 from sopilib.generation.record import ModelRecord, is_recorded_model
 from sopilib.generation.request_checks import checked_length, checked_rng_seed
 from sopilib.installation.packages import ALBUM, CLUSTER, check_packages
-from sopilib.model.folder import ModelFiles, find_model
+from sopilib.model.folder import ModelFiles
 
 _NUM_TRACKS, _DUR_S, _TEMPERATURE, _BEST_OF = 12, (180.0, 300.0), (0.9, 1.05), 4
 _WITH_KEEP = ("run", "parser", "out", "keep")
@@ -77,16 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
+    add_models_argument(parser, required=False, more="; required for a new album")
     add = quantities.adder(parser)
-    add(
-        "--ckpt_dir",
-        dest="models",
-        type=quantities.model_name,
-        nargs="+",
-        metavar="MODEL",
-        help="models, which take turns: folders, checkpoints, or names from `samplernn models`; "
-        "required for a new album",
-    )
     add("--out", type=quantities.path, required=True, metavar="FOLDER", help="of the album")
     add(
         "--tracks",
@@ -227,7 +224,7 @@ def _new_album(args: argparse.Namespace) -> SavedAlbum:
 
 def _files(name: str, sample_rate: int | None) -> ModelFiles:
     """Return the files of a model; a rate that is asked for is the model's if that is unknown."""
-    files = find_model(model_path(name), search=search_folders())
+    files = find_named_model(name)
     is_stated = sample_rate is not None and files.rate_is_assumed
     return files.at_rate(sample_rate) if is_stated and sample_rate else files
 

@@ -41,6 +41,27 @@ def add_model_arguments(
     )
 
 
+def add_models_argument(parser: argparse.ArgumentParser, required: bool, more: str = "") -> None:
+    """Add the argument of one or several models, which take turns.
+
+    Args:
+      parser: to add it to.
+      required: whether it must be given.
+      more: that its help says.
+    """
+    quantities.adder(parser)(
+        "--ckpt_dir",
+        "--checkpoint_path",
+        type=quantities.model_name,
+        dest="models",
+        nargs="+",
+        required=required,
+        metavar="MODEL",
+        help="model folders, checkpoints or names from `samplernn models`; several take turns"
+        + more,
+    )
+
+
 def add_rate_argument(parser: argparse.ArgumentParser) -> None:
     """Add the flag that states the model's sample rate."""
     quantities.adder(parser)(
@@ -118,6 +139,11 @@ def find_model(args: argparse.Namespace, sample_rate: int | None = None) -> fold
     """
     path = model_path(args.model)
     return folder.find_model(path, args.config, search_folders(), sample_rate)
+
+
+def find_named_model(name: str) -> folder.ModelFiles:
+    """Return the ModelFiles of a name, its beginning or a path."""
+    return folder.find_model(model_path(name), search=search_folders())
 
 
 def model_path(name: str) -> str:

@@ -9,8 +9,8 @@ from sopilib.audio.endless_sound import FORMATS
 from sopilib.commands import quantities
 from sopilib.commands.arguments import (
     add_engine_arguments,
-    model_path,
-    search_folders,
+    add_models_argument,
+    find_named_model,
     tell_assumed_rate,
 )
 from sopilib.commands.radio_output import STANDARD_OUTPUT, RadioOutput, check_output
@@ -23,23 +23,14 @@ from sopilib.generation.radio_takes import Programme, RadioTake, RadioTakes, Sou
 from sopilib.generation.request_checks import checked_length, checked_rng_seed
 from sopilib.generation.takes_ahead import TakesAhead
 from sopilib.installation.packages import LOUDNESS, check_packages
-from sopilib.model.folder import ModelFiles, find_model
+from sopilib.model.folder import ModelFiles
 from sopilib.new_files import unwritable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn radio`."""
+    add_models_argument(parser, required=True)
     add = quantities.adder(parser)
-    add(
-        "--ckpt_dir",
-        "--checkpoint_path",
-        type=quantities.model_name,
-        dest="models",
-        nargs="+",
-        required=True,
-        metavar="MODEL",
-        help="model folders, checkpoints or names from `samplernn models`; several take turns",
-    )
     add(
         "--out",
         type=quantities.file_path,
@@ -101,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `samplernn radio` until its reader ends; return its exit status."""
-    models = [find_model(model_path(name), search=search_folders()) for name in args.models]
+    models = [find_named_model(name) for name in args.models]
     programme = _programme(args, models)
     if args.loudness is not None:
         check_packages(LOUDNESS, "measures of loudness")
