@@ -32,9 +32,11 @@ def scripts():
         patch.syspath_prepend(str(PROJECT / "bench"))
         import album_throughput
         import gallery
+        import long_take
         import radio
 
-        yield {"album": album_throughput, "gallery": gallery, "radio": radio}
+        modules = {"gallery": gallery, "long_take": long_take, "radio": radio}
+        yield {"album": album_throughput, **modules}
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +117,23 @@ def test_joins_are_found_from_what_a_radio_prints(scripts):
     ]
     heard = scripts["radio"].Listening(rate=16000, lines=lines, steps=[0.0] * 400)
     assert scripts["radio"].joins_of(heard, 4.0) == [6.0, 22.0]
+
+
+def test_a_killed_long_take_is_compared_with_a_whole_one(scripts, folder, capsys):
+    output = folder / "long_take.json"
+    flags = "--precision int8 --threads 1"
+    words = [str(folder / "bells"), "--dur", "15", "--kills", "1", "--flags", flags]
+    assert scripts["long_take"].main([*words, "--output", str(output)]) == 0
+    figures = json.loads(output.read_text())
+    assert figures["is_same"] and set(figures["sha256"]) == {f"take_{k}.wav" for k in range(4)}
+    assert 20 < figures["peak_mb"] < 150 and output.with_suffix(".png").exists()
+
+
+def test_memory_that_grows_or_other_files_do_not_hold(scripts):
+    grown = scripts["long_take"].Watched([(0, 0, 40), (1, 6, 41), (9, 60, 55)], peak_mb=60)
+    assert scripts["long_take"].growth_mb(grown, 60) == 19
+    assert "| 1 | 9 | 55.0 |" in scripts["long_take"].minute_table(grown)
+    good = {"is_same": True, "peak_mb": 151.0, "weights_mb": 2.0, "growth_mb": 3.0}
+    assert scripts["long_take"].holds(good)
+    for bad in ({"is_same": False}, {"weights_mb": 0.5}, {"growth_mb": 19}):
+        assert not scripts["long_take"].holds({**good, **bad})
