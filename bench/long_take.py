@@ -220,7 +220,8 @@ def plot(runs: Sequence[Watched], path: Path) -> None:
     axes.set_ylim(0)
     axes.set_xlabel("sound on disk (minutes)")
     axes.set_ylabel("memory (MB)")
-    axes.legend(loc="lower right", ncols=3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower right", ncols=3)
     figure.savefig(path, dpi=100)
 
 
