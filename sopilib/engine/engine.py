@@ -6,7 +6,8 @@ module can be imported, but no EngineGenerator can be created.
 """
 
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from sopilib.model.sample_codec import SampleCodec
 if is_built():  # without the kernels the import works, creating an EngineGenerator does not
     from sopilib.engine import native
 
+
+_Piece = TypeVar("_Piece")
 
 # of a sample, in the order in which they run; the meetings are the waits of the threads for each
 # other in all of them
@@ -153,14 +156,7 @@ class EngineGenerator:
         Returns:
           float32 (num_seqs, n), -1 <= x <= 1, at the model's rate.
         """
-        num_samples = temperature.shape[1]
-        uniform = self._random.uniform(num_samples)
-        pieces = []
-
-        def generate_piece(begin: int, end: int) -> None:
-            pieces.append(self._engine.generate(temperature[:, begin:end], uniform[:, begin:end]))
-
-        self._team.work(num_samples, generate_piece)
+        pieces = self._pieces(temperature, self._engine.generate)
         return self._codec.decode(np.concatenate(pieces, axis=1))
 
     def generate_scored(self, temperature: np.ndarray) -> ScoredSamples:
@@ -168,17 +164,23 @@ class EngineGenerator:
 
         It takes a little longer; the samples are the same.
         """
+        pieces = self._pieces(temperature, self._engine.generate_scored)
+        levels, bits = (np.concatenate(parts, axis=1) for parts in zip(*pieces))
+        return ScoredSamples(self._codec.decode(levels), levels, bits)
+
+    def _pieces(
+        self, temperature: np.ndarray, draw: Callable[[np.ndarray, np.ndarray], _Piece]
+    ) -> list[_Piece]:
+        """Return what `draw` makes of each piece of the team's work, with fresh random numbers."""
         num_samples = temperature.shape[1]
         uniform = self._random.uniform(num_samples)
         pieces = []
 
-        def generate_piece(begin: int, end: int) -> None:
-            of_piece = temperature[:, begin:end], uniform[:, begin:end]
-            pieces.append(self._engine.generate_scored(*of_piece))
+        def draw_piece(begin: int, end: int) -> None:
+            pieces.append(draw(temperature[:, begin:end], uniform[:, begin:end]))
 
-        self._team.work(num_samples, generate_piece)
-        levels, bits = (np.concatenate(parts, axis=1) for parts in zip(*pieces))
-        return ScoredSamples(self._codec.decode(levels), levels, bits)
+        self._team.work(num_samples, draw_piece)
+        return pieces
 
     def profile(self, num_samples: int) -> tuple[dict[str, float], float]:
         """Advance, and return where the time of a sample goes.
