@@ -48,7 +48,7 @@ def test_a_pack_cut_short_while_it_plays_is_one_error_and_a_load_plays_again(tmp
     worker = player.pid
     os.truncate(pack, 0)
     player.wait_for("error the worker was killed by signal")
-    wait_until_ended(worker, 10)
+    wait_until_ended(worker)
     player.wait_for("worker off")
     player.say(f"load {folder}")
     player.wait_for(f"error {pack}")

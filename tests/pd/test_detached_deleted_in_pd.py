@@ -59,7 +59,7 @@ def test_pd_does_not_stand_still_where_a_detached_object_is_deleted_in_mid_take(
         pd.send("go")
         pd.sync()
         stood_still_s = time.monotonic() - began - BUSY_S
-        wait_until_ended(worker, 10)
+        wait_until_ended(worker)
         pd.sync()
         assert "Traceback" not in pd.console
         assert "Error" not in pd.console

@@ -166,7 +166,7 @@ def test_unload_in_mid_take_keeps_what_is_finished_and_ends_the_worker():
         pd.status("error unload during a take.*")
         pd.status(r"stopped sound1 16000 \d+")
         pd.status("worker off")
-        wait_until_ended(worker, 2)
+        wait_until_ended(worker)
         pd.load()
 
 
@@ -228,7 +228,7 @@ def test_no_worker_outlives_pd(loader, state, end):
             assert pd.quit() == 0
         else:
             os.kill(pd.pid, signal.SIGKILL)
-        wait_until_ended(worker, 2)
+        wait_until_ended(worker)
 
 
 def test_a_closed_patch_ends_its_worker_and_pd_goes_on(loader):
@@ -237,6 +237,6 @@ def test_a_closed_patch_ends_its_worker_and_pd_goes_on(loader):
         (worker,) = pd.worker_pids()
         pd.begin_long_take()
         pd.send("pd-class-polled.pd", "menuclose", 1)
-        wait_until_ended(worker, 2)
+        wait_until_ended(worker)
         pd.sync()
         assert pd.returncode is None

@@ -2,7 +2,7 @@
 
 import re
 
-from class_in_pd import LOAD_LIMIT_S, PROJECT
+from class_in_pd import PROJECT
 from processes import wait_until_ended
 from stream_in_pd import Recorder, StreamInPd, assert_is_take, largest_step, whole_take
 
@@ -26,7 +26,7 @@ def test_two_minutes_are_the_take_made_in_one_piece(tmp_path):
         recording = recorder.stop()
         (worker,) = pd.worker_pids()
         assert pd.quit() == 0
-        wait_until_ended(worker, LOAD_LIMIT_S)
+        wait_until_ended(worker)
         reports = re.findall(r"^status: streaming (\S+) (\S+) (\d+)$", pd.console, re.MULTILINE)
     assert len(reports) >= SECONDS * 5
     assert int(reports[-1][2]) == num_underruns

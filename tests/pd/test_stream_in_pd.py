@@ -127,7 +127,7 @@ def test_unload_ends_a_stream_and_leaves_the_ring_silent(pd):
     pd.message("unload")
     pd.status("stream off")
     pd.status("worker off")
-    wait_until_ended(worker, 10)
+    wait_until_ended(worker)
     time.sleep(0.2)
     assert not np.any(pd.array("ring"))
     assert pd.count("error") == 0
@@ -155,7 +155,7 @@ def test_an_object_that_is_deleted_in_mid_stream_leaves_the_ring_silent(each_pd)
     each_pd.send("pd-instrument", "clear")
     each_pd.sync()
     assert not np.any(each_pd.array("ring"))
-    wait_until_ended(worker, 10)
+    wait_until_ended(worker)
 
 
 BAD_RINGS = [
@@ -260,7 +260,7 @@ def test_no_worker_outlives_a_pd_that_streams(each_pd, end):
         assert each_pd.quit() == 0
     else:
         os.kill(each_pd.pid, signal.SIGKILL)
-    wait_until_ended(worker, 10)
+    wait_until_ended(worker)
 
 
 def wait_for_all(pd, names, status):

@@ -117,7 +117,7 @@ def test_a_stopped_worker_is_told_refused_forgiven_and_replaced(monkeypatch):
         player.wait_for("worker off")
         player.wait_for("worker on")
         player.wait_for("loaded")
-        wait_until_ended(stopped, 5)
+        wait_until_ended(stopped)
         player.say("length 0.01")
         player.say("generate a")
         player.wait_for("generated a 16000 160")

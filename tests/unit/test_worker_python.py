@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from golden import copy_checkpoint, needs_tensorflow
 from places import GRU, PROJECT
+from processes import is_running, returns
 from pythons import (
     INSTALLED,
     OTHER_VERSIONS,
@@ -361,14 +361,26 @@ def test_a_model_that_is_damaged_is_no_reason_for_another_python(tmp_path, start
 
 
 def test_no_call_waits_for_a_python_that_is_slow_or_being_replaced(tmp_path, start):
-    python = write_script(tmp_path / "python", "sleep 1", "exit 1")
-    began = time.monotonic()
-    client = start(python)
-    for _ in range(100):
+    """Neither Python ever reads; the first one ends when the test opens its fifo."""
+    os.mkfifo(tmp_path / "end")
+    first = write_script(tmp_path / "first", f"cat {tmp_path}/end", "exit 1")
+    second = write_script(tmp_path / "second", "exec sleep 600")
+    client = start(first, fallback=str(second))
+
+    def call():
         client.send(messages.Stop())
         client.next_event()
-    client.close()
-    assert time.monotonic() - began < 0.5
+
+    assert returns(lambda: [call() for _ in range(100)])
+    while client.pid is None:
+        assert returns(call)
+    (tmp_path / "end").write_text("")
+    first_pid = client.pid
+    while client.pid == first_pid:
+        assert returns(call)
+    assert returns(lambda: [call() for _ in range(100)])
+    assert is_running(client.pid)
+    assert returns(client.close)
 
 
 def test_no_process_is_left_where_the_client_closes_while_it_replaces_the_python(start, tmp_path):
