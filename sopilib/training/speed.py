@@ -1,7 +1,10 @@
 """Measure how fast this machine trains: a few steps, of which the first ones do not count."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 
 from sopilib.model.config import ModelConfig
 from sopilib.model.network import SampleRNN
@@ -84,9 +87,17 @@ def measure_training(
         timed = ends[_WARM_UP_STEPS:]
         if len(timed) > _LEAST_STEPS and timed[-1] - timed[0] >= limit_s:
             break
-    step_s = max(_SHORTEST_S, (timed[-1] - timed[0]) / (len(timed) - 1))
-    sample_s = step_s / (batch_size * config.seq_len)
+    sample_s = usual_step_s(timed) / (batch_size * config.seq_len)
     return _training_speed(ends[1] - began, sample_s, config, plan, data, replicas)
+
+
+def usual_step_s(ends: Sequence[float]) -> float:
+    """Return the median time of a step, which a moment without the processor does not change.
+
+    Args:
+      ends: when two steps or more ended, in seconds.
+    """
+    return max(_SHORTEST_S, median(after - before for before, after in pairwise(ends)))
 
 
 def estimated(

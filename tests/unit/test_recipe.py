@@ -21,6 +21,7 @@ from sopilib.training.recipe_progress import (
     check_stages,
     load_progress,
 )
+from sopilib.training.speed import usual_step_s
 from sopilib.training.time_budget import (
     TimeBudget,
     at_least_hours,
@@ -314,3 +315,8 @@ def test_a_stage_whose_time_is_over_after_an_epoch_takes_no_further_step():
     training.run(Pace(training, lambda: end - clock.now, 0.5, 2.0, clock))
     assert training.position.step == 50
     assert (training.plan.max_steps, training.plan.num_epochs) == (50, 1)
+
+
+def test_a_step_that_waits_for_the_processor_does_not_make_the_machine_slow():
+    assert usual_step_s([0.0, 0.5, 1.0, 91.0, 91.5, 92.25]) == 0.5
+    assert usual_step_s([7.0, 7.0]) > 0
