@@ -1,6 +1,7 @@
 """StreamVoices: a generator's voices, without a click where the state of one jumps."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,13 @@ class Crossfade:
         return new
 
 
+class _Ending(NamedTuple):
+    """How the sound of now would go on: its samples, and the random numbers after them."""
+
+    sound: np.ndarray  # (num_seqs, num_faded)
+    bit_states: tuple[Mapping[str, Any], ...]  # one for each voice
+
+
 class StreamVoices:
     """A generator's voices, each crossfaded where its state jumps, and with its gain.
 
@@ -58,6 +66,8 @@ class StreamVoices:
         rate = generator.config.sample_rate
         self._num_faded = round(_CROSSFADE_S * rate)
         self._crossfades = [Crossfade(self._num_faded) for _ in range(generator.num_seqs)]
+        self._jumped: set[int] = set()  # voices that have, and not sounded since
+        self._ending: _Ending | None = None  # of the voices that have not jumped since
         self.gains = VoiceGains(generator.num_seqs, rate)
         self.notes = VoiceGains(generator.num_seqs, rate)
 
@@ -74,6 +84,8 @@ class StreamVoices:
         self._last_temperature = temperature[:, -1:]
         voices = self._generator.generate(temperature)
         self._generator.handover.append(voices)
+        self._jumped.clear()
+        self._ending = None
         for voice, crossfade in enumerate(self._crossfades):
             voices[voice : voice + 1] = crossfade.mix(voices[voice : voice + 1])
         return voices
@@ -88,6 +100,7 @@ class StreamVoices:
         Raises:
           RequestError: the state is of another model or number of voices.
         """
+        self._ending = None  # so that the random numbers of the crossfade are drawn here
         self._fade_out(range(self._generator.num_seqs))
         self._generator.restore_state(state, random)
 
@@ -100,22 +113,34 @@ class StreamVoices:
         """
         generator = self._generator
         before = generator.save_state()
-        self._fade_out(rows)
-        drawn = generator.save_state().random.bit_states  # by the sound that fades out
+        drawn = self._fade_out(rows)
         after = state_of_voices(before, rows, generator.voice_axes)
         if not random:
-            bit_states = [
-                drawn[voice] if voice in rows else own
-                for voice, own in enumerate(before.random.bit_states)
-            ]
-            after = after._replace(random=before.random._replace(bit_states=tuple(bit_states)))
+            own = before.random.bit_states
+            bit_states = tuple(drawn.get(voice, state) for voice, state in enumerate(own))
+            after = after._replace(random=before.random._replace(bit_states=bit_states))
         generator.restore_state(after)
 
-    def _fade_out(self, voices: Iterable[int]) -> None:
-        """Let the sound of these voices end in a crossfade; the generator plays it to its end."""
-        if self._last_temperature is None:
-            return
-        temperature = np.repeat(self._last_temperature, self._num_faded, axis=1)
-        sound = self._generator.generate(temperature)
-        for voice in voices:
-            self._crossfades[voice].start(sound[voice : voice + 1])
+    def _fade_out(self, voices: Iterable[int]) -> dict[int, Mapping[str, Any]]:
+        """Let the sound of these voices end in a crossfade, which takes random numbers.
+
+        A voice that jumps twice at one moment has no sound between that could end, so that a
+        hundred keys at once cost the work of one.
+
+        Returns:
+          The state of the random numbers after it, by voice.
+        """
+        sounding = [voice for voice in voices if voice not in self._jumped]
+        if self._last_temperature is None or not sounding:
+            return {}
+        if self._ending is None:
+            self._ending = self._ending_of(self._last_temperature)
+        for voice in sounding:
+            self._crossfades[voice].start(self._ending.sound[voice : voice + 1].copy())
+        self._jumped.update(sounding)
+        return {voice: self._ending.bit_states[voice] for voice in sounding}
+
+    def _ending_of(self, last_temperature: np.ndarray) -> _Ending:
+        """Generate as much as a crossfade takes."""
+        sound = self._generator.generate(np.repeat(last_temperature, self._num_faded, axis=1))
+        return _Ending(sound, self._generator.save_state().random.bit_states)

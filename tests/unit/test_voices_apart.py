@@ -212,6 +212,27 @@ def test_keys_play_moments_in_as_many_voices_as_there_are_and_the_oldest_is_stol
     assert keys._pitch_of(play(keys.stream, 400)[0, CROSSFADE:]) == (60, 1.0)
 
 
+def test_many_keys_at_one_moment_are_one_jump_for_a_voice_and_cost_one_crossfade(monkeypatch):
+    keys, alone = Keyboard(), Keyboard()
+    made = []
+    generate = keys.generator.generate
+    monkeypatch.setattr(keys.generator, "generate", lambda t: made.append(t.shape) or generate(t))
+    for sounding in (keys, alone):
+        play(sounding.stream, 100)
+    made.clear()
+    for _ in range(40):
+        for pitch in (64, 60, 62):
+            keys.press(pitch)
+    assert len(made) == 1
+    for pitch in (60, 62):
+        alone.press(pitch)
+    heard, expected = play(keys.stream, 640), play(alone.stream, 640)
+    assert sorted(keys.voices_of(heard)) == [(60, 1.0), (62, 1.0)]
+    if keys.voices_of(heard) != alone.voices_of(expected):
+        heard = heard[::-1]
+    np.testing.assert_allclose(heard[:, CROSSFADE:], expected[:, CROSSFADE:], atol=1e-6)
+
+
 def test_a_recall_ends_the_keyboard():
     keys = Keyboard()
     keys.press(60)
