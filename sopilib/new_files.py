@@ -148,10 +148,18 @@ def unwritable(path: str | Path, error: OSError) -> str:
     elif error.errno == errno.EISDIR:
         reason, fix = "that is a folder", "choose another name"
     elif error.errno in (errno.ENOENT, errno.ENOTDIR):
-        reason, fix = f"no folder {Path(path).parent}", "make it, or choose another"
+        reason, fix = _missing_folder(Path(path))
     else:
         fix = "check the disk, or choose another folder"
     return f"cannot write {path}: {reason} ({fix})"
+
+
+def _missing_folder(path: Path) -> tuple[str, str]:
+    """Return why there is no folder for a file, and what to do."""
+    place = path.resolve().parent if path.is_symlink() else path.parent
+    if place.is_dir():  # such as /proc
+        return f"{place} takes no files", "choose another folder"
+    return f"no folder {place}", "make it, or choose another"
 
 
 def _check_place(place: Path) -> None:

@@ -24,8 +24,8 @@ from sopilib.model.generator_state import (
     SavedState,
     map_network,
 )
-from sopilib.new_files import unwritable, write_whole
-from sopilib.small_files import SMALL_BYTES, parse_json, read_bytes
+from sopilib.new_files import check_writable, unwritable, write_whole
+from sopilib.small_files import SMALL_BYTES, open_regular, parse_json, read_bytes
 
 _MAGIC = b"samplernn states 1\n"
 _MOST_BYTES = 1 << 30
@@ -43,6 +43,7 @@ def write_states(path: str, states: Mapping[int, SavedState], model: ModelRecord
       RequestError: there is another file, or it cannot be written.
     """
     try:
+        check_writable(Path(path))
         if Path(path).exists() and not _is_states_file(path):
             raise RequestError(f"{path} is another file (choose a free name)")
         write_whole(path, states_bytes(states, model))
@@ -96,7 +97,7 @@ def _parsed(
 
 
 def _is_states_file(path: str) -> bool:
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return file.read(len(_MAGIC)) == _MAGIC
 
 

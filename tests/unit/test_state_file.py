@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -123,6 +124,16 @@ def test_a_damaged_file_is_refused_in_one_line_and_changes_nothing(played, path,
     after = generator.save_state()
     np.testing.assert_array_equal(after.network[0], before.network[0])
     assert after.random == before.random
+
+
+def test_what_is_no_regular_file_is_neither_opened_nor_replaced(played, tmp_path):
+    _, model, states = played
+    os.mkfifo(tmp_path / "a.states")  # to open it would wait for a reader
+    (tmp_path / "b.states").symlink_to(tmp_path / "nowhere" / "b")
+    for name, told in (("a", "no regular file"), ("b", "no folder .*nowhere ")):
+        with pytest.raises(RequestError, match=told):
+            write_states(str(tmp_path / f"{name}.states"), states, model)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.states", "b.states"]
 
 
 def test_what_cannot_be_read_is_told(played, tmp_path):
