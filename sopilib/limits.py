@@ -6,6 +6,8 @@ import numbers
 SAMPLE_RATES = (1000, 384_000)
 # below it Pd's numbers hold every whole number; random seeds that we choose stay below
 EXACT_IN_PD = 2**24
+# the same of Python's floats
+EXACT_AS_FLOAT = 2**53
 # of one generator
 MOST_VOICES = 4096
 # takes from which the best is chosen

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from sopilib.errors import RequestError
-from sopilib.limits import EXACT_IN_PD, SAMPLE_RATES
+from sopilib.limits import EXACT_AS_FLOAT, EXACT_IN_PD, SAMPLE_RATES
 
 Atom = int | float | str
 
@@ -88,14 +88,34 @@ def sample_rate(name: str, atom: object) -> int:
 
 def text(atom: object) -> str:
     """Return an atom as Pd shows it, a whole number with all its digits: it may be a name."""
-    if not isinstance(atom, float):
+    if not isinstance(atom, (int, float)):
         return str(atom)
-    return str(int(atom)) if atom.is_integer() and abs(atom) < EXACT_IN_PD else f"{atom:g}"
+    most = EXACT_IN_PD if isinstance(atom, float) else EXACT_AS_FLOAT
+    return str(int(atom)) if abs(atom) < most and atom == int(atom) else f"{atom:g}"
 
 
 def words(atoms: Sequence[Atom]) -> str:
     """Return the atoms as Pd shows them: a path with spaces is several atoms."""
     return " ".join(text(atom) for atom in atoms)
+
+
+def file_path(name: str, atoms: Sequence[Atom], form: str) -> str:
+    """Return the path of a file to which a suffix can be added.
+
+    Args:
+        name: of the message, for the error.
+        atoms: of the path.
+        form: of the message, such as `save FILE`.
+
+    Raises:
+        RequestError: there is none, or it is that of a folder.
+    """
+    path = words(atoms)
+    if not path:
+        raise RequestError(f"{name}: no file ({form})")
+    if path.rpartition("/")[2] in ("", ".", "..", "~"):
+        raise RequestError(f"{name}: {path} is a folder (name a file in it)")
+    return path
 
 
 def shown(atoms: Sequence[Atom]) -> str:

@@ -20,6 +20,7 @@ from sopilib.errors import RequestError
 from sopilib.limits import STREAM_SEED_S as STREAM_SEED_S  # the class sends no more
 from sopilib.protocol.atoms import (
     Atom,
+    file_path,
     not_negative,
     number,
     sample_rate,
@@ -27,7 +28,6 @@ from sopilib.protocol.atoms import (
     temperature,
     text,
     whole_number,
-    words,
 )
 from sopilib.protocol.base import MESSAGES as MESSAGES
 from sopilib.protocol.base import PD_MESSAGES as PD_MESSAGES
@@ -235,7 +235,7 @@ class Heal(Message, type_name="heal", pd="heal 0|1"):
     def check(self) -> None:
         """Raise RequestError unless it is 0 or 1."""
         if whole_number("heal", self.is_on) not in (0, 1):
-            raise RequestError(f"heal: {self.is_on} (0 or 1)")
+            raise RequestError(f"heal: {text(self.is_on)} (0 or 1)")
 
 
 @dataclass(frozen=True)
@@ -257,9 +257,7 @@ class Save(Message, type_name="save", pd="save FILE"):
     @classmethod
     def from_atoms(cls, atoms: Sequence[Atom]) -> "Save":
         """Return the message of a file, `.wav` added where it is missing; RequestError without."""
-        path = words(atoms)
-        if not path:
-            raise RequestError("save: no file (save FILE)")
+        path = file_path("save", atoms, "save FILE")
         is_whole = path.lower().endswith(".wav")
         return cls(path if is_whole else f"{path}.wav", is_whole)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sopilib.errors import RequestError
 from sopilib.limits import FREEZE_S
-from sopilib.protocol.atoms import Atom, number, shown, text, whole_number, words
+from sopilib.protocol.atoms import Atom, file_path, number, shown, text, whole_number
 from sopilib.protocol.base import Message
 
 MOST_GAIN_DB = 40
@@ -131,7 +131,7 @@ class Note(Message, type_name="note", pd="note PITCH VELOCITY"):
     def check(self) -> None:
         """Raise RequestError unless pitch and velocity are 0 to 127."""
         if not 0 <= whole_number("note", self.pitch) <= MOST_NOTE:
-            raise RequestError(f"note: pitch {self.pitch} (0 to {MOST_NOTE})")
+            raise RequestError(f"note: pitch {text(self.pitch)} (0 to {MOST_NOTE})")
         if not 0 <= number("note", self.velocity) <= MOST_NOTE:
             raise RequestError(f"note: velocity {text(self.velocity)} (0 to {MOST_NOTE})")
 
@@ -190,8 +190,5 @@ def check_voice(name: str, voice: int | None) -> None:
 
 
 def _states_path(message_class: type[Message], atoms: Sequence[Atom]) -> str:
-    path = words(atoms)
-    if not path:
-        name = message_class.selector()
-        raise RequestError(f"{name}: no file ({message_class.pd_form})")
+    path = file_path(message_class.selector(), atoms, message_class.pd_form)
     return path if path.lower().endswith(STATES_SUFFIX) else path + STATES_SUFFIX
