@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from samplernn_pd import model_list, requests
 from samplernn_pd.messages import (
+    Apart,
     Card,
     Generate,
     Info,
@@ -17,6 +18,7 @@ from samplernn_pd.messages import (
     Models,
     ModelsIn,
     Multichannel,
+    PatchFolder,
     PdMessage,
     SeedVoice,
     Stream,
@@ -95,6 +97,24 @@ def _models_in(control: "Control", message: ModelsIn) -> None:
     control.models.add_folder(message.folder)
 
 
+def _patch_folder(control: "Control", message: PatchFolder) -> None:
+    """Count relative paths from another folder; models are still found in the object's own."""
+    own, folder = control.host.patch_folder, _absolute(control, message.folder)
+    if os.path.realpath(own) != os.path.realpath(folder):
+        control.models.add_folder(own)
+        control.host.patch_folder = folder
+
+
+def _apart(control: "Control", message: Apart) -> None:
+    for name in _numbered(message.array, message.count):
+        if control.host.arrays.length(name):
+            raise RequestError(
+                f"{message.array!r} is in use, as there is an array {name!r} "
+                "(give [samplernn~] another NAME)"
+            )
+    control.outbox.say("apart", message.count, message.array)
+
+
 def _card(control: "Control", message: Card) -> None:
     name, loaded, places = message.model, control.worker.model, control.models.places()
     facts = loaded.facts if loaded and name is None else ()
@@ -150,7 +170,12 @@ def _stream(control: "Control", message: Stream) -> None:
 def _voice_names(message: Stream, model: messages.Loaded) -> tuple[str, ...]:
     if message.voices is None:
         return ()
-    return tuple(f"{message.voices}-{number}" for number in range(1, model.num_seqs + 1))
+    return _numbered(message.voices, model.num_seqs)
+
+
+def _numbered(name: str, count: int) -> tuple[str, ...]:
+    """Return the names of the arrays for each voice by itself."""
+    return tuple(f"{name}-{number}" for number in range(1, count + 1))
 
 
 def _model(control: "Control") -> messages.Loaded:
@@ -213,6 +238,8 @@ _ACTIONS: dict[type, Action] = {
     Multichannel: _multichannel,
     Models: _models,
     ModelsIn: _models_in,
+    PatchFolder: _patch_folder,
+    Apart: _apart,
     Card: _card,
     messages.Stop: _stop,
     EndStream: _stop,

@@ -53,6 +53,7 @@ class samplernn(pyext._class):
         self._made_at = time.monotonic()
         self._last_poll = -_POLLS_WITHIN_S
         self._has_asked_for_polls = False
+        self._told_folder: str | None = None
         # (selector, atoms), not yet handled by any thread
         self._messages: collections.deque[tuple[str, list[Atom]]] = collections.deque()
         self._handling = threading.RLock()  # held by the thread that uses the instrument
@@ -136,8 +137,12 @@ class samplernn(pyext._class):
 
     @property
     def patch_folder(self) -> str:
-        """The folder of the patch that holds the object."""
-        return str(self._canvas_dir)
+        """The folder of the patch that holds the object, or another that it has told."""
+        return self._told_folder or str(self._canvas_dir)
+
+    @patch_folder.setter
+    def patch_folder(self, folder: str) -> None:
+        self._told_folder = folder
 
     @property
     def search_folders(self) -> list[str]:

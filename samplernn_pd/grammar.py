@@ -12,6 +12,7 @@ from typing import Any
 
 from samplernn_pd.flags import parse_flags
 from samplernn_pd.messages import (
+    Apart,
     At,
     Card,
     ClassMessage,
@@ -23,6 +24,7 @@ from samplernn_pd.messages import (
     Models,
     ModelsIn,
     Multichannel,
+    PatchFolder,
     PdMessage,
     Poll,
     Seed,
@@ -113,6 +115,19 @@ def _models_in(atoms: list[Atom]) -> ModelsIn:
     if not folder:
         raise RequestError("models_in: no folder (models_in DIR)")
     return ModelsIn(folder)
+
+
+def _patch_folder(atoms: list[Atom]) -> PatchFolder:
+    folder = words(atoms)
+    if not folder:
+        raise RequestError("patch_folder: no folder (patch_folder DIR)")
+    return PatchFolder(folder)
+
+
+def _apart(atoms: list[Atom]) -> Apart:
+    if len(atoms) != 2:
+        raise RequestError(f"apart: got {shown(atoms)} (apart NAME N)")
+    return Apart(_name("apart", atoms[0]), _voices("apart", atoms[1]))
 
 
 def _card(atoms: list[Atom]) -> Card:
@@ -217,6 +232,8 @@ _PARSERS: dict[str, Callable[[list[Atom]], PdMessage]] = {
     "multichannel": _without_atoms(Multichannel),
     "models": _without_atoms(Models),
     "models_in": _models_in,
+    "patch_folder": _patch_folder,
+    "apart": _apart,
     "card": _card,
     "length": _length,
     "envelope": _envelope,

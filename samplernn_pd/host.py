@@ -30,10 +30,7 @@ class Host(Protocol):
     """The class in Pd."""
 
     arrays: Arrays
-
-    @property
-    def patch_folder(self) -> str:
-        """The folder to which paths are relative."""
+    patch_folder: str  # to which paths are relative; another one where a patch tells it
 
     @property
     def search_folders(self) -> Sequence[str]:

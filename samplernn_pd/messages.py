@@ -67,6 +67,21 @@ class ModelsIn(ClassMessage, name="models_in"):
 
 
 @dataclass(frozen=True)
+class PatchFolder(ClassMessage, name="patch_folder"):
+    """Relative paths count from `folder`, that of the patch which uses the object."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class Apart(ClassMessage, name="apart"):
+    """Ask whether the arrays `array-1` to `array-count`, one for each voice, can be made."""
+
+    array: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Card(ClassMessage, name="card"):
     """Show the card of a model; None is the loaded one, else the first of the list."""
 

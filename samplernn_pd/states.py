@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass
 
 from samplernn_pd.messages import (
+    Apart,
     Card,
     Envelope,
     Generate,
@@ -18,6 +19,7 @@ from samplernn_pd.messages import (
     Models,
     ModelsIn,
     Multichannel,
+    PatchFolder,
     PdMessage,
     Seed,
     SeedVoice,
@@ -87,6 +89,8 @@ TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
     Multichannel:            (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Models:                  (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     ModelsIn:                (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
+    PatchFolder:             (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
+    Apart:                   (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Card:                    (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _APPLY,   _APPLY),
     Length:                  (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
     Envelope:                (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),

@@ -1,6 +1,7 @@
 """Voices apart, one by one and kept as moments, in a real Pd."""
 
 import os
+import re
 import sys
 import time
 
@@ -111,6 +112,47 @@ def test_each_voice_has_an_outlet_in_time_with_the_sum_and_is_what_it_is_alone(t
     began = np.flatnonzero(later)[0]
     lag = BLOCK * (not np.array_equal(later[began:], second[began:]))  # of catch~, at most
     np.testing.assert_array_equal(later[began:], second[began - lag : len(second) - lag])
+
+
+def test_a_name_taken_and_a_voice_that_is_not_there_are_one_line_each(tmp_path):
+    """The voices of the first object play on; nothing is written beside the abstraction."""
+    before = sorted((PROJECT / "pd").iterdir())
+    with NamedVoices(tmp_path) as pd:
+        pd.begin()
+        pd.let_play(MODEL_RATE // 8)
+        others = write_patch(
+            tmp_path,
+            "#X obj 20 20 samplernn-voice~ duo 3",
+            "#X obj 20 60 samplernn-voice~ duo x",
+            "#X obj 20 100 samplernn-voice~ nobody 1",
+            "#X obj 20 140 samplernn~ 0 2 400 duo",
+            name="others.pd",
+        )
+        pd.send("pd", "open", others.name, str(tmp_path))
+        pd.wait_for("^samplernn-voice~: nobody is the NAME of no .samplernn~", LOAD_LIMIT_S)
+        for words in ("gain", "gain loud", "gain 1e38", "gain 1 2 3"):
+            pd.message(*words.split())
+        pd.message("save_state", 1)
+        pd.message("write_states", "my", "moments")
+        pd.status(r"states written 1 .*moments.states")
+        pd.message("load", GRU, "voices", 3, "precision", "float32")
+        pd.status("loaded .* 3")
+        pd.status("stream on")
+        pd.let_play(MODEL_RATE // 8)
+        console = pd.console
+    assert (tmp_path / "my moments.states").exists()
+    assert sorted((PROJECT / "pd").iterdir()) == before
+    told = [line for line in console.splitlines() if line.startswith("samplernn-voice~")]
+    assert sorted(told) == [
+        "samplernn-voice~: duo has no voice 3 (it has 1 to 2)",
+        "samplernn-voice~: duo has no voice x (it has 1 to 2)",
+        "samplernn-voice~: duo has no voice x (it has 1 to 3)",
+        "samplernn-voice~: nobody is the NAME of no [samplernn~ MODEL VOICES LATENCY_MS NAME] "
+        "(make one)",
+    ]
+    assert console.count("'duo' is in use") == 1
+    assert len(re.findall("^samplernn: gain", console, re.M)) == 4
+    assert "multiply defined" not in console and "no such array" not in console
 
 
 def test_several_channels_are_refused_in_one_line_by_a_pd_that_has_none(tmp_path):

@@ -56,6 +56,8 @@ ROWS = {
     "multichannel": " ".join(["needs_Pd_0.54_or_later_and_this_is_Pd_of_an_unknown"] * 7),
     "models": ". . . . . . .",
     "models_in d": ". . . . . . .",
+    "patch_folder d": ". . . . . . .",
+    "apart v 2": ". . . . . . .",
     "card m": ". . . . . . .",
     "length 2": ". . . . . . .",
     "temperature 0.5": ". . . >temperature >temperature . .",
@@ -195,6 +197,36 @@ def test_what_is_set_behind_a_message_that_waits_waits_too(monkeypatch):
     assert session.errors() == ["error save_state: a take is running (stop it first)"]
     session.say("info")
     assert "info length 3.0" in session.host.told
+
+
+def test_paths_count_from_the_folder_that_a_patch_tells(monkeypatch, tmp_path):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    (tmp_path / "a voice.wav").touch()
+    session = Session("STREAMING")
+    session.say(f"patch_folder {tmp_path}")
+    session.say("patch_folder /patch")  # that of the abstraction itself, told later, is no other
+    session.say(f"patch_folder {tmp_path}")
+    for text in ("write_states my moments", "read_states old", "seed 1 a", "seed a", "save x"):
+        session.say(text)
+    paths = [request.path for request in session.worker.sent if hasattr(request, "path")]
+    assert paths == [f"{tmp_path}/my moments.states", f"{tmp_path}/old.states"]
+    session.instrument.receive("seed", [1, "a voice.wav"])
+    assert session.worker.sent[-1].seed_file == f"{tmp_path}/a voice.wav"
+    session.say("stop")
+    session.event(messages.Stopped(1, 100))
+    session.clear()
+    session.say("load m")
+    assert session.worker.sent[0].search[:2] == (str(tmp_path), "/patch")
+
+
+def test_voices_that_would_write_into_another_array_are_refused():
+    session = Session("EMPTY")
+    session.host.arrays.samples["duo-2"] = np.zeros(64, np.float32)
+    session.say("apart duo 1")
+    session.say("apart duo 2")
+    assert session.host.told[0] == "apart 1 duo"
+    (error,) = session.errors()
+    assert error.startswith("error 'duo' is in use, as there is an array 'duo-2' ")
 
 
 def test_stop_forgets_what_waits(monkeypatch):
