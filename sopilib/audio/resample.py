@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import soxr
 
-_QUALITY = "HQ"
+QUALITY = "HQ"
 # Half the length of soxr's HQ filter, in samples of the slower of the two rates:
 # measured, windows with this margin differ from the whole by less than 1e-6.
 _FILTER_MARGIN = 96
@@ -95,7 +95,7 @@ class BlockResampler:
         self._num_kept = 2 * self._margin + self._period + 2 * step  # for the window at the end
         self._recent = np.zeros(0, np.float32)
         self._num_in = self._num_fed = self._num_out = 0
-        self._stream = soxr.ResampleStream(*self._rates, 1, dtype="float32", quality=_QUALITY)
+        self._stream = soxr.ResampleStream(*self._rates, 1, dtype="float32", quality=QUALITY)
 
     def push(self, audio: np.ndarray) -> np.ndarray:
         """Return the output (any,) that `audio`, float32 (num_samples,), completes."""
@@ -141,7 +141,7 @@ class BlockResampler:
         end = round(self._num_in * out_rate / in_rate)
         sound = np.pad(self._recent[start - self._first :], (0, self._margin))
         num_in = -(-end * in_rate // out_rate) + self._margin - start
-        window = soxr.resample(sound[:num_in], in_rate, out_rate, quality=_QUALITY)
+        window = soxr.resample(sound[:num_in], in_rate, out_rate, quality=QUALITY)
         first = start * out_rate // in_rate
         ending: np.ndarray = window[begin - first : end - first]
         return ending
@@ -237,7 +237,7 @@ class StreamResampler:
     def _up_to(self, end: int) -> np.ndarray:
         """Return the output samples from the last one given to before sample `end`, one window."""
         num_in = self._num_in_before(end) + self._margin - self._start
-        window = soxr.resample(self._buffer[:, :num_in].T, *self._rates, quality=_QUALITY)
+        window = soxr.resample(self._buffer[:, :num_in].T, *self._rates, quality=QUALITY)
         first = self._start * self._rates[1] // self._rates[0]
         out = window[self._num_out - first : end - first].T
         self._num_out = end

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sopilib.audio.live_resample import TableResampler, live_resampler
 from sopilib.audio.resample import StreamResampler
 from sopilib.generation.request_checks import checked_rate, checked_rng_seed
 from sopilib.generation.sample_generator import SampleGenerator
@@ -78,7 +79,8 @@ class Stream:
         self._listener = SeedListener(generator, self._voices)
         self._glide = Glide(generator, self._voices)
         self._notes = Notes(self._voices, generator.num_seqs)
-        self._resampler: StreamResampler | None = None  # made where it begins, if rates differ
+        # made where it begins, if rates differ
+        self._resampler: StreamResampler | TableResampler | None = None
         self._speedometer = Speedometer(rate)
 
     def begin(self) -> None:
@@ -93,7 +95,7 @@ class Stream:
         rate = generator.config.sample_rate
         if self.sample_rate != rate:
             past = self._rows(generator.handover.played)
-            self._resampler = StreamResampler(rate, self.sample_rate, past)
+            self._resampler = live_resampler(rate, self.sample_rate, past)
 
     def next_chunk(self) -> np.ndarray:
         """Return the next samples float32 (n,), 0 <= n; fewer while the resampler fills."""

@@ -6,6 +6,7 @@ import soundfile
 import soxr
 
 from sopilib.audio.files import read_audio, read_seed
+from sopilib.audio.live_resample import TableResampler, live_resampler
 from sopilib.audio.mono_file import mono_file_blocks
 from sopilib.audio.resample import StreamResampler, mix_to_mono, resample
 from sopilib.audio.write import write_audio
@@ -53,6 +54,27 @@ def test_with_its_context_a_part_is_resampled_as_within_the_whole(in_rate, out_r
     part = in_chunks(resampler, audio[:, cut:], [500, 40])
     whole = soxr.resample(audio.T, in_rate, out_rate, quality="HQ").T
     np.testing.assert_allclose(part, whole[:, out_rate:], atol=1e-5)
+
+
+@pytest.mark.parametrize("in_rate, out_rate", RATES)
+def test_a_stream_is_resampled_by_table_as_by_soxr_chunk_by_chunk(in_rate, out_rate):
+    audio, context = noise(in_rate // 4, num_seqs=2), noise(in_rate, num_seqs=2)[:, : in_rate // 50]
+    table = TableResampler(in_rate, out_rate, context)
+    soxr_s = StreamResampler(in_rate, out_rate, context)
+    begin = 0
+    for size in (1, 0, 7, 28, 300, 64, 28, 1000):
+        chunk = audio[:, begin : begin + size]
+        begin += size
+        made, expected = table.push(chunk), soxr_s.push(chunk)
+        assert made.dtype == np.float32
+        np.testing.assert_allclose(made, expected, atol=5e-6)
+
+
+def test_soxr_resamples_many_voices_and_unrelated_rates():
+    few, many = np.zeros((2, 0)), np.zeros((9, 0))
+    assert isinstance(live_resampler(16000, 44100, few), TableResampler)
+    assert isinstance(live_resampler(16000, 44100, many), StreamResampler)
+    assert isinstance(live_resampler(16000, 44101, few), StreamResampler)
 
 
 def test_without_context_the_same_part_would_begin_with_a_click():
