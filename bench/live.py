@@ -1,13 +1,14 @@
 """Measure how soon Pd plays a change, how evenly, and how much of Pd's time a stream takes.
 
-    python bench/live.py [--trials 10] [--dur 120] [--latencies 20 50 100]
+    python bench/live.py [--model preludes] [--trials 10] [--dur 120] [--latencies 20 50 100]
 
-A real Pd without a window or sound card plays `[samplernn~ preludes]` and records it,
+A real Pd without a window or sound card plays `[samplernn~ MODEL]` and records it,
 with a mark in a second channel where a temperature, `recall_state` or `freeze` was sent. All
 streams have the same random seed, so that the first changed sample is where the recording
 first differs from a take generated in one piece. The delay should be the latency each time,
 within a block of Pd, 1.5 ms. Then one long stream shows Pd's share of a processor and the
-longest time that Pd's thread spent in one poll.
+longest time that Pd's thread spent in one poll. Pd rests for `--sleepgrain` ms at most between
+its blocks, as with a card of small blocks; by default, and with a card of 25 ms, for up to 5 ms.
 """
 
 import argparse
@@ -44,12 +45,12 @@ FOLDER = Path(__file__).resolve().parent
 
 def main():
     args = _arguments()
-    whole = _take(LONGEST_BEFORE_S + 1.0)
+    whole = _take(args.model, LONGEST_BEFORE_S + 1.0)
     print("| change | latency set | delay, median | earliest to latest | trials | underruns |")
     print("|---|---|---|---|---|---|")
     for name in CHANGES:
         for latency_ms in args.latencies:
-            heard, num_underruns = _delays(name, latency_ms, args.trials, whole)
+            heard, num_underruns = _delays(name, latency_ms, args, whole)
             median = np.median(heard) if heard else np.nan
             spread = max(heard) - min(heard) if heard else np.nan
             print(
@@ -57,31 +58,33 @@ def main():
                 f"| {num_underruns} |"
             )
     if args.dur:
-        _print_cost(args.dur)
+        _print_cost(args)
 
 
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="preludes", help="that is played")
+    parser.add_argument("--sleepgrain", type=float, default=1.0, help="of Pd, in ms")
     parser.add_argument("--trials", type=int, default=10, help="for each latency")
     parser.add_argument("--dur", type=float, default=120.0, help="seconds of the long stream, or 0")
     parser.add_argument("--latencies", type=int, nargs="+", default=LATENCIES_MS, help="in ms")
     return parser.parse_args()
 
 
-def _take(dur_s):
+def _take(model, dur_s):
     """Return the beginning (n,) of every stream of the bench, generated in one piece."""
-    files = find_model("preludes", search=(models_folder(),))
+    files = find_model(model, search=(models_folder(),))
     request = TakeRequest(dur_s, out_rate=RATE, temperature=(BEFORE,), rng_seed=RNG_SEED)
     chunks = list(Take(make_generator(files, 1), request))
     return np.concatenate(chunks, axis=1)[0]
 
 
-def _delays(name, latency_ms, num_trials, whole):
+def _delays(name, latency_ms, args, whole):
     """Return the ms from each message to its first changed sample, and the number of underruns."""
     message, effect_ms = CHANGES[name]
     rng = random.Random(latency_ms)
     score = [f"0 live-stream latency {latency_ms}"]
-    for _ in range(num_trials):
+    for _ in range(args.trials):
         before_ms = rng.uniform(700, 1e3 * LONGEST_BEFORE_S)
         score += [
             f"300 live-stream rng {RNG_SEED}",
@@ -92,9 +95,8 @@ def _delays(name, latency_ms, num_trials, whole):
             f"{latency_ms + effect_ms + 300} live-stream 0",
             "0 live-mark 0",
         ]
-    recording, console = _play(
-        [*score, "300 live-file stop", "500 pd quit"], num_trials * 4 + latency_ms / 10
-    )
+    score += ["300 live-file stop", "500 pd quit"]
+    recording, console = _play(args, score, args.trials * 4 + latency_ms / 10)
     heard = []
     for begin, mark in _trials(recording):
         late = begin + _first_change(recording[begin:, 0], whole) - mark
@@ -121,12 +123,15 @@ def _first_change(sound, whole):
     return FADE + np.flatnonzero(differs[FADE:])[0]
 
 
-def _play(score, limit_s):
+def _play(args, score, limit_s):
     """Play a score for qlist in Pd; return the recording (n, 2) and the console."""
     with tempfile.TemporaryDirectory() as folder:
         file, recording = Path(folder, "score.txt"), Path(folder, "live.wav")
         file.write_text(";\n".join([*_OPENING.format(recording).splitlines(), *score]) + ";\n")
-        console = _run_pd(FOLDER / "live.pd", limit_s, f"live-score {file}")
+        patch = Path(folder, "live.pd")
+        text = (FOLDER / "live.pd").read_text().replace("preludes", args.model)
+        patch.write_text(text.replace("-path ..", f"-path {FOLDER.parent}"))
+        console = _run_pd(args, patch, limit_s, f"live-score {file}")
         return soundfile.read(recording, always_2d=True)[0], console
 
 
@@ -135,8 +140,9 @@ _OPENING = """0 live-file open -bytes 4 {}
 0 live-file start"""
 
 
-def _run_pd(patch, limit_s, *messages):
+def _run_pd(args, patch, limit_s, *messages):
     command = ["pd", "-nogui", "-noprefs", "-nosound", "-rt", "-stderr", "-r", str(RATE)]
+    command += ["-sleepgrain", str(args.sleepgrain)]
     for message in messages:
         command += ["-send", message]
     env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}
@@ -146,8 +152,9 @@ def _run_pd(patch, limit_s, *messages):
     return run.stdout + run.stderr
 
 
-def _print_cost(dur_s):
-    console = _run_pd(FOLDER / "poll_cost.pd", dur_s, f"poll-cost-dur {dur_s * 1e3}")
+def _print_cost(args):
+    dur_s = args.dur
+    console = _run_pd(args, FOLDER / "poll_cost.pd", dur_s, f"poll-cost-dur {dur_s * 1e3}")
     num_polls, longest_ms, cpu_ms = map(float, re.search(r"cost (.*)", console)[1].split())
     print(
         f"\n{dur_s:g} s: Pd took {100 * cpu_ms / dur_s / 1e3:.1f} % of a processor, the longest "

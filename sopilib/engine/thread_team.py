@@ -4,7 +4,8 @@ The threads of a team wait for each other about a hundred times per millisecond.
 program holds a processor that one of them needs, all of them wait, and the team may be many
 times slower than one thread. So the time of one thread is measured first. The whole team
 works while it is faster than that; otherwise one thread works alone, and from time to time
-all threads try again.
+all threads try again. Pieces that are too short to tell, as those of a stream of little latency,
+are judged several together.
 """
 
 import time
@@ -42,6 +43,7 @@ class ThreadTeam:
         self._size = size
         self._alone_s = float("inf")  # time of a sample with one thread
         self._rest_s = _FIRST_REST_S
+        self._short_samples, self._short_s = 0, 0.0  # pieces that wait to be judged together
         self._alone_until: float | None = None  # when all threads try again, None while they work
 
     def measure(self, generate: Work) -> None:
@@ -57,26 +59,32 @@ class ThreadTeam:
         """Use at most `size` threads from now on, at least 1."""
         self._size = size
         self._alone_until = None
-        self._use_threads(size)
+        self._use(size)
 
     def work(self, num_samples: int, generate: Work) -> None:
         """Call `generate` for this many samples, in one or two pieces."""
         begin = 0
         until = self._alone_until
-        if until is not None and num_samples >= self._piece and self._clock() >= until:
-            self._try_all(generate)
-            begin = self._piece
+        if until is not None and self._clock() >= until:
+            self._alone_until = None
+            self._use(self._size)
+            if num_samples > self._piece:
+                self._learn(self._timed(generate, 0, self._piece))
+                begin = self._piece
         sample_s = self._timed(generate, begin, num_samples)
-        if num_samples - begin >= self._piece:
-            self._learn(sample_s)
+        self._short_samples += num_samples - begin
+        self._short_s += (num_samples - begin) * sample_s
+        if self._short_samples >= self._piece:
+            self._learn(self._short_s / self._short_samples)
 
-    def _try_all(self, generate: Work) -> None:
-        self._alone_until = None
-        self._use_threads(self._size)
-        self._learn(self._timed(generate, 0, self._piece))
+    def _use(self, size: int) -> None:
+        """Use this many threads and judge what follows by itself."""
+        self._short_samples, self._short_s = 0, 0.0
+        self._use_threads(size)
 
     def _learn(self, sample_s: float) -> None:
         """Choose the next thread count from the seconds that a sample took."""
+        self._short_samples, self._short_s = 0, 0.0
         if self._size == 1:
             return
         if self._alone_until is not None:
@@ -86,7 +94,7 @@ class ThreadTeam:
         else:
             self._alone_until = self._clock() + self._rest_s
             self._rest_s = min(2 * self._rest_s, _LONGEST_REST_S)
-            self._use_threads(1)
+            self._use(1)
 
     def _best(self, generate: Work) -> float:
         """Return the seconds per sample of the fastest of several pieces.

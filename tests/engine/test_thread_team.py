@@ -77,6 +77,15 @@ def test_a_piece_too_short_to_tell_changes_nothing():
     assert [list(team.work(9)), list(team.work(9))] == [[(2, 0, 9)], [(2, 0, 9)]]
 
 
+def test_short_pieces_are_judged_together_and_all_try_again_in_them():
+    team = Team(2, alone_s=0.01, all_s=0.005)
+    team.all_s = 0.05
+    assert [list(team.work(4)) for _ in range(4)] == [[(2, 0, 4)]] * 3 + [[(1, 0, 4)]]
+    team.all_s = 0.005
+    team.now += 0.5
+    assert [list(team.work(4)) for _ in range(6)] == [[(2, 0, 4)]] * 6
+
+
 def test_a_limit_of_one_is_one_for_good():
     team = Team(2, alone_s=0.01, all_s=0.02)
     team.chooser.limit(1)
