@@ -58,7 +58,7 @@ class ThreadTeam:
     def limit(self, size: int) -> None:
         """Use at most `size` threads from now on, at least 1."""
         self._size = size
-        self._alone_until = None
+        self._alone_until, self._rest_s = None, _FIRST_REST_S
         self._use(size)
 
     def work(self, num_samples: int, generate: Work) -> None:

@@ -145,6 +145,11 @@ class Stream:
         """Seconds of sound generated in a second of work, of late."""
         return self._speedometer.times_real_time
 
+    def measure_speed_anew(self) -> None:
+        """Let what was measured until now hardly count, for the choice of threads neither."""
+        self._speedometer.forget()
+        self._generator.limit_threads(self._generator.threads)
+
     @property
     def front(self) -> float:
         """How far the sound is generated, in samples at `sample_rate`."""

@@ -15,6 +15,7 @@ from sopilib.generation.sample_generator import SampleGenerator
 _MEASURED_S = 0.05
 _MIN_PIECES = 3
 _AVERAGED_S = 1.0  # time over which the speed is averaged
+_REMEMBERED_S = 0.02  # of it, where work begins under other conditions
 
 
 def settle(generator: SampleGenerator, precisions: Sequence[str] = tuple(RECIPES)) -> float:
@@ -88,6 +89,11 @@ class Speedometer:
     def times_real_time(self) -> float:
         """Seconds of sound generated in a second of work, 0 before the first."""
         return self._sound_s / self._work_s if self._work_s else 0.0
+
+    def forget(self) -> None:
+        """Let what was learnt until now count as little as a chunk."""
+        share = min(1.0, _REMEMBERED_S / self._work_s) if self._work_s else 1.0
+        self._work_s, self._sound_s = share * self._work_s, share * self._sound_s
 
     @contextlib.contextmanager
     def timing(self, num_samples: int) -> Iterator[None]:

@@ -103,8 +103,9 @@ class LiveStream(Steered, KeepsStates):
                 stream.listen()
                 continue
             self._send_chunk()
-            if stream.num_made > _MEASURED_S * stream.sample_rate:
-                real_time.keep(stream.speed)
+            is_measured = stream.num_made > _MEASURED_S * stream.sample_rate
+            if is_measured and real_time.keep(stream.speed):
+                stream.measure_speed_anew()
 
     def _apply_next(self, inbox: Inbox, fail: Fail, wait: bool) -> bool:
         """Apply the next request, if `wait` one that is still to come; False without one."""

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from places import GRU, PROJECT
 
@@ -104,3 +105,16 @@ def test_a_stream_that_becomes_too_slow_to_pause_is_ordinary_again(monkeypatch):
     assert len(scheduled) == 2
     with RealTime(is_wanted=False):
         assert len(scheduled) == 2
+
+
+def test_a_stream_that_was_too_slow_tries_again_for_a_second_ever_more_seldom(monkeypatch):
+    scheduled, now = [], [0.0]
+    monkeypatch.setattr(priority, "_lowest_real_time", lambda pid: 6)
+    monkeypatch.setattr(priority, "_schedule", lambda *claim: scheduled.append(claim))
+    with RealTime(clock=lambda: now[0]) as real_time:
+        changes = []
+        for now[0] in np.arange(0, 40, 0.5):
+            if real_time.keep(0.3 if now[0] < 30 else 1.5):
+                changes.append(now[0])
+        assert changes == [0, 2, 3, 7, 8, 16, 17, 33]  # left, in for 1 s, 2, 4, 8, 16 s of rest
+        assert scheduled == [(os.SCHED_RR, 5), (os.SCHED_OTHER, 0)] * 4 + [(os.SCHED_RR, 5)]
