@@ -5,6 +5,7 @@ A message without a row goes to the worker unchanged.
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from samplernn_pd.messages import (
     Multichannel,
     PatchFolder,
     PdMessage,
+    Seed,
     SeedVoice,
     Stream,
     Unload,
@@ -203,6 +205,15 @@ def _absolute(control: "Control", path: str) -> str:
     return os.path.join(control.host.patch_folder, os.path.expanduser(path))
 
 
+def _seed(control: "Control", message: Seed) -> None:
+    """Keep a seed; a file by its whole path, so that another patch folder leaves it as it is."""
+    source = message.source
+    if source is not None and not control.host.arrays.length(source):
+        path = _absolute(control, source)
+        message = replace(message, source=path if os.path.isfile(path) else source)
+    _set(control, message)
+
+
 def _seed_voice(control: "Control", message: SeedVoice) -> None:
     if control.output.stream:
         control.output.stream.prime_voice(message)
@@ -245,6 +256,7 @@ _ACTIONS: dict[type, Action] = {
     EndStream: _stop,
     Generate: _generate,
     Stream: _stream,
+    Seed: _seed,
     SeedVoice: _seed_voice,
     messages.Save: _save,
     messages.WriteStates: _write_states,

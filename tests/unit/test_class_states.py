@@ -365,6 +365,16 @@ def test_a_seed_that_is_removed_in_a_stream_is_only_a_setting(monkeypatch):
     assert "info seed none" in session.host.told
 
 
+def test_a_file_as_seed_is_that_of_the_patch_folder_at_the_time(tmp_path):
+    (tmp_path / "tone.wav").write_bytes(b"")
+    session = Session("IDLE")
+    session.say(f"patch_folder {tmp_path}")
+    session.say("seed tone.wav")
+    session.say("patch_folder /")
+    session.say("info")
+    assert f"info seed {tmp_path / 'tone.wav'}" in session.host.told
+
+
 @pytest.mark.parametrize("message", CHANGED)
 def test_a_stream_that_ends_is_not_changed_any_more(monkeypatch, message):
     monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
