@@ -216,8 +216,13 @@ def is_closed(path):
 
 def test_the_tenth_plays_two_takes_left_and_right_as_the_course_did(example):
     pd = example("10-course-patch")
+    pd.status("generated sound2 .*")
+    pd.press("generate")
     left, right = pd.listen(0.5).T
     assert_is_moderate(left)
     assert_is_moderate(right)
     assert level_db(left - right) > level_db(left) - 10
     assert len(pd.array("sound1")) == len(pd.array("sound2")) == 4 * RATE
+    pd.wait_for(
+        "^level: 0$", START_LIMIT_S
+    )  # at the end the last sample does not stay on the loudspeakers
