@@ -223,6 +223,4 @@ def test_the_tenth_plays_two_takes_left_and_right_as_the_course_did(example):
     assert_is_moderate(right)
     assert level_db(left - right) > level_db(left) - 10
     assert len(pd.array("sound1")) == len(pd.array("sound2")) == 4 * RATE
-    pd.wait_for(
-        "^level: 0$", START_LIMIT_S
-    )  # at the end the last sample does not stay on the loudspeakers
+    pd.wait_for("^level: 0$", START_LIMIT_S)  # the last sample does not stay
