@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from samplernn_pd import model_list, requests
+from samplernn_pd.host import absolute
 from samplernn_pd.messages import (
     Apart,
     Card,
@@ -101,7 +102,7 @@ def _models_in(control: "Control", message: ModelsIn) -> None:
 
 def _patch_folder(control: "Control", message: PatchFolder) -> None:
     """Count relative paths from another folder; models are still found in the object's own."""
-    own, folder = control.host.patch_folder, _absolute(control, message.folder)
+    own, folder = control.host.patch_folder, absolute(control.host, message.folder)
     if os.path.realpath(own) != os.path.realpath(folder):
         control.models.add_folder(own)
         control.host.patch_folder = folder
@@ -189,27 +190,22 @@ def _model(control: "Control") -> messages.Loaded:
 
 def _save(control: "Control", message: messages.Save) -> None:
     control.worker.num_saving += 1
-    control.worker.send(messages.Save(_absolute(control, message.path), message.replaces))
+    control.worker.send(messages.Save(absolute(control.host, message.path), message.replaces))
 
 
 def _write_states(control: "Control", message: messages.WriteStates) -> None:
-    control.worker.send(messages.WriteStates(_absolute(control, message.path)))
+    control.worker.send(messages.WriteStates(absolute(control.host, message.path)))
 
 
 def _read_states(control: "Control", message: messages.ReadStates) -> None:
-    control.worker.send(messages.ReadStates(_absolute(control, message.path)))
-
-
-def _absolute(control: "Control", path: str) -> str:
-    """Return a path that a performer gave, from the folder of the patch on."""
-    return os.path.join(control.host.patch_folder, os.path.expanduser(path))
+    control.worker.send(messages.ReadStates(absolute(control.host, message.path)))
 
 
 def _seed(control: "Control", message: Seed) -> None:
     """Keep a seed; a file by its whole path, so that another patch folder leaves it as it is."""
     source = message.source
     if source is not None and not control.host.arrays.length(source):
-        path = _absolute(control, source)
+        path = absolute(control.host, source)
         message = replace(message, source=path if os.path.isfile(path) else source)
     _set(control, message)
 

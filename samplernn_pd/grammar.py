@@ -110,18 +110,18 @@ def _load_flags(atoms: list[Atom]) -> Load:
     )
 
 
-def _models_in(atoms: list[Atom]) -> ModelsIn:
-    folder = words(atoms)
-    if not folder:
-        raise RequestError("models_in: no folder (models_in DIR)")
-    return ModelsIn(folder)
+def _folder(
+    name: str, message_class: Callable[[str], PdMessage]
+) -> Callable[[list[Atom]], PdMessage]:
+    """Return a parser of `name DIR`."""
 
+    def parse(atoms: list[Atom]) -> PdMessage:
+        folder = words(atoms)
+        if not folder:
+            raise RequestError(f"{name}: no folder ({name} DIR)")
+        return message_class(folder)
 
-def _patch_folder(atoms: list[Atom]) -> PatchFolder:
-    folder = words(atoms)
-    if not folder:
-        raise RequestError("patch_folder: no folder (patch_folder DIR)")
-    return PatchFolder(folder)
+    return parse
 
 
 def _apart(atoms: list[Atom]) -> Apart:
@@ -231,8 +231,8 @@ _PARSERS: dict[str, Callable[[list[Atom]], PdMessage]] = {
     "info": _without_atoms(Info),
     "multichannel": _without_atoms(Multichannel),
     "models": _without_atoms(Models),
-    "models_in": _models_in,
-    "patch_folder": _patch_folder,
+    "models_in": _folder("models_in", ModelsIn),
+    "patch_folder": _folder("patch_folder", PatchFolder),
     "apart": _apart,
     "card": _card,
     "length": _length,

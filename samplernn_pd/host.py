@@ -1,5 +1,6 @@
 """The interface between the instrument and its host, the object in Pd."""
 
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -48,3 +49,8 @@ class Host(Protocol):
 
     def print(self, text: str) -> None:
         """Write a line to the console."""
+
+
+def absolute(host: Host, path: str) -> str:
+    """Return a path that a performer gave, from the folder of the patch on."""
+    return os.path.join(host.patch_folder, os.path.expanduser(path))

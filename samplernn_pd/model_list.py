@@ -4,13 +4,12 @@ Folders may be large or on a network, so a thread reads them; the answers wait u
 control delivers them.
 """
 
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from samplernn_pd.host import Host
+from samplernn_pd.host import Host, absolute
 from sopilib.errors import RequestError, SampleRNNError
 from sopilib.installation import models
 from sopilib.installation.model_card import CARD, card_of, read_card, wrapped
@@ -45,7 +44,7 @@ class ModelList:
 
     def add_folder(self, folder: str) -> None:
         """Also look in `folder`, absolute or relative to the patch."""
-        path = os.path.join(self._host.patch_folder, os.path.expanduser(folder))
+        path = absolute(self._host, folder)
         if path not in self._folders:
             self._folders.append(path)
 

@@ -7,7 +7,7 @@ has the wrong number of arrays or needs too much memory before anything is lost.
 import os
 from typing import Any
 
-from samplernn_pd.host import Arrays, Host
+from samplernn_pd.host import Arrays, Host, absolute
 from samplernn_pd.messages import Envelope, Generate, Seed, Stream
 from samplernn_pd.settings import Settings
 from samplernn_pd.take import MAX_ARRAY_SAMPLES
@@ -203,7 +203,7 @@ def _seed(seed: Seed, rate: int | None, host: Host) -> Sound:
     rate = rate or seed.rate
     if host.arrays.length(seed.source):
         return None, host.arrays.read(seed.source), rate or host.sample_rate
-    path = os.path.join(host.patch_folder, os.path.expanduser(seed.source))
+    path = absolute(host, seed.source)
     if not os.path.isfile(path):
         raise RequestError(f"seed: no array and no file {seed.source!r}")
     if rate is not None:
