@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from samplernn_pd.host import Host, absolute
-from sopilib.errors import RequestError, SampleRNNError
+from sopilib.errors import RequestError, SampleRNNError, refused_text
 from sopilib.installation import models
 from sopilib.installation.model_card import CARD, card_of, read_card, wrapped
 
@@ -77,8 +77,10 @@ class ModelList:
     def _answer(self, question: Callable[[], list[Row]]) -> None:
         try:
             self._answers.put(question())
-        except (SampleRNNError, OSError) as error:
+        except SampleRNNError as error:
             self._answers.put(str(error))
+        except OSError as error:
+            self._answers.put(refused_text(error))
         self._arrived.set()
 
 

@@ -4,6 +4,7 @@ Every message is one line, `what is wrong (how to fix it)`, ready to show as it 
 terminal or in Pd. Any other exception is a defect of the program.
 """
 
+import os
 import re
 
 # line breaks and other control characters, and the bytes of a name that are not UTF-8
@@ -17,6 +18,20 @@ def printable(text: object) -> str:
     as `\\n` and `\\x85`.
     """
     return _UNPRINTABLE.sub(_escape, str(text))
+
+
+def refused_text(error: OSError) -> str:
+    """Return `cannot use FILE: WHY (WHAT TO DO)` for what the system refuses, on one line."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is None:
+        return printable(f"the system refuses: {reason} (check the disk and its permissions)")
+    if isinstance(error, PermissionError):
+        fix = "check who may read and write it, and its folder"
+    elif isinstance(error, FileNotFoundError):
+        fix = "check its name"
+    else:
+        fix = "check it and its disk"
+    return printable(f"cannot use {os.fsdecode(error.filename)}: {reason} ({fix})")
 
 
 def _escape(match: re.Match[str]) -> str:

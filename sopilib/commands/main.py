@@ -1,7 +1,8 @@
 """The `samplernn` command: find the subcommand, run its module, turn errors into one line.
 
-Only the chosen subcommand's module is imported. A `SampleRNNError` is one line on stderr
-and exit status 1; wrong usage is one line, too, and argparse's status 2; Ctrl-C is 130.
+Only the chosen subcommand's module is imported. A `SampleRNNError`, and what the system
+refuses, is one line on stderr and exit status 1; wrong usage is one line, too, and argparse's
+status 2; Ctrl-C is 130.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from typing import NoReturn, TextIO
 
 from sopilib import __version__
 from sopilib.commands import INTERRUPTED
-from sopilib.errors import SampleRNNError
+from sopilib.errors import SampleRNNError, refused_text
 
 # each is a module in sopilib.commands (`_` for `-`) with add_arguments(parser) and run(args)
 COMMANDS = {
@@ -55,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return args.run(args)
     except SampleRNNError as error:
         print(f"samplernn: {_one_line(str(error))}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"samplernn: {_one_line(refused_text(error))}", file=sys.stderr)
         return 1
     except MemoryError:
         print("samplernn: out of memory (give smaller values, or less sound)", file=sys.stderr)

@@ -2,10 +2,17 @@
 
 import argparse
 import shutil
+import sys
 from pathlib import Path
 
 from sopilib.installation.model_card import card_of, description, read_card
-from sopilib.installation.models import FoundModel, Kind, find_models, model_places
+from sopilib.installation.models import (
+    FoundModel,
+    Kind,
+    find_models,
+    model_places,
+    unreadable_folders,
+)
 
 _KINDS = {Kind.PATCH: "here"}  # of a command, the "patch" is the current folder
 _LEAST_WIDTH = 30
@@ -17,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `samplernn models`; return its exit status."""
-    found = find_models(model_places([Path()]))
+    places = model_places([Path()])
+    for folder in unreadable_folders(places):
+        print(f"cannot read the folder {folder} (check who may read it)", file=sys.stderr)
+    found = find_models(places)
     if not found:
         print("no models (samplernn install FILE.zip adds one)")
         return 0

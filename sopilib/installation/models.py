@@ -121,6 +121,13 @@ def find_models(places: Sequence[ModelPlace]) -> list[FoundModel]:
     return sorted(found.values(), key=lambda model: (order.index(model.kind), model.name))
 
 
+def unreadable_folders(places: Sequence[ModelPlace]) -> list[Path]:
+    """Return the folders in `places`, and those places, that this user may not read."""
+    inside = [folder for place in places for folder in _folders_in(place.folder)]
+    folders = [*(Path(place.folder) for place in places), *inside]
+    return [f for f in folders if os.path.isdir(f) and not os.access(f, os.R_OK | os.X_OK)]
+
+
 def complete_name(name: str, folders: Sequence[str | Path]) -> str:
     """Return the path of the one model whose name begins with `name`.
 
@@ -174,13 +181,17 @@ def stated_rate(folder: Path) -> int:
 
 def _model_folders(place: Path) -> list[Path]:
     """Return the model folders in a folder, which may not exist, by name."""
+    return [folder for folder in _folders_in(place) if is_model_folder(folder)]
+
+
+def _folders_in(place: Path) -> list[Path]:
+    """Return the folders in a folder, which may not exist or be read, by name."""
     try:
         with os.scandir(place) as entries:
             names = [e.name for e in entries if e.name[0] != "." and e.is_dir()]
     except (OSError, ValueError):  # a zero byte in its name
         return []
-    folders = [Path(_absolute(place)) / name for name in sorted(names)]
-    return [folder for folder in folders if is_model_folder(folder)]
+    return [Path(_absolute(place)) / name for name in sorted(names)]
 
 
 def _exists(name: str, folders: Sequence[str | Path]) -> bool:

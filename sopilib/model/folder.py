@@ -133,6 +133,7 @@ def find_checkpoint(path: str | Path, search: Sequence[str | Path] = ()) -> tupl
             f"no model {str(path)!r}, neither a folder nor a checkpoint, in {looked_in} "
             "(give a model folder, or the path of a checkpoint without its .index)"
         )
+    _check_readable(place)
     if _is_exported(place):
         return place, None
     checkpoint = _newest_checkpoint(place) if place.is_dir() else prefix_of(place)
@@ -148,6 +149,20 @@ def _first_existing(path: str | Path, search: Sequence[Path]) -> Path | None:
         if os.path.isdir(place) or is_regular(_index_of(prefix_of(place))):
             return place
     return None
+
+
+def _check_readable(place: Path) -> None:
+    """Raise where `place` is a folder that this user may not read."""
+    if not os.path.isdir(place):
+        return
+    try:
+        for path in place.iterdir():
+            path.stat(follow_symlinks=False)
+            break
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read the folder {place}: {error.strerror} (check who may read it)"
+        ) from error
 
 
 def is_run_name(name: str) -> bool:

@@ -16,7 +16,13 @@ import numpy as np
 from sopilib import __version__, engine
 from sopilib.audio.files import read_audio
 from sopilib.engine.load import loadable_precisions
-from sopilib.errors import ProtocolError, PythonError, RequestError, SampleRNNError
+from sopilib.errors import (
+    ProtocolError,
+    PythonError,
+    RequestError,
+    SampleRNNError,
+    refused_text,
+)
 from sopilib.generation.generator import make_generator, sample_rate_of
 from sopilib.generation.record import ModelRecord, TakeRecord, model_record, record_at_rate
 from sopilib.generation.record_file import save_take
@@ -77,6 +83,8 @@ class Worker(KeepsStates):
             self._fail(request, str(error))
         except ImportError as error:
             self._fail(request, missing_package_text(error), other_python=True)
+        except OSError as error:
+            self._fail(request, refused_text(error))
         except Exception as error:
             log.error("%s", traceback.format_exc())
             self._fail(request, f"{type(error).__name__} in the worker: {_first_line(error)}")
