@@ -113,6 +113,13 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a shipped configuration, see models/presets",
     )
+    quantities.adder(parser)(
+        "--pre_emphasis",
+        type=quantities.PRE_EMPHASIS,
+        metavar="K",
+        help="train on x[n] - K x[n-1] and undo it at the output: less noise; PRiSM does not know "
+        "it (default: the config's, or 0)",
+    )
 
 
 def add_name_argument(parser: argparse.ArgumentParser) -> None:
@@ -176,7 +183,7 @@ def search_folders() -> list[Path]:
 
 
 def chosen_config(args: argparse.Namespace) -> tuple[ModelConfig, str]:
-    """Return the ModelConfig of --config_file, --preset and --sample_rate, and its file's name.
+    """Return the ModelConfig that the flags of `add_source_arguments` name, and its file's name.
 
     Raises:
       ConfigError: there is no such config, or it cannot be trained.
@@ -188,6 +195,8 @@ def chosen_config(args: argparse.Namespace) -> tuple[ModelConfig, str]:
     config = ModelConfig() if path is None else load_config(path)
     if args.sample_rate is not None:
         config = dataclasses.replace(config, sample_rate=args.sample_rate)
+    if args.pre_emphasis is not None:
+        config = dataclasses.replace(config, pre_emphasis=args.pre_emphasis)
     check_seq_len(config)
     if config.q_type == "mu-law" and config.q_levels != PRISM_MU_LAW_LEVELS:
         print(

@@ -27,6 +27,7 @@ class RecipeRequest:
       resume: whether to resume what has begun there.
       flags: settings of Plan that stand on the command line, by name.
       config, config_name: of the model, and its file's name.
+      pre_emphasis: of the command line, None without the flag.
       preview: what previews to make of each checkpoint, None for none.
       words: of the command line.
       num_gpus: how many to train on, None for all.
@@ -40,9 +41,15 @@ class RecipeRequest:
     flags: dict[str, Any]
     config: ModelConfig
     config_name: str
+    pre_emphasis: float | None
     preview: PreviewRequest | None
     words: list[str]
     num_gpus: int | None
+
+    def with_pre_emphasis(self, pre_emphasis: float) -> "RecipeRequest":
+        """Return the same request for a config of this pre-emphasis, 0 <= x < 1."""
+        config = dataclasses.replace(self.config, pre_emphasis=pre_emphasis)
+        return dataclasses.replace(self, config=config)
 
 
 def check_arguments(args: argparse.Namespace) -> None:
@@ -86,6 +93,7 @@ def as_request(
         },
         config=config,
         config_name=config_name,
+        pre_emphasis=args.pre_emphasis,
         preview=preview,
         words=["samplernn", *sys.argv[1:]],
         num_gpus=args.num_gpus,

@@ -28,6 +28,7 @@ from sopilib.training.recipe_progress import (
     RecipeProgress,
     Result,
     StageProgress,
+    check_pre_emphasis,
     check_stages,
     load_progress,
 )
@@ -50,6 +51,7 @@ def train_by_recipe(request: RecipeRequest, clock: Clock = time.monotonic) -> in
         recipe.plan(stage, request.flags)  # both validate before anything is read
         config_of(stage, request.config)
     progress = _begun(request, recipe)
+    request = request.with_pre_emphasis(progress.pre_emphasis)
     if progress.result is not None:
         print(f"{request.logdir} is finished (to train again: another --id, or --resume False)")
         _print_result(request, progress, progress.result)
@@ -88,8 +90,12 @@ def _begun(request: RecipeRequest, recipe: Recipe) -> RecipeProgress:
         progress = load_progress(request.logdir, request.preset, request.data)
     if progress is None:
         stages = [StageProgress(name) for name in names]
-        return RecipeProgress(request.preset, list(map(str, request.data)), stages)
+        chosen = (request.pre_emphasis, recipe.pre_emphasis, request.config.pre_emphasis)
+        emphasis = next(value for value in chosen if value is not None)
+        data = list(map(str, request.data))
+        return RecipeProgress(request.preset, data, stages, pre_emphasis=emphasis)
     check_stages(progress, names, request.logdir)
+    check_pre_emphasis(progress, request.pre_emphasis, request.logdir)
     return progress
 
 

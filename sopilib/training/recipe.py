@@ -7,6 +7,7 @@
                   the training's time, `settings` that differ, `learning_rate_factor`, by
                   which the learning rate of the whole training is multiplied (default 1), and
                   `seq_len`, the samples of a training sequence (default: the config's)
+    pre_emphasis  of the config, see `sopilib.model.sample_codec` (default: the config's)
     checkpoints   at most, of a stage
     finish        what is kept of the time for audition and export: `share`, `max_minutes`; and
                   the takes of the audition: `dur` in seconds, `temperatures`
@@ -79,12 +80,14 @@ class Recipe:
     Attributes:
       settings: of Plan, by name.
       stages: one or more.
+      pre_emphasis: of a new training's config, 0 <= k < 1; None is the config's.
       checkpoints: at most, of a stage.
       finish: what follows.
     """
 
     settings: Mapping[str, Any]
     stages: tuple[Stage, ...]
+    pre_emphasis: float | None = None
     checkpoints: int = 6
     finish: Finish = Finish()
 
@@ -153,6 +156,9 @@ def _checked(kind: Any, values: Any) -> Any:
 def _check(recipe: Recipe) -> None:
     """Raise one of several errors unless every value of a recipe can be used."""
     _must(bool(recipe.stages), "no stages (give one or more)")
+    emphasis = recipe.pre_emphasis
+    is_emphasis = emphasis is None or 0 <= emphasis < 1
+    _must(is_emphasis, f"pre_emphasis {emphasis} (give 0 to below 1)")
     _must(recipe.checkpoints >= 1, f"checkpoints {recipe.checkpoints} (give 1 or more)")
     names = [stage.name for stage in recipe.stages]
     _must(len(set(names)) == len(names), "two stages of one name (give each its own)")

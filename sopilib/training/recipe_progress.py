@@ -73,6 +73,7 @@ class RecipeProgress:
       stages: in their order.
       used_s: seconds used by all runs of the command.
       result: what the finished training left, or None.
+      pre_emphasis: of the config; 0 in what older versions began.
     """
 
     preset: str
@@ -80,6 +81,7 @@ class RecipeProgress:
     stages: list[StageProgress]
     used_s: float = 0.0
     result: Result | None = field(default=None)
+    pre_emphasis: float = 0.0
 
     def save(self, logdir: Path) -> None:
         """Write the file; make the folder if it is missing.
@@ -131,6 +133,15 @@ def check_stages(progress: RecipeProgress, names: Sequence[str], logdir: Path) -
     if before != list(names):
         raise RequestError(
             f"{logdir} was trained in the stages {', '.join(before)}, not {', '.join(names)} "
+            f"({_FRESH})"
+        )
+
+
+def check_pre_emphasis(progress: RecipeProgress, stated: float | None, logdir: Path) -> None:
+    """Raise RequestError if a training has another pre-emphasis than is stated, None for any."""
+    if stated is not None and stated != progress.pre_emphasis:
+        raise RequestError(
+            f"{logdir} was trained with --pre_emphasis {progress.pre_emphasis:g}, not {stated:g} "
             f"({_FRESH})"
         )
 

@@ -18,6 +18,7 @@ from sopilib.training.recipe_progress import (
     RecipeProgress,
     Result,
     StageProgress,
+    check_pre_emphasis,
     check_stages,
     load_progress,
 )
@@ -83,6 +84,8 @@ def test_every_preset_has_a_recipe_of_three_stages():
         ({"settings": {"warmth": 1}}, "no setting 'warmth' (there are batch_size"),
         ({"settings": {"num_epochs": 3}}, "'num_epochs' in settings (leave it out"),
         ({"checkpoints": 0}, "checkpoints 0"),
+        ({"pre_emphasis": 1}, "pre_emphasis 1 (give 0 to below 1)"),
+        ({"pre_emphasis": "x"}, "not supported"),
         ({"steps": 5}, "no setting 'steps' (there are checkpoints"),
         ({"finish": {"share": 1}}, "the share 1 of finish"),
         ({"finish": {"temperatures": [-1]}}, "temperature -1"),
@@ -279,6 +282,15 @@ def test_progress_of_another_training_is_refused(tmp_path):
     progress = load_progress(tmp_path, "p", ["/a"])
     with pytest.raises(RequestError, match="in the stages noisy, not noisy, clean"):
         check_stages(progress, ["noisy", "clean"], tmp_path)
+
+
+def test_a_training_keeps_the_pre_emphasis_that_it_began_with(tmp_path):
+    RecipeProgress("p", ["/a"], [StageProgress("noisy")], pre_emphasis=0.85).save(tmp_path)
+    progress = load_progress(tmp_path, "p", ["/a"])
+    check_pre_emphasis(progress, None, tmp_path)
+    check_pre_emphasis(progress, 0.85, tmp_path)
+    with pytest.raises(RequestError, match=r"--pre_emphasis 0.85, not 0 \(give another --id"):
+        check_pre_emphasis(progress, 0.0, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"stages": [{"run": 1}]}', "\xff\xfe"])
