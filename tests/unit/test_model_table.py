@@ -1,4 +1,4 @@
-"""`bench/model_table.py`, on an exported model with random weights."""
+"""`bench/model_table.py` and `bench/ablation_table.py`, on a model with random weights."""
 
 import json
 
@@ -89,3 +89,28 @@ def test_a_pair_needs_both_sides(table):
     assert table.pair("a=b=c") == ("a", "b=c")
     with pytest.raises(SystemExit):
         table.parsed(["--corpus", "a="])
+
+
+def test_a_training_has_a_row_of_its_bits_its_measures_and_what_a_push_leaves(
+    table, folder, capsys
+):
+    import ablation_table
+
+    line = {"kind": "epoch", "step": 9, "seconds": 1.5, "epoch": 1, "val_bits_per_sample": 7.5}
+    (folder / "tiny" / "history.jsonl").write_text(json.dumps(line) + "\n")
+    words = [str(folder / "tiny.wav"), str(folder / "tiny"), "--minutes", "1"]
+    assert ablation_table.main(words) == 0
+    heads, _, row = capsys.readouterr().out.strip().splitlines()
+    assert heads.startswith("| training | held-out bits | spectrum | ")
+    cells = dict(zip(heads.strip("| ").split(" | "), row.strip("| ").split(" | ")))
+    assert (cells["training"], cells["held-out bits"]) == (folder.name, "7.500")
+    # random weights make noise at any temperature, and do not recover from it
+    assert cells["runaway 1.1"] == "100 %, 0 %" and cells["recovery"] == "100 %"
+
+
+def test_an_ablation_of_what_is_not_there_is_one_line(table, folder, capsys):
+    import ablation_table
+
+    assert ablation_table.main([str(folder / "tiny.wav"), str(folder / "none")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("ablation_table: no model") and error.count("\n") == 1
