@@ -60,6 +60,8 @@ def _without_keras() -> Iterator[None]:
         del sys.modules["keras"]
 
 
+# TensorFlow keeps its memory: to get large blocks anew from the system costs a training 5 %
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
 if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
     with _without_keras():
         import tensorflow as tf

@@ -14,12 +14,15 @@ Dropout is that of Keras's recurrent layers: on the inputs of every layer, the f
 with one mask for all frames of a segment.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sopilib.model.config import ModelConfig
 from sopilib.model.network import RNN, Dense, FrameRNN, RNNState, SampleRNN
 from sopilib.model.quiet_tensorflow import tf
-from sopilib.training.recurrence import run_cell
+from sopilib.training.recurrence import Recurrence
+from sopilib.training.row_groups import MOST_GROUPS, row_groups
+from sopilib.training.sample_tier import SampleTier, in_frames
 
 
 class SegmentLoss(NamedTuple):
@@ -30,17 +33,46 @@ class SegmentLoss(NamedTuple):
     state: RNNState
 
 
+class Shared(NamedTuple):
+    """What the sequences of a step have in common.
+
+    Attributes:
+      folds: whether `hidden1` is part of table and upsampler.
+      table: float32 (frame_size, q_levels, dim), see `Network.table`.
+      upsampler: float32 (stride, dim, dim), the lower frame tier's.
+      big_frame_masks: of dropout, one for each layer, float32 (N, dim of its input), or none.
+      frame_masks: the lower frame tier's.
+    """
+
+    folds: bool
+    table: tf.Tensor
+    upsampler: tf.Tensor
+    big_frame_masks: Sequence[tf.Tensor] = ()
+    frame_masks: Sequence[tf.Tensor] = ()
+
+
+class Compiled(NamedTuple):
+    """The parts of the network that XLA compiles, for one row group."""
+
+    recurrence: Recurrence
+    sample_tier: SampleTier
+
+
 class Network:
     """The loss of a SampleRNN on segments, differentiable in the model's variables.
 
     Args:
       model: whose variables are trained.
       mixed_precision: whether to compute products in bfloat16.
+
+    Attributes:
+      compiled: the compiled parts, for each row group.
     """
 
     def __init__(self, model: SampleRNN, mixed_precision: bool = False) -> None:
         self.model = model
         self._dtype = tf.bfloat16 if mixed_precision else tf.float32
+        self.compiled = [Compiled(Recurrence(), SampleTier()) for _ in range(MOST_GROUPS)]
 
     def loss(
         self,
@@ -58,31 +90,65 @@ class Network:
           dropout_seed: int32 (2,), or None for no dropout.
           noisy_input: the network's input in place of the samples, of their shape, or None.
         """
-        config = self.model.config
-        frame_size, big_frame_size = config.frame_sizes
-        before = big_frame_size - frame_size
-        num_seqs, length = samples.shape
-        folds = folding_pays(config, num_seqs * (length - big_frame_size))
+        config, (num_seqs, length) = self.model.config, samples.shape
         inputs = samples if noisy_input is None else noisy_input
-        seeds = [None, None] if dropout_seed is None else [dropout_seed, dropout_seed + 1]
+        shared = self.shared(num_seqs, length - config.big_frame_size, dropout_seed)
+        groups = [
+            self._loss_of_rows(rows, samples, inputs, state, shared, compiled)
+            for rows, compiled in zip(row_groups(num_seqs), self.compiled)
+        ]
+        return _joined(groups)
+
+    def shared(self, num_seqs: int, length: int, dropout_seed: tf.Tensor | None = None) -> Shared:
+        """Return what the sequences of a step have in common.
+
+        Args:
+          num_seqs: in the step.
+          length: samples to predict of each.
+          dropout_seed: int32 (2,), or None for no dropout.
+        """
+        folds = folding_pays(self.model.config, num_seqs * length)
+        masks: list[list[tf.Tensor]] = []
+        if dropout_seed is not None and self.model.config.rnn_dropout:
+            masks = [self._masks(num_seqs, dropout_seed + k) for k in range(2)]
+        return Shared(folds, self.table(folds), self.upsampler(folds), *masks)
+
+    def _loss_of_rows(
+        self,
+        rows: slice,
+        samples: tf.Tensor,
+        inputs: tf.Tensor,
+        state: RNNState,
+        shared: Shared,
+        compiled: Compiled,
+    ) -> SegmentLoss:
+        """Return the loss of some rows of a step, see `loss`."""
+        samples, inputs = samples[rows], inputs[rows]
+        frame_size, big_frame_size = self.model.config.frame_sizes
+        before = big_frame_size - frame_size
+        big_frame_rnn, frame_rnn = self.model.big_frame_rnn, self.model.frame_rnn
         conditioning, big_frame = self.frame_tier(
-            self.model.big_frame_rnn,
+            big_frame_rnn,
             inputs[:, :-big_frame_size],
-            state.big_frame,
-            self.model.big_frame_rnn.upsample,
+            state.big_frame[:, :, rows],
+            compiled.recurrence,
+            tf.convert_to_tensor(big_frame_rnn.upsample),
             None,
-            seeds[0],
+            [mask[rows] for mask in shared.big_frame_masks],
         )
         conditioning, frame = self.frame_tier(
-            self.model.frame_rnn,
+            frame_rnn,
             inputs[:, before:-frame_size],
-            state.frame,
-            self.upsampler(folds),
-            conditioning,
-            seeds[1],
+            state.frame[:, :, rows],
+            compiled.recurrence,
+            shared.upsampler,
+            time_major(conditioning),
+            [mask[rows] for mask in shared.frame_masks],
         )
-        x = gather_sum(self.table(folds), tf.transpose(inputs[:, before:-1]), conditioning)
-        nats, num_correct = cross_entropy(self.logits(x, folds), samples[:, big_frame_size:])
+        tier = compiled.sample_tier
+        x = tier.gather_sum(shared.table, inputs[:, before:-1], conditioning)
+        targets = samples[:, big_frame_size:]
+        nats, num_correct = tier.cross_entropy(self.logits(x, shared.folds), targets)
         return SegmentLoss(nats, num_correct, RNNState(big_frame, frame))
 
     def _product(self, x: tf.Tensor, kernel: tf.Tensor, **transpose: bool) -> tf.Tensor:
@@ -93,16 +159,17 @@ class Network:
 
     def _dense(self, dense: Dense, x: tf.Tensor) -> tf.Tensor:
         y = self._product(x, dense.kernel)
-        return y + dense.bias if hasattr(dense, "bias") else y
+        return tf.nn.bias_add(y, dense.bias) if hasattr(dense, "bias") else y
 
     def frame_tier(
         self,
         tier: FrameRNN,
         samples: tf.Tensor,
         states: tf.Tensor,
+        recurrence: Recurrence,
         upsample: tf.Tensor,
         conditioning: tf.Tensor | None = None,
-        dropout_seed: tf.Tensor | None = None,
+        masks: Sequence[tf.Tensor] = (),
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return conditioning for the tier below, and the states after the frames.
 
@@ -110,29 +177,33 @@ class Network:
           tier: whose variables to use.
           samples: int32 (N, F * frame_size).
           states: float32 (num_rnn_layers, parts, N, dim).
+          recurrence: runs the cells.
           upsample: float32 (stride, dim, dim), the tier's own or its replacement.
           conditioning: float32 (F, N, dim) from the tier above, or None.
-          dropout_seed: int32 (2,), or None.
+          masks: of the inputs of each layer (N, dim of the input), or none for no dropout.
 
         Returns:
-          float32 (F * stride, N, dim), time-major, and the states.
+          float32 (F, N, stride, dim) and the states.
         """
         config, num_seqs = self.model.config, samples.shape[0]
         size = tier.inputs.kernel.shape[0]
-        frames = tf.reshape(samples, [num_seqs, -1, size])
-        frames = tf.transpose(tf.cast(frames, tf.float32), [1, 0, 2])  # (F, N, size)
+        frames = in_frames(tf.cast(samples, tf.float32), size)  # (F, N, size)
         x = tier.inputs((frames / (config.q_levels / 2) - 1.0) * 2.0)
         if conditioning is not None:
             x += conditioning
-        h, states = self._rnn(tier.rnn, x, states, dropout_seed)  # (F, N, dim)
+        h, states = self._rnn(tier.rnn, x, states, recurrence, masks)  # (F, N, dim)
         stride, dim_out, dim = upsample.shape
         kernel = tf.reshape(upsample, [stride * dim_out, dim])
         y = self._product(tf.reshape(h, [-1, dim]), kernel, transpose_b=True)
-        y = tf.reshape(y, [-1, num_seqs, stride, dim_out])
-        return tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [-1, num_seqs, dim_out]), states
+        return tf.reshape(y, [-1, num_seqs, stride, dim_out]), states
 
     def _rnn(
-        self, rnn: RNN, x: tf.Tensor, states: tf.Tensor, dropout_seed: tf.Tensor | None
+        self,
+        rnn: RNN,
+        x: tf.Tensor,
+        states: tf.Tensor,
+        recurrence: Recurrence,
+        masks: Sequence[tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor]:
         config = self.model.config
         skip_sum, new_states = 0.0, []
@@ -140,13 +211,13 @@ class Network:
             x = tf.concat([x, x], axis=-1)
         for k in range(config.num_rnn_layers):
             layer = getattr(rnn, f"layer_{k}")
-            if dropout_seed is not None and config.rnn_dropout:
-                x *= _dropout_mask(x.shape[1:], config.rnn_dropout, dropout_seed + 2 * k)
+            if masks:
+                x *= masks[k]
             cell = layer.cell
             bias = cell.bias[0] if cell.parts == 1 else cell.bias
             projected = self._product(tf.reshape(x, [-1, x.shape[-1]]), cell.kernel) + bias
             projected = tf.reshape(projected, [*x.shape[:2], -1])
-            x, state = run_cell(cell, projected, states[k])
+            x, state = recurrence.run_cell(cell, projected, states[k])
             new_states.append(state)
             if config.skip_conn:
                 skip_sum += self._dense(getattr(rnn, f"layer_{k}_skip_out"), x)
@@ -157,7 +228,8 @@ class Network:
         upsample = self.model.frame_rnn.upsample
         if not folds:
             return upsample
-        return tf.einsum("joi,ok->jki", upsample, self.model.sample_mlp.hidden1.kernel)
+        hidden1 = tf.convert_to_tensor(self.model.sample_mlp.hidden1.kernel)
+        return tf.matmul(hidden1[tf.newaxis], upsample, transpose_a=True)
 
     def table(self, folds: bool) -> tf.Tensor:
         """Return what each level at each place adds: (frame_size, q_levels, dim)."""
@@ -169,13 +241,23 @@ class Network:
         return tf.reshape(table, [-1, config.q_levels, config.dim])
 
     def logits(self, x: tf.Tensor, folds: bool) -> tf.Tensor:
-        """Return logits (T, N, q_levels) from the sum (T, N, dim) of table and frame tier."""
-        mlp, (num_predicted, num_seqs, dim) = self.model.sample_mlp, x.shape
-        x = tf.reshape(x, [-1, dim])
-        x = tf.nn.relu(x + mlp.hidden1.bias if folds else self._dense(mlp.hidden1, x))
-        x = tf.nn.relu(self._dense(mlp.hidden2, x))
-        x = self._dense(mlp.outputs, x)
-        return tf.reshape(x, [num_predicted, num_seqs, -1])
+        """Return logits (..., q_levels) from the sum (..., dim) of table and frame tier."""
+        mlp, shape = self.model.sample_mlp, x.shape[:-1]
+        x = tf.reshape(x, [-1, x.shape[-1]])
+        x = tf.nn.bias_add(x, mlp.hidden1.bias) if folds else self._dense(mlp.hidden1, x)
+        x = tf.nn.relu(self._dense(mlp.hidden2, tf.nn.relu(x)))
+        return tf.reshape(self._dense(mlp.outputs, x), [*shape, -1])
+
+    def _masks(self, num_seqs: int, seed: tf.Tensor) -> list[tf.Tensor]:
+        """Return the dropout masks of a tier's layers, each (N, dim of the layer's input)."""
+        config, rnn = self.model.config, self.model.frame_rnn.rnn
+        widths = [
+            getattr(rnn, f"layer_{k}").cell.kernel.shape[0] for k in range(config.num_rnn_layers)
+        ]
+        return [
+            _dropout_mask([num_seqs, width], config.rnn_dropout, seed + 2 * k)
+            for k, width in enumerate(widths)
+        ]
 
 
 def folding_pays(config: ModelConfig, num_samples: int) -> bool:
@@ -184,24 +266,19 @@ def folding_pays(config: ModelConfig, num_samples: int) -> bool:
     return num_samples > frame_size * (config.dim + config.q_levels)
 
 
-def _dropout_mask(shape: tf.TensorShape, rate: float, seed: tf.Tensor) -> tf.Tensor:
+def time_major(y: tf.Tensor) -> tf.Tensor:
+    """Return frames (F, N, stride, dim) as a sequence (F * stride, N, dim)."""
+    _, num_seqs, _, dim = y.shape
+    return tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [-1, num_seqs, dim])
+
+
+def _dropout_mask(shape: Sequence[int], rate: float, seed: tf.Tensor) -> tf.Tensor:
     kept = tf.random.stateless_uniform(shape, seed) >= rate
     return tf.cast(kept, tf.float32) / (1.0 - rate)
 
 
-@tf.function(jit_compile=True, autograph=False)
-def gather_sum(table: tf.Tensor, samples: tf.Tensor, conditioning: tf.Tensor) -> tf.Tensor:
-    """Return conditioning (T, N, dim) plus the rows of samples (frame_size - 1 + T, N)."""
-    num_predicted, x = conditioning.shape[0], conditioning
-    for j in range(table.shape[0]):
-        x += tf.gather(table[j], samples[j : j + num_predicted])
-    return x
-
-
-@tf.function(jit_compile=True, autograph=False)
-def cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return nats and right guesses (N,) of logits (T, N, q_levels) for targets (N, T)."""
-    targets = tf.transpose(targets)  # (T, N)
-    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
-    correct = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), targets)
-    return tf.reduce_sum(nats, axis=0), tf.reduce_sum(tf.cast(correct, tf.float32), axis=0)
+def _joined(groups: Sequence[SegmentLoss]) -> SegmentLoss:
+    """Return the loss of all rows from that of groups of them, in order."""
+    nats, num_correct, states = zip(*groups)
+    state = RNNState(*(tf.concat(parts, axis=2) for parts in zip(*states)))
+    return SegmentLoss(tf.concat(nats, axis=0), tf.concat(num_correct, axis=0), state)

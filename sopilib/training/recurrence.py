@@ -12,29 +12,64 @@ from collections.abc import Callable, Sequence
 
 from sopilib.model.network import GRUCell, LSTMCell
 from sopilib.model.quiet_tensorflow import tf
+from sopilib.training.row_groups import compiled
 
 Tensors = tuple[tf.Tensor, ...]
 
 
-def run_cell(
-    cell: GRUCell | LSTMCell, x: tf.Tensor, state: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Run a cell over frames.
+class Recurrence:
+    """Runs cells over frames; see `compiled` for why each row group has one of its own."""
 
-    Args:
-      cell: whose recurrent kernel and bias to use.
-      x: float32 (F, N, gates * dim), what `cell.project` returns for the frames.
-      state: float32 (parts, N, dim) before the first frame.
+    def __init__(self) -> None:
+        self._gru_forward, self._gru_backward = compiled(_gru_forward), compiled(_gru_backward)
+        self._lstm_forward, self._lstm_backward = compiled(_lstm_forward), compiled(_lstm_backward)
 
-    Returns:
-      Outputs float32 (F, N, dim), and the state (parts, N, dim) after the last frame.
-    """
-    kernel = tf.convert_to_tensor(cell.recurrent_kernel)
-    if cell.parts == 1:
-        outputs = _gru(x, state[0], kernel, cell.bias[1])
-        return outputs, outputs[-1][tf.newaxis]
-    outputs, c = _lstm(x, state[0], state[1], kernel)
-    return outputs, tf.stack([outputs[-1], c])
+    def run_cell(
+        self, cell: GRUCell | LSTMCell, x: tf.Tensor, state: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Run a cell over frames.
+
+        Args:
+          cell: whose recurrent kernel and bias to use.
+          x: float32 (F, N, gates * dim), what `cell.project` returns for the frames.
+          state: float32 (parts, N, dim) before the first frame.
+
+        Returns:
+          Outputs float32 (F, N, dim), and the state (parts, N, dim) after the last frame.
+        """
+        kernel = tf.convert_to_tensor(cell.recurrent_kernel)
+        if cell.parts == 1:
+            outputs = tf.custom_gradient(self._gru)(x, state[0], kernel, cell.bias[1])
+            return outputs, outputs[-1][tf.newaxis]
+        outputs, c = tf.custom_gradient(self._lstm)(x, state[0], state[1], kernel)
+        return outputs, tf.stack([outputs[-1], c])
+
+    def _gru(
+        self, x: tf.Tensor, h_first: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
+    ) -> tuple[tf.Tensor, Callable[..., Tensors]]:
+        """Return outputs (F, N, dim) of a GRU with the reset gate after the product."""
+        arguments = map(tf.stop_gradient, (x, h_first, kernel, bias))  # no tape looks inside
+        outputs, gates = self._gru_forward(*arguments)
+
+        def gradient(d_outputs: tf.Tensor) -> Tensors:
+            # transposed here, once: XLA would transpose it in every step
+            return self._gru_backward(d_outputs, h_first, outputs, gates, tf.transpose(kernel))
+
+        return outputs, gradient
+
+    def _lstm(
+        self, x: tf.Tensor, h_first: tf.Tensor, c_first: tf.Tensor, kernel: tf.Tensor
+    ) -> tuple[Tensors, Callable[..., Tensors]]:
+        """Return outputs (F, N, dim) of an LSTM, and its last cell state (N, dim)."""
+        arguments = map(tf.stop_gradient, (x, h_first, c_first, kernel))  # no tape looks inside
+        outputs, cells, gates = self._lstm_forward(*arguments)
+
+        def gradient(d_outputs: tf.Tensor, d_c_last: tf.Tensor) -> Tensors:
+            return self._lstm_backward(
+                d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, tf.transpose(kernel)
+            )
+
+        return (outputs, cells[-1]), gradient
 
 
 def _loop(
@@ -84,22 +119,6 @@ def _kernel_gradient(states: tf.Tensor, d_gates: tf.Tensor) -> tf.Tensor:
     )
 
 
-@tf.custom_gradient
-def _gru(
-    x: tf.Tensor, h_first: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
-) -> tuple[tf.Tensor, Callable[..., Tensors]]:
-    """Return outputs (F, N, dim) of a GRU with the reset gate after the product."""
-    arguments = map(tf.stop_gradient, (x, h_first, kernel, bias))  # no tape looks inside
-    outputs, gates = _gru_forward(*arguments)
-
-    def gradient(d_outputs: tf.Tensor) -> Tensors:
-        # transposed here, once: XLA would transpose it in every step
-        return _gru_backward(d_outputs, h_first, outputs, gates, tf.transpose(kernel))
-
-    return outputs, gradient
-
-
-@tf.function(jit_compile=True, autograph=False)
 def _gru_forward(
     x: tf.Tensor, h_first: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
 ) -> list[tf.Tensor]:
@@ -118,7 +137,6 @@ def _gru_forward(
     return kept
 
 
-@tf.function(jit_compile=True, autograph=False)
 def _gru_backward(
     d_outputs: tf.Tensor,
     h_first: tf.Tensor,
@@ -147,23 +165,6 @@ def _gru_backward(
     return d_x, d_first, _kernel_gradient(before, d_recurrent), d_bias
 
 
-@tf.custom_gradient
-def _lstm(
-    x: tf.Tensor, h_first: tf.Tensor, c_first: tf.Tensor, kernel: tf.Tensor
-) -> tuple[Tensors, Callable[..., Tensors]]:
-    """Return outputs (F, N, dim) of an LSTM, and its last cell state (N, dim)."""
-    arguments = map(tf.stop_gradient, (x, h_first, c_first, kernel))  # no tape looks inside
-    outputs, cells, gates = _lstm_forward(*arguments)
-
-    def gradient(d_outputs: tf.Tensor, d_c_last: tf.Tensor) -> Tensors:
-        return _lstm_backward(
-            d_outputs, d_c_last, h_first, c_first, outputs, cells, gates, tf.transpose(kernel)
-        )
-
-    return (outputs, cells[-1]), gradient
-
-
-@tf.function(jit_compile=True, autograph=False)
 def _lstm_forward(
     x: tf.Tensor, h_first: tf.Tensor, c_first: tf.Tensor, kernel: tf.Tensor
 ) -> list[tf.Tensor]:
@@ -182,7 +183,6 @@ def _lstm_forward(
     return kept
 
 
-@tf.function(jit_compile=True, autograph=False)
 def _lstm_backward(
     d_outputs: tf.Tensor,
     d_c_last: tf.Tensor,

@@ -1,0 +1,40 @@
+"""Groups of a batch's rows that processor cores compute side by side.
+
+Sequences do not depend on each other until their gradients are added, so each core can take
+some of them from the first layer to the last and back: it then waits for the others once a
+step, where cores that share every operation wait after each of them.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from sopilib.model.quiet_tensorflow import tf
+
+# fewer rows make products inefficient, more groups make the first step long
+_LEAST_ROWS = 8
+MOST_GROUPS = 4
+
+
+def row_groups(num_rows: int) -> list[slice]:
+    """Return the rows of a batch in groups, as equal as can be; on a GPU a single one."""
+    num_groups = 1 if tf.config.list_logical_devices("GPU") else _num_cores()
+    num_groups = max(1, min(num_groups, num_rows // _LEAST_ROWS, MOST_GROUPS))
+    ends = [num_rows * (k + 1) // num_groups for k in range(num_groups)]
+    return [slice(begin, end) for begin, end in zip([0, *ends], ends)]
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function` compiled by XLA, with an executable that it shares with no other.
+
+    Row groups must not share one: where two threads run an executable with a reduction at
+    once, XLA of TensorFlow 2.21 may build it twice at once, and crashes.
+    """
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+def _num_cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
