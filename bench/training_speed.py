@@ -2,12 +2,17 @@
 
     python bench/training_speed.py --preset live-small --batch_size 16 --mixed_precision
     python bench/training_speed.py --dim 256 --num_rnn_layers 2 --batch_size 16 --plain_keras
+    python bench/training_speed.py --against CHECKOUT [--times 5]
 
 `--plain_keras` also trains the same network written layer by layer in Keras (see
 `plain_keras.py`), alternating with our steps, and prints the ratio.
 
+`--against` compares with another checkout, step time for step time: each network is trained in
+both in turn, each time in a process of its own, and the medians are printed.
+
 It trains on random levels and needs no recordings. A part's share is the time of its
-forward and backward pass, measured alone; the rest is the time between the parts.
+forward and backward pass, measured alone on all sequences at once; a step's row groups overlap
+parts, so they may add up to more than a step. `training_profile.py` measures the products.
 
 Multiply-accumulates of a sample, forward, with dim D, q_levels Q, frame sizes f and b,
 L layers of G gates (3 for a GRU), S samples in a step. The backward pass takes twice that.
@@ -33,15 +38,17 @@ import dataclasses
 import json
 import statistics
 import time
+from pathlib import Path
 
 import numpy as np
 from plain_keras import training_step
+from training_step import MODELS, step_seconds
 
 from sopilib.installation.paths import presets_folder
 from sopilib.model.config import ModelConfig, load_config
 from sopilib.model.network import SampleRNN, named_variables
 from sopilib.model.quiet_tensorflow import tf
-from sopilib.training.network import Network, cross_entropy, folding_pays, gather_sum
+from sopilib.training.network import Network, folding_pays
 from sopilib.training.optimizer import Optimizer
 from sopilib.training.step import Trainer
 
@@ -59,7 +66,25 @@ def arguments():
     add("--mixed_precision", action="store_true")
     add("--plain_keras", action="store_true", help="also measure plain Keras")
     add("--num_steps", type=int, default=10, help="steps to measure (default 10)")
+    add("--against", type=Path, metavar="CHECKOUT", help="compare with another checkout")
+    add("--times", type=int, default=5, help="runs of each row of a comparison (default 5)")
     return parser.parse_args()
+
+
+def compare(other, times):
+    """Print the medians of both checkouts and their ratio."""
+    print(f"medians of {times} runs in turn, samples a second\n")
+    print("| network | batch | other | this | this / other |")
+    print("|---|---|---|---|---|")
+    for model in MODELS:
+        runs = [[step_seconds(model, None, path) for path in (other, None)] for _ in range(times)]
+        before, now = (statistics.median(of) for of in zip(*runs))
+        num_samples = model[-1] * model[-2]
+        print(
+            f"| {model[0]} | {model[-1]} | {num_samples / before:,.0f} | {num_samples / now:,.0f} "
+            f"| {before / now:.2f} |",
+            flush=True,
+        )
 
 
 def model_config(args):
@@ -131,27 +156,31 @@ def parts(network, samples, num_times):
     length = samples.shape[1] - big_frame_size
     folds, state = folding_pays(config, num_seqs * length), model.zero_state(num_seqs)
     conditioning = tf.zeros([length // frame_size, num_seqs, config.dim])
-    x = tf.random.stateless_normal([length, num_seqs, config.dim], [1, 2])
-    logits = tf.random.stateless_normal([length, num_seqs, config.q_levels], [1, 2])
-    table = network.table(folds)
+    frames = [length // frame_size, num_seqs, frame_size]
+    x = tf.random.stateless_normal([*frames, config.dim], [1, 2])
+    logits = tf.random.stateless_normal([*frames, config.q_levels], [1, 2])
+    table, targets = network.table(folds), samples[:, big_frame_size:]
     big, frame, mlp = model.big_frame_rnn, model.frame_rnn, model.sample_mlp
-    places = tf.transpose(samples[:, before:-1])
+    recurrence, tier = network.compiled[0]
 
     def big_tier():
-        upsample = tf.convert_to_tensor(big.upsample)
-        return network.frame_tier(big, samples[:, :-big_frame_size], state.big_frame, upsample)[0]
+        inputs, upsample = samples[:, :-big_frame_size], tf.convert_to_tensor(big.upsample)
+        return network.frame_tier(big, inputs, state.big_frame, recurrence, upsample)[0]
 
     def frame_tier(conditioning):
         inputs, upsample = samples[:, before:-frame_size], network.upsampler(folds)
-        return network.frame_tier(frame, inputs, state.frame, upsample, conditioning)[0]
+        return network.frame_tier(frame, inputs, state.frame, recurrence, upsample, conditioning)[0]
+
+    def look_up(table, x):
+        return tier.gather_sum(table, samples[:, before:-1], x)
 
     pieces = {
         "big frame tier": (big_tier, [], big.trainable_variables),
         "frame tier": (frame_tier, [conditioning], frame.trainable_variables),
         "table": (lambda: network.table(folds), [], mlp.trainable_variables),
-        "look-up": (lambda table, x: gather_sum(table, places, x), [table, x], []),
+        "look-up": (look_up, [table, x], []),
         "hidden2, outputs": (lambda x: network.logits(x, folds), [x], mlp.trainable_variables),
-        "loss": (lambda y: cross_entropy(y, samples[:, big_frame_size:])[0], [logits], []),
+        "loss": (lambda y: tier.cross_entropy(y, targets)[0], [logits], []),
     }
     return {name: seconds(with_gradients(*piece), num_times) for name, piece in pieces.items()}
 
@@ -165,6 +194,9 @@ def optimizer_seconds(model, num_times):
 
 def main():
     args = arguments()
+    if args.against:
+        compare(args.against, args.times)
+        return
     config = model_config(args)
     tf.get_logger().setLevel("ERROR")  # each part is traced on purpose
     model = SampleRNN(config)
