@@ -17,8 +17,14 @@ import subprocess
 import sys
 import time
 
-from training_step import MODELS, settings, step_seconds, use_cores
+from training_step import step_seconds, use_cores
 
+# label, arguments of a ModelConfig, batch size
+MODELS = (
+    ("256 x 1", {"dim": 256, "num_rnn_layers": 1, "frame_sizes": [4, 32], "seq_len": 512}, 16),
+    ("256 x 2", {"dim": 256, "num_rnn_layers": 2, "frame_sizes": [16, 64], "seq_len": 1024}, 16),
+    ("384 x 1", {"dim": 384, "num_rnn_layers": 1, "frame_sizes": [4, 32], "seq_len": 256}, 32),
+)
 _LEAST_S = 0.1  # of measuring a shape
 
 
@@ -33,25 +39,27 @@ def main():
     print("| network | batch | cores | ms a step | products alone, ms | the rest | x one core |")
     print("|---|---|---|---|---|---|---|")
     all_cores = len(os.sched_getaffinity(0))
-    for model in MODELS:
-        rows = [[measured(model, cores) for cores in (1, all_cores)] for _ in range(args.times)]
+    for label, config, batch_size in MODELS:
+        rows = [
+            [measured(config, batch_size, cores) for cores in (1, all_cores)]
+            for _ in range(args.times)
+        ]
         one, several = ([statistics.median(column) for column in zip(*row)] for row in zip(*rows))
         for cores, (step, products) in ((1, one), (all_cores, several)):
             print(
-                f"| {model[0]} | {model[-1]} | {cores} | {1000 * step:.0f} "
+                f"| {label} | {batch_size} | {cores} | {1000 * step:.0f} "
                 f"| {1000 * products:.0f} | {100 * (1 - products / step):.0f} % "
                 f"| {one[0] / step:.2f} |",
                 flush=True,
             )
 
 
-def measured(model, num_cores):
+def measured(config, batch_size, num_cores):
     """Return the seconds of a step, and of its products alone."""
-    _, *shape, batch_size = model
-    order = json.dumps([settings(*shape), batch_size, num_cores])
+    order = json.dumps([config, batch_size, num_cores])
     command = [sys.executable, __file__, "--products", order]
     products = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    return step_seconds(model, num_cores), float(products.stdout)
+    return step_seconds(config, batch_size, num_cores=num_cores), float(products.stdout)
 
 
 def products(config, num_seqs):

@@ -2,13 +2,13 @@
 
     python bench/training_speed.py --preset live-small --batch_size 16 --mixed_precision
     python bench/training_speed.py --dim 256 --num_rnn_layers 2 --batch_size 16 --plain_keras
-    python bench/training_speed.py --against CHECKOUT [--times 5]
+    python bench/training_speed.py --preset live-small --against CHECKOUT --times 5
 
 `--plain_keras` also trains the same network written layer by layer in Keras (see
 `plain_keras.py`), alternating with our steps, and prints the ratio.
 
-`--against` compares with another checkout, step time for step time: each network is trained in
-both in turn, each time in a process of its own, and the medians are printed.
+`--against` only compares with another checkout: both train the network in turn, each time in a
+process of its own, and it prints the medians of their step times.
 
 It trains on random levels and needs no recordings. A part's share is the time of its
 forward and backward pass, measured alone on all sequences at once; a step's row groups overlap
@@ -42,13 +42,13 @@ from pathlib import Path
 
 import numpy as np
 from plain_keras import training_step
-from training_step import MODELS, step_seconds
+from training_step import step_seconds
 
 from sopilib.installation.paths import presets_folder
 from sopilib.model.config import ModelConfig, load_config
 from sopilib.model.network import SampleRNN, named_variables
 from sopilib.model.quiet_tensorflow import tf
-from sopilib.training.network import Network, folding_pays
+from sopilib.training.network import COMPILED, Network, folding_pays
 from sopilib.training.optimizer import Optimizer
 from sopilib.training.step import Trainer
 
@@ -67,24 +67,23 @@ def arguments():
     add("--plain_keras", action="store_true", help="also measure plain Keras")
     add("--num_steps", type=int, default=10, help="steps to measure (default 10)")
     add("--against", type=Path, metavar="CHECKOUT", help="compare with another checkout")
-    add("--times", type=int, default=5, help="runs of each row of a comparison (default 5)")
+    add("--times", type=int, default=5, help="runs in each checkout (default 5)")
     return parser.parse_args()
 
 
-def compare(other, times):
-    """Print the medians of both checkouts and their ratio."""
-    print(f"medians of {times} runs in turn, samples a second\n")
-    print("| network | batch | other | this | this / other |")
-    print("|---|---|---|---|---|")
-    for model in MODELS:
-        runs = [[step_seconds(model, None, path) for path in (other, None)] for _ in range(times)]
-        before, now = (statistics.median(of) for of in zip(*runs))
-        num_samples = model[-1] * model[-2]
-        print(
-            f"| {model[0]} | {model[-1]} | {num_samples / before:,.0f} | {num_samples / now:,.0f} "
-            f"| {before / now:.2f} |",
-            flush=True,
-        )
+def compare(config, args):
+    """Print the samples per second of both checkouts, and their ratio."""
+    step = config.to_dict(), args.batch_size, args.mixed_precision
+    runs = [
+        [step_seconds(*step, checkout=checkout) for checkout in (args.against, None)]
+        for _ in range(args.times)
+    ]
+    other_s, this_s = (statistics.median(times) for times in zip(*runs))
+    num_samples = args.batch_size * config.seq_len
+    print(
+        f"medians of {args.times} runs in turn: other {num_samples / other_s:,.0f} samples/s, "
+        f"this {num_samples / this_s:,.0f} samples/s, {other_s / this_s:.2f} x"
+    )
 
 
 def model_config(args):
@@ -161,15 +160,17 @@ def parts(network, samples, num_times):
     logits = tf.random.stateless_normal([*frames, config.q_levels], [1, 2])
     table, targets = network.table(folds), samples[:, big_frame_size:]
     big, frame, mlp = model.big_frame_rnn, model.frame_rnn, model.sample_mlp
-    recurrence, tier = network.compiled[0]
+    recurrence, tier = COMPILED[0]
 
     def big_tier():
-        inputs, upsample = samples[:, :-big_frame_size], tf.convert_to_tensor(big.upsample)
-        return network.frame_tier(big, inputs, state.big_frame, recurrence, upsample)[0]
+        inputs = samples[:, :-big_frame_size]
+        h, _ = network.frame_tier(big, inputs, state.big_frame, recurrence)
+        return network.upsampled(h, big.upsample)
 
     def frame_tier(conditioning):
-        inputs, upsample = samples[:, before:-frame_size], network.upsampler(folds)
-        return network.frame_tier(frame, inputs, state.frame, recurrence, upsample, conditioning)[0]
+        inputs = samples[:, before:-frame_size]
+        h, _ = network.frame_tier(frame, inputs, state.frame, recurrence, conditioning)
+        return network.upsampled(h, network.upsampler(folds))
 
     def look_up(table, x):
         return tier.gather_sum(table, samples[:, before:-1], x)
@@ -194,10 +195,18 @@ def optimizer_seconds(model, num_times):
 
 def main():
     args = arguments()
-    if args.against:
-        compare(args.against, args.times)
-        return
     config = model_config(args)
+    print(json.dumps(dataclasses.asdict(config)))
+    precision = "bfloat16 products" if args.mixed_precision else "float32"
+    print(f"{precision}, batch {args.batch_size}")
+    if args.against:
+        compare(config, args)
+    else:
+        measure(config, args)
+
+
+def measure(config, args):
+    """Print the speed of a step, the time of its parts and the multiplications."""
     tf.get_logger().setLevel("ERROR")  # each part is traced on purpose
     model = SampleRNN(config)
     network = Network(model, args.mixed_precision)
@@ -212,9 +221,7 @@ def main():
         steps.append(lambda: plain_step(samples))
     step, *plain = seconds_in_turn(steps, args.num_steps)
     num_samples = args.batch_size * config.seq_len
-    print(json.dumps(dataclasses.asdict(config)))
-    precision = "bfloat16 products" if args.mixed_precision else "float32"
-    print(f"{precision}, batch {args.batch_size}: {num_samples / step:,.0f} samples/s")
+    print(f"{num_samples / step:,.0f} samples/s")
     for plain_s in plain:
         print(
             f"plain Keras, float32: {num_samples / plain_s:,.0f} samples/s, {plain_s / step:.1f} x"

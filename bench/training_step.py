@@ -1,7 +1,7 @@
 """Measure one training step in a process of its own, on chosen cores, of any checkout.
 
 `training_speed.py --against` and `training_profile.py` start this script. It uses only what
-every version of the training has.
+every version of the training has, and trains on random levels.
 """
 
 import json
@@ -12,37 +12,22 @@ import sys
 import time
 from pathlib import Path
 
-# label, dim, layers, frame sizes, sequence length, batch size
-MODELS = (
-    ("256 x 1, frames 4/32", 256, 1, (4, 32), 512, 16),
-    ("256 x 2, frames 16/64", 256, 2, (16, 64), 1024, 16),
-    ("384 x 1, frames 4/32", 384, 1, (4, 32), 256, 32),
-)
+_LEAST_S = 2.0  # of measuring
 # what a checkout sets itself as it imports TensorFlow, which must not reach the other one
 _OWN_SETTINGS = ("TF_CPP_MIN_LOG_LEVEL", "TF_CPU_ALLOCATOR_USE_BFC")
 
 
-def settings(dim, layers, frame_sizes, seq_len):
-    """Return the arguments of a ModelConfig."""
-    return {
-        "dim": dim,
-        "num_rnn_layers": layers,
-        "frame_sizes": list(frame_sizes),
-        "seq_len": seq_len,
-    }
-
-
-def step_seconds(model, num_cores=None, checkout=None, least_s=2.0):
+def step_seconds(config, batch_size, mixed_precision=False, num_cores=None, checkout=None):
     """Return the median seconds of a step, measured in another process.
 
     Args:
-      model: a row of MODELS.
+      config: arguments of a ModelConfig, ready for JSON.
+      batch_size: sequences in a step.
+      mixed_precision: whether to compute products in bfloat16.
       num_cores: to use, or None for all.
       checkout: whose training to measure, or None for this one.
-      least_s: seconds to measure, after two warm-up steps.
     """
-    _, *shape, batch_size = model
-    order = json.dumps([settings(*shape), batch_size, num_cores, least_s])
+    order = json.dumps([config, batch_size, mixed_precision, num_cores])
     root = checkout or Path(__file__).resolve().parent.parent
     environment = {name: value for name, value in os.environ.items() if name not in _OWN_SETTINGS}
     environment["PYTHONPATH"] = str(Path(root).resolve())
@@ -51,8 +36,8 @@ def step_seconds(model, num_cores=None, checkout=None, least_s=2.0):
     return float(done.stdout)
 
 
-def measure(config, batch_size, num_cores, least_s):
-    """Return the median seconds of a step in this process."""
+def measure(config, batch_size, mixed_precision, num_cores):
+    """Return the median seconds of a step in this process, after two warm-up steps."""
     use_cores(num_cores)
     import numpy as np
 
@@ -64,12 +49,12 @@ def measure(config, batch_size, num_cores, least_s):
     from sopilib.training.step import Trainer
 
     model = SampleRNN(ModelConfig(**config))
-    trainer = Trainer(Network(model), Optimizer(named_variables(model)))
+    trainer = Trainer(Network(model, mixed_precision), Optimizer(named_variables(model)))
     width = model.config.big_frame_size + model.config.seq_len
-    levels = np.random.default_rng(0).integers(0, 256, (batch_size, width))
+    levels = np.random.default_rng(0).integers(0, model.config.q_levels, (batch_size, width))
     samples, state = tf.constant(levels.astype(np.int32)), model.zero_state(batch_size)
     no, times = tf.constant(False), []
-    while len(times) < 5 or sum(times[2:]) < least_s:
+    while len(times) < 5 or sum(times[2:]) < _LEAST_S:
         begin = time.perf_counter()
         trainer.train(samples, state, no, 1e-3, [0, 0])[0].nats.numpy()
         times.append(time.perf_counter() - begin)

@@ -33,29 +33,52 @@ class SegmentLoss(NamedTuple):
     state: RNNState
 
 
+class Segment(NamedTuple):
+    """What a step takes of its N sequences, or of some of them.
+
+    Attributes:
+      samples: int32 (N, big_frame_size + T), static shape, T a multiple of the big frame size.
+      inputs: the network's input, of the same shape: the samples, or noisy ones.
+      state: before them.
+      masks: of dropout, a list for the big frame tier and one for the lower, each with float32
+        (N, dim of its input) for every layer; empty lists for no dropout.
+    """
+
+    samples: tf.Tensor
+    inputs: tf.Tensor
+    state: RNNState
+    masks: Sequence[Sequence[tf.Tensor]] = ((), ())
+
+    def rows(self, rows: slice) -> "Segment":
+        """Return these sequences alone."""
+        state = RNNState(*(part[:, :, rows] for part in self.state))
+        masks = [[mask[rows] for mask in of_tier] for of_tier in self.masks]
+        return Segment(self.samples[rows], self.inputs[rows], state, masks)
+
+
 class Shared(NamedTuple):
-    """What the sequences of a step have in common.
+    """What is computed once a step, for all sequences.
 
     Attributes:
       folds: whether `hidden1` is part of table and upsampler.
       table: float32 (frame_size, q_levels, dim), see `Network.table`.
-      upsampler: float32 (stride, dim, dim), the lower frame tier's.
-      big_frame_masks: of dropout, one for each layer, float32 (N, dim of its input), or none.
-      frame_masks: the lower frame tier's.
+      upsampler: float32 (stride, dim, dim), see `Network.upsampler`.
     """
 
     folds: bool
     table: tf.Tensor
     upsampler: tf.Tensor
-    big_frame_masks: Sequence[tf.Tensor] = ()
-    frame_masks: Sequence[tf.Tensor] = ()
 
 
 class Compiled(NamedTuple):
-    """The parts of the network that XLA compiles, for one row group."""
+    """The parts of the network that XLA compiles."""
 
     recurrence: Recurrence
     sample_tier: SampleTier
+
+
+# for each row group its own, see `row_groups.compiled`
+COMPILED = [Compiled(Recurrence(), SampleTier()) for _ in range(MOST_GROUPS)]
 
 
 class Network:
@@ -64,15 +87,11 @@ class Network:
     Args:
       model: whose variables are trained.
       mixed_precision: whether to compute products in bfloat16.
-
-    Attributes:
-      compiled: the compiled parts, for each row group.
     """
 
     def __init__(self, model: SampleRNN, mixed_precision: bool = False) -> None:
         self.model = model
         self._dtype = tf.bfloat16 if mixed_precision else tf.float32
-        self.compiled = [Compiled(Recurrence(), SampleTier()) for _ in range(MOST_GROUPS)]
 
     def loss(
         self,
@@ -90,65 +109,38 @@ class Network:
           dropout_seed: int32 (2,), or None for no dropout.
           noisy_input: the network's input in place of the samples, of their shape, or None.
         """
-        config, (num_seqs, length) = self.model.config, samples.shape
+        num_seqs, width = samples.shape
+        shared = self._shared(num_seqs * (width - self.model.config.big_frame_size))
         inputs = samples if noisy_input is None else noisy_input
-        shared = self.shared(num_seqs, length - config.big_frame_size, dropout_seed)
+        segment = Segment(samples, inputs, state, self._masks(num_seqs, dropout_seed))
         groups = [
-            self._loss_of_rows(rows, samples, inputs, state, shared, compiled)
-            for rows, compiled in zip(row_groups(num_seqs), self.compiled)
+            self._loss_of_rows(segment.rows(rows), shared, compiled)
+            for rows, compiled in zip(row_groups(num_seqs), COMPILED)
         ]
         return _joined(groups)
 
-    def shared(self, num_seqs: int, length: int, dropout_seed: tf.Tensor | None = None) -> Shared:
-        """Return what the sequences of a step have in common.
+    def _shared(self, num_samples: int) -> Shared:
+        """Return what is computed once, for a step that predicts so many samples."""
+        folds = folding_pays(self.model.config, num_samples)
+        return Shared(folds, self.table(folds), self.upsampler(folds))
 
-        Args:
-          num_seqs: in the step.
-          length: samples to predict of each.
-          dropout_seed: int32 (2,), or None for no dropout.
-        """
-        folds = folding_pays(self.model.config, num_seqs * length)
-        masks: list[list[tf.Tensor]] = []
-        if dropout_seed is not None and self.model.config.rnn_dropout:
-            masks = [self._masks(num_seqs, dropout_seed + k) for k in range(2)]
-        return Shared(folds, self.table(folds), self.upsampler(folds), *masks)
-
-    def _loss_of_rows(
-        self,
-        rows: slice,
-        samples: tf.Tensor,
-        inputs: tf.Tensor,
-        state: RNNState,
-        shared: Shared,
-        compiled: Compiled,
-    ) -> SegmentLoss:
-        """Return the loss of some rows of a step, see `loss`."""
-        samples, inputs = samples[rows], inputs[rows]
-        frame_size, big_frame_size = self.model.config.frame_sizes
-        before = big_frame_size - frame_size
-        big_frame_rnn, frame_rnn = self.model.big_frame_rnn, self.model.frame_rnn
-        conditioning, big_frame = self.frame_tier(
-            big_frame_rnn,
-            inputs[:, :-big_frame_size],
-            state.big_frame[:, :, rows],
-            compiled.recurrence,
-            tf.convert_to_tensor(big_frame_rnn.upsample),
-            None,
-            [mask[rows] for mask in shared.big_frame_masks],
+    def _loss_of_rows(self, segment: Segment, shared: Shared, compiled: Compiled) -> SegmentLoss:
+        """Return the loss of some sequences of a step."""
+        model, inputs, (recurrence, sample_tier) = self.model, segment.inputs, compiled
+        frame_size, big_frame_size = model.config.frame_sizes
+        before, (big_masks, masks) = big_frame_size - frame_size, segment.masks
+        big_inputs, frame_inputs = inputs[:, :-big_frame_size], inputs[:, before:-frame_size]
+        h, big_frame = self.frame_tier(
+            model.big_frame_rnn, big_inputs, segment.state.big_frame, recurrence, None, big_masks
         )
-        conditioning, frame = self.frame_tier(
-            frame_rnn,
-            inputs[:, before:-frame_size],
-            state.frame[:, :, rows],
-            compiled.recurrence,
-            shared.upsampler,
-            time_major(conditioning),
-            [mask[rows] for mask in shared.frame_masks],
+        conditioning = time_major(self.upsampled(h, model.big_frame_rnn.upsample))
+        h, frame = self.frame_tier(
+            model.frame_rnn, frame_inputs, segment.state.frame, recurrence, conditioning, masks
         )
-        tier = compiled.sample_tier
-        x = tier.gather_sum(shared.table, inputs[:, before:-1], conditioning)
-        targets = samples[:, big_frame_size:]
-        nats, num_correct = tier.cross_entropy(self.logits(x, shared.folds), targets)
+        x = self.upsampled(h, shared.upsampler)  # (F, N, frame_size, dim)
+        x = sample_tier.gather_sum(shared.table, inputs[:, before:-1], x)
+        targets = segment.samples[:, big_frame_size:]
+        nats, num_correct = sample_tier.cross_entropy(self.logits(x, shared.folds), targets)
         return SegmentLoss(nats, num_correct, RNNState(big_frame, frame))
 
     def _product(self, x: tf.Tensor, kernel: tf.Tensor, **transpose: bool) -> tf.Tensor:
@@ -167,35 +159,40 @@ class Network:
         samples: tf.Tensor,
         states: tf.Tensor,
         recurrence: Recurrence,
-        upsample: tf.Tensor,
         conditioning: tf.Tensor | None = None,
         masks: Sequence[tf.Tensor] = (),
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return conditioning for the tier below, and the states after the frames.
+        """Return the outputs of a frame tier's last layer, and the states after the frames.
 
         Args:
           tier: whose variables to use.
           samples: int32 (N, F * frame_size).
           states: float32 (num_rnn_layers, parts, N, dim).
           recurrence: runs the cells.
-          upsample: float32 (stride, dim, dim), the tier's own or its replacement.
           conditioning: float32 (F, N, dim) from the tier above, or None.
           masks: of the inputs of each layer (N, dim of the input), or none for no dropout.
 
         Returns:
-          float32 (F, N, stride, dim) and the states.
+          float32 (F, N, dim) and the states.
         """
-        config, num_seqs = self.model.config, samples.shape[0]
         size = tier.inputs.kernel.shape[0]
         frames = in_frames(tf.cast(samples, tf.float32), size)  # (F, N, size)
-        x = tier.inputs((frames / (config.q_levels / 2) - 1.0) * 2.0)
+        x = tier.inputs((frames / (self.model.config.q_levels / 2) - 1.0) * 2.0)
         if conditioning is not None:
             x += conditioning
-        h, states = self._rnn(tier.rnn, x, states, recurrence, masks)  # (F, N, dim)
+        return self._rnn(tier.rnn, x, states, recurrence, masks)
+
+    def upsampled(self, h: tf.Tensor, upsample: tf.Tensor) -> tf.Tensor:
+        """Return conditioning for the tier below, float32 (F, N, stride, dim).
+
+        Args:
+          h: float32 (F, N, dim), the outputs of a frame tier.
+          upsample: float32 (stride, dim, dim), the tier's own or its replacement.
+        """
         stride, dim_out, dim = upsample.shape
         kernel = tf.reshape(upsample, [stride * dim_out, dim])
         y = self._product(tf.reshape(h, [-1, dim]), kernel, transpose_b=True)
-        return tf.reshape(y, [-1, num_seqs, stride, dim_out]), states
+        return tf.reshape(y, [*h.shape[:2], stride, dim_out])
 
     def _rnn(
         self,
@@ -248,15 +245,19 @@ class Network:
         x = tf.nn.relu(self._dense(mlp.hidden2, tf.nn.relu(x)))
         return tf.reshape(self._dense(mlp.outputs, x), [*shape, -1])
 
-    def _masks(self, num_seqs: int, seed: tf.Tensor) -> list[tf.Tensor]:
-        """Return the dropout masks of a tier's layers, each (N, dim of the layer's input)."""
-        config, rnn = self.model.config, self.model.frame_rnn.rnn
-        widths = [
-            getattr(rnn, f"layer_{k}").cell.kernel.shape[0] for k in range(config.num_rnn_layers)
-        ]
+    def _masks(self, num_seqs: int, seed: tf.Tensor | None) -> Sequence[Sequence[tf.Tensor]]:
+        """Return the dropout masks of the big frame tier and the lower one, see `Segment`."""
+        config, rnn = self.model.config, self.model.frame_rnn.rnn  # both tiers have its shapes
+        if seed is None or not config.rnn_dropout:
+            return (), ()
+        layers = [getattr(rnn, f"layer_{k}") for k in range(config.num_rnn_layers)]
+        shapes = [(num_seqs, layer.cell.kernel.shape[0]) for layer in layers]
         return [
-            _dropout_mask([num_seqs, width], config.rnn_dropout, seed + 2 * k)
-            for k, width in enumerate(widths)
+            [
+                _dropout_mask(shape, config.rnn_dropout, seed + tier + 2 * k)
+                for k, shape in enumerate(shapes)
+            ]
+            for tier in range(2)
         ]
 
 

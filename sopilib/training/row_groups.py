@@ -27,8 +27,9 @@ def row_groups(num_rows: int) -> list[slice]:
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` compiled by XLA, with an executable that it shares with no other.
 
-    Row groups must not share one: where two threads run an executable with a reduction at
-    once, XLA of TensorFlow 2.21 may build it twice at once, and crashes.
+    Row groups must not share one: XLA of TensorFlow 2.21 builds a reduction at an executable's
+    first run, and where two threads run it at once, builds it twice at once and crashes.
+    Replicas may call the same function: TensorFlow compiles it for each device.
     """
     return tf.function(function, jit_compile=True, autograph=False)
 

@@ -81,6 +81,7 @@ def _levels_at(samples: tf.Tensor, place: int, shape: tf.TensorShape) -> tf.Tens
 
 
 def _gather_sum(table: tf.Tensor, samples: tf.Tensor, conditioning: tf.Tensor) -> tf.Tensor:
+    """Return the sum, see `SampleTier.gather_sum`."""
     x = conditioning
     for place, rows in enumerate(tf.unstack(table)):
         x += tf.gather(rows, _levels_at(samples, place, x.shape))
@@ -90,11 +91,13 @@ def _gather_sum(table: tf.Tensor, samples: tf.Tensor, conditioning: tf.Tensor) -
 def _table_gradient(
     samples: tf.Tensor, d_sum: tf.Tensor, frame_size: int, q_levels: int
 ) -> tf.Tensor:
+    """Return the table's gradient (frame_size, q_levels, dim) from the sum's (F, N, S, dim)."""
     levels = [_levels_at(samples, place, d_sum.shape) for place in range(frame_size)]
     return tf.stack([tf.math.unsorted_segment_sum(d_sum, level, q_levels) for level in levels])
 
 
 def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Return nats and right guesses (N,), and the logarithms of sums of exponentials (F, N, S)."""
     targets = in_frames(targets, logits.shape[2])
     most = tf.reduce_max(logits, axis=-1, keepdims=True)
     totals = tf.math.log(tf.reduce_sum(tf.exp(logits - most), axis=-1)) + most[..., 0]
@@ -110,6 +113,7 @@ def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, ..
 def _logits_gradient(
     logits: tf.Tensor, targets: tf.Tensor, totals: tf.Tensor, d_nats: tf.Tensor
 ) -> tf.Tensor:
+    """Return the logits' gradient (F, N, S, q_levels) from that of the nats (N,)."""
     targets = in_frames(targets, logits.shape[2])
     is_target = tf.equal(tf.range(logits.shape[-1]), targets[..., tf.newaxis])
     difference = tf.exp(logits - totals[..., tf.newaxis]) - tf.cast(is_target, tf.float32)
