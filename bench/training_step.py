@@ -14,7 +14,11 @@ from pathlib import Path
 
 _LEAST_S = 2.0  # of measuring
 # what a checkout sets itself as it imports TensorFlow, which must not reach the other one
-_OWN_SETTINGS = ("TF_CPP_MIN_LOG_LEVEL", "TF_CPU_ALLOCATOR_USE_BFC")
+_OWN_SETTINGS = (
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TF_CPU_ALLOCATOR_USE_BFC",
+    "TF_CPU_BFC_MEM_LIMIT_IN_MB",
+)
 
 
 def step_seconds(config, batch_size, mixed_precision=False, num_cores=None, checkout=None):

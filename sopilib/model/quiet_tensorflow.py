@@ -8,6 +8,9 @@ start here: `sopilib.training.cluster` starts it and reports a lost machine in o
 
 TensorFlow's import also imports Keras and all that Keras finds, almost half of the time that
 it takes. Nothing here needs Keras but Keras Tuner, which imports it itself.
+
+On a CPU, TensorFlow takes memory from an allocator of its own, unless TF_CPU_ALLOCATOR_USE_BFC
+is set to 0.
 """
 
 import contextlib
@@ -62,6 +65,7 @@ def _without_keras() -> Iterator[None]:
 
 # TensorFlow keeps its memory: to get large blocks anew from the system costs a training 5 %
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
+os.environ.setdefault("TF_CPU_BFC_MEM_LIMIT_IN_MB", str(1 << 30))  # by default 64 GB
 if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
     with _without_keras():
         import tensorflow as tf

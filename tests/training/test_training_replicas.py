@@ -214,9 +214,13 @@ MIRRORED = """
 
 
 def mirrored(sounds, logdir, mixed_precision=False, max_steps=42):
-    """Return the RunFolder of a training on two devices of one process."""
+    """Return the RunFolder of a training on two devices of one process.
+
+    XLA writes the loss's gradient into `logdir`/xla as often as it compiles it.
+    """
     arguments = [str(sounds), str(logdir), "1" if mixed_precision else "", str(max_steps)]
-    environment = {**os.environ, "PYTHONPATH": f"{PROJECT}:{SUPPORT}"}
+    flags = f"--xla_dump_to={logdir / 'xla'} --xla_dump_hlo_module_re=.*_logits_gradient_.*"
+    environment = {**os.environ, "PYTHONPATH": f"{PROJECT}:{SUPPORT}", "XLA_FLAGS": flags}
     command = [sys.executable, "-c", textwrap.dedent(MIRRORED), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -225,6 +229,8 @@ def mirrored(sounds, logdir, mixed_precision=False, max_steps=42):
 
 def test_two_devices_of_one_process_train_as_one_with_twice_the_batch(sounds, whole, tmp_path):
     assert_same_training(mirrored(sounds, tmp_path), whole)
+    executables = list(tmp_path.glob("xla/*_logits_gradient_*.before_optimizations.txt"))
+    assert len(executables) == 2  # one for each, see `row_groups.compiled`
 
 
 def test_two_devices_with_bfloat16_products_come_near_the_same_losses(sounds, tmp_path):
