@@ -238,6 +238,15 @@ def _ramp(control: "Control", message: messages.Ramp) -> None:
         control.settings.change(message)
 
 
+def _set_gain(control: "Control", message: messages.Gain) -> None:
+    model = control.worker.model
+    if model and control.state is not State.LOADING:
+        requests.check_gain(message, model.num_seqs)
+    control.settings.set_gain(message)
+    if control.state is State.STREAMING:
+        control.worker.send(message)
+
+
 _ACTIONS: dict[type, Action] = {
     Load: _load,
     Unload: _unload,
@@ -259,4 +268,5 @@ _ACTIONS: dict[type, Action] = {
     messages.ReadStates: _read_states,
     messages.SetTemperature: _set_temperature,
     messages.Ramp: _ramp,
+    messages.Gain: _set_gain,
 }

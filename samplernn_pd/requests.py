@@ -74,6 +74,7 @@ def stream_request(
         heal=settings.heal,
         apart=message.voices is not None,
         release_ms=settings.release_ms,
+        gains=settings.gains(model.num_seqs),
         **_beginning(None, sound, settings, model, host),
     )
 
@@ -129,6 +130,12 @@ def check_temperatures(values: Temperature, voices: int) -> None:
         raise RequestError(
             f"{len(values)} temperatures for {voices} voice(s) (give one, or one for each)"
         )
+
+
+def check_gain(message: messages.Gain, voices: int) -> None:
+    """Raise RequestError unless the model has the voice of the message."""
+    if message.voice is not None and message.voice > voices:
+        raise RequestError(f"gain: voice {message.voice} (1 to {voices})")
 
 
 def available_bytes() -> int:

@@ -1,7 +1,7 @@
 """The performer's settings for the next take."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from samplernn_pd.messages import Envelope, Length, PdMessage, Seed
@@ -23,11 +23,25 @@ class Settings:
     latency_s: float = 0.1
     heal: bool = False
     release_ms: float = 200.0
+    gain_db: float = 0.0
+    voice_gains_db: dict[int, float] = field(default_factory=dict)  # of voices apart from the rest
 
     def change(self, message: PdMessage) -> None:
         """Apply `message`, one of `SETTINGS`."""
         for name, value in SETTINGS[type(message)](message).items():
             setattr(self, name, value)
+
+    def set_gain(self, message: messages.Gain) -> None:
+        """Keep the gain of one voice, or one for all of them."""
+        if message.voice is None:
+            self.gain_db, self.voice_gains_db = message.decibels, {}
+        else:
+            self.voice_gains_db[message.voice] = message.decibels
+
+    def gains(self, voices: int) -> tuple[float, ...]:
+        """Return the gain of each voice in dB, nothing if all are 0."""
+        gains = tuple(self.voice_gains_db.get(n, self.gain_db) for n in range(1, voices + 1))
+        return gains if any(gains) else ()
 
     def rows(self) -> tuple[Row, ...]:
         """Return the settings as rows `(key, value, ...)` for `info`."""
@@ -40,6 +54,8 @@ class Settings:
             ("latency", self.latency_s * 1e3),
             ("heal", int(self.heal)),
             ("release", self.release_ms),
+            ("gain", self.gain_db),
+            *(("gain", voice, gain) for voice, gain in sorted(self.voice_gains_db.items())),
         )
 
     def _envelope_row(self) -> Row:

@@ -101,6 +101,7 @@ TABLE: dict[type, tuple[Answer | Refusal, ...]] = {
     messages.Latency:        (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
     messages.Heal:           (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
     messages.Release:        (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
+    messages.Gain:           (_APPLY,   _APPLY,   _APPLY,   _APPLY,   _APPLY,     _TURN,    _TURN),
 }
 # all others, among them those of one voice
 _STEERS_STREAM = (_NO_STREAM, _NO_STREAM, _NO_STREAM, _NO_STREAM, _APPLY, _TURN, SILENT)

@@ -16,6 +16,7 @@ from sopilib.audio.resample import StreamResampler
 from sopilib.generation.request_checks import checked_rate, checked_rng_seed
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.state_blend import blend
+from sopilib.generation.stream_gains import GLIDE_S
 from sopilib.generation.stream_glide import Glide
 from sopilib.generation.stream_health import Failing, Health
 from sopilib.generation.stream_hold import Hold
@@ -277,10 +278,10 @@ class Stream:
         """Let keys that are let go from now on fade out within this time."""
         self._notes.release_s = seconds
 
-    def set_gain(self, gain: float, voice: int | None = None) -> None:
-        """Glide to this gain, 0 or more."""
+    def set_gain(self, gain: float, voice: int | None = None, seconds: float = GLIDE_S) -> None:
+        """Glide to this gain, 0 or more, within `seconds` of sound; 0 is at once."""
         for chosen in self._chosen(voice):
-            self._voices.gains.glide(chosen, gain)
+            self._voices.gains.glide(chosen, gain, seconds)
 
     def heal(self, is_wanted: bool) -> None:
         """Return to a healthy state from now on where the sound fails, or no longer."""

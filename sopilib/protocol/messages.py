@@ -123,6 +123,7 @@ class Generate(Message, type_name="generate"):
     heal: bool = False  # of a stream, as `Heal`
     apart: bool = False  # of a stream: chunks have the sum of the voices, then each voice
     release_ms: float = 200.0  # of a stream, as `Release`
+    gains: tuple[float, ...] = ()  # of a stream, dB of each voice; 0 where there is none
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,11 @@ class LiveStream(Steered, KeepsStates):
         settle(generator, precisions)
         self._num_played = 0
 
+    def begin_with_gains(self, decibels: Sequence[float]) -> None:
+        """Let the first voices begin as loud as this, in dB; the others begin at 0 dB."""
+        for voice, level in enumerate(decibels[: self._generator.num_seqs]):
+            self._stream.set_gain(_gain(level), voice, seconds=0)
+
     def run(self, inbox: Inbox, send: Send, fail: Fail, real_time: RealTime) -> None:
         """Play until `stop`.
 
@@ -167,9 +172,7 @@ class LiveStream(Steered, KeepsStates):
 
     @handles(messages.Gain)
     def _set_gain(self, request: messages.Gain) -> None:
-        is_silent = request.decibels <= messages.SILENT_DB
-        gain = 0.0 if is_silent else 10 ** (request.decibels / 20)
-        self._stream.set_gain(gain, self._voice(request, request.voice))
+        self._stream.set_gain(_gain(request.decibels), self._voice(request, request.voice))
 
     @handles(messages.Morph)
     def _morph(self, request: messages.Morph) -> None:
@@ -216,3 +219,8 @@ class LiveStream(Steered, KeepsStates):
         if voice is None:
             return None
         return voice_index(request.selector(), voice, self._generator.num_seqs)
+
+
+def _gain(decibels: float) -> float:
+    """Return the factor for a gain in dB."""
+    return 0.0 if decibels <= messages.SILENT_DB else 10 ** (decibels / 20)

@@ -183,6 +183,7 @@ class Worker(KeepsStates):
             self._is_recalled, self._last = False, None
             stream.apply(messages.Heal(int(request.heal)))
             stream.apply(messages.Release(request.release_ms))
+            stream.begin_with_gains(request.gains)
             stream.run(self._inbox, self._send, self._fail, real_time)
 
     def _recall(self, state: SavedState, voice: int | None) -> None:

@@ -66,9 +66,15 @@ class NamedVoices(PdHost):
         return self.wait_for(rf"^status: {pattern}$", LOAD_LIMIT_S)
 
     def begin(self):
+        self.load()
+        self.start()
+
+    def load(self):
         self.message("load", GRU, "voices", 2, "precision", "float32")
         self.status("loaded .*")
         self.message("rng", 5)
+
+    def start(self):
         self._recorder = Recorder(self, self._file)
         self.send("pd", "dsp", 1)
         self.message(1)
@@ -82,6 +88,13 @@ class NamedVoices(PdHost):
     def recorded(self):
         """Return the recording, float32 (4, any)."""
         return self._recorder.stop().reshape(-1, 4).T
+
+
+def take_of(num_seqs):
+    """Return what voices with the random seed 5 generate, float32 (num_seqs, 64000)."""
+    generator = make_generator(find_model(GRU), num_seqs, precision="float32")
+    take = Take(generator, TakeRequest(4, out_rate=MODEL_RATE, rng_seed=5))
+    return np.concatenate(list(take), axis=1)
 
 
 def test_each_voice_has_an_outlet_in_time_with_the_sum_and_is_what_it_is_alone(tmp_path):
@@ -101,17 +114,28 @@ def test_each_voice_has_an_outlet_in_time_with_the_sum_and_is_what_it_is_alone(t
         pd.status("stream off")
         total, first, second, later = pd.recorded()
         assert "error" not in pd.console
-    request = TakeRequest(4, out_rate=MODEL_RATE, rng_seed=5)
-    generator = make_generator(find_model(GRU), 2, precision="float32")
-    voices = np.concatenate(list(Take(generator, request)), axis=1)
+    voices = take_of(2)
     for heard, expected in zip((total, first, second), (voices.sum(axis=0), *voices)):
         assert assert_is_take(heard, expected)[1] > MODEL_RATE // 2
-    alone = make_generator(find_model(GRU), 1, precision="float32")
-    np.testing.assert_array_equal(np.concatenate(list(Take(alone, request)), axis=1)[0], voices[0])
+    np.testing.assert_array_equal(take_of(1)[0], voices[0])
     np.testing.assert_allclose(total, first + second, atol=1e-6)
     began = np.flatnonzero(later)[0]
     lag = BLOCK * (not np.array_equal(later[began:], second[began:]))  # of catch~, at most
     np.testing.assert_array_equal(later[began:], second[began - lag : len(second) - lag])
+
+
+def test_the_gain_of_a_voice_holds_from_before_the_first_stream_into_the_next_one(tmp_path):
+    _, voice = take_of(2)
+    with NamedVoices(tmp_path) as pd:
+        pd.message("gain", 2, -20)
+        pd.load()
+        for number in (1, 2):
+            pd.start()
+            pd.let_play(number * MODEL_RATE // 4)
+            pd.message(0)
+            pd.status("stream off")
+            assert_is_take(pd.recorded()[2], 0.1 * voice)
+        assert "error" not in pd.console
 
 
 def test_a_name_taken_and_a_voice_that_is_not_there_are_one_line_each(tmp_path):

@@ -44,7 +44,6 @@ ROWS = {
         for text, name in (
             ("freeze 1", "freeze"),
             ("freeze 2 1", "freeze"),
-            ("gain 2 -6", "gain"),
             ("seed 2 7", "reseed_voice"),
             ("morph 1 2 0.5", "morph"),
             ("note 60 100", "note"),
@@ -66,6 +65,7 @@ ROWS = {
     "latency 200": ". . . . >latency . .",
     "heal 1": ". . . . >heal . .",
     "release 300": ". . . . >release . .",
+    "gain 1 -6": ". . . . >gain . .",
     "envelope curve": ". . . . >curve . .",
     "seed a": ". . . . >prime . .",
 }
@@ -82,6 +82,7 @@ CHANGED = {  # rows of `info` after a message that only changes a setting
     "latency 200": "info latency 200.0",
     "heal 1": "info heal 1",
     "release 300": "info release 300.0",
+    "gain 1 -6": "info gain 1 -6.0",
     "envelope curve": "info envelope curve",
     "seed a": "info seed a",
 }
@@ -415,3 +416,15 @@ def test_a_stream_has_the_latency_of_its_message_or_of_the_setting(idle):
         assert stream_of(idle, *texts).latency_s == latency_s
     assert stream_of(idle, "stream ring 400").latency_s == 0.4
     assert stream_of(idle, "stream ring").latency_s == 0.4
+
+
+def test_the_gains_of_voices_hold_for_every_stream_until_they_change(idle):
+    asked = []
+    for texts in (["gain 1 -6"], ["gain 3"], ["gain 1 0"], ["gain 0"]):
+        for text in (*texts, "stream ring"):
+            idle.say(text)
+        asked.append(idle.worker.sent[-1].gains)
+        idle.event(messages.Stopped(idle.worker.sent[-1].take, 0))
+    assert asked == [(-6.0,), (3.0,), (), ()]
+    idle.say("gain 2 -6")
+    assert idle.errors()[-1] == "error gain: voice 2 (1 to 1)"

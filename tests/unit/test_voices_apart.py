@@ -103,6 +103,13 @@ def test_a_gain_glides_for_twenty_milliseconds():
     assert not play(stream, 100).any()
 
 
+def test_a_stream_begins_with_the_gain_that_it_is_given():
+    stream, _ = begun(2)
+    twin, _ = begun(2)
+    stream.set_gain(0.25, 1, seconds=0)
+    np.testing.assert_array_equal(play(stream, 500), play(twin, 500) * [[1.0], [0.25]])
+
+
 def test_a_stream_that_is_turned_down_has_not_fallen_silent():
     stream, _ = begun(1)
     stream.set_gain(0.0)
