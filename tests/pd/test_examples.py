@@ -1,6 +1,7 @@
 """Each patch in pd/examples, opened in a real Pd: it sounds at once, and as it says."""
 
 import contextlib
+import re
 import socket
 import struct
 
@@ -11,6 +12,7 @@ from example_in_pd import EXAMPLES, RATE, START_LIMIT_S, ExampleInPd, brightness
 
 MODERATE_DB = (-50, -6)
 TAME, WILD = 0.5, 1.5
+BLOCK = 64
 
 
 @pytest.fixture
@@ -24,6 +26,13 @@ def assert_is_moderate(sound):
     low, high = MODERATE_DB
     assert low < level_db(sound) < high
     assert np.abs(sound).max() <= 1
+
+
+def assert_fades_out(sound):
+    """Assert that the last sound before the silence at the end is a fade, no cut."""
+    last = np.flatnonzero(np.abs(sound[:, 0]) > 0)[-1]
+    assert abs(sound[last, 0]) < 0.05 * np.abs(sound[last - 400 : last, 0]).max()
+    assert last < len(sound) - BLOCK
 
 
 def loudest_hz(sound):
@@ -49,8 +58,10 @@ def test_the_first_sounds_and_follows_its_slider(example):
     tame = pd.listen(1)
     assert_is_moderate(wild)
     assert brightness(wild, 4000) > 10 * brightness(tame, 4000)
+    pd.start_recording()
     pd.press("sound", 0)
     pd.wait_for("^audio-off: bang$")
+    assert_fades_out(pd.recorded())
 
 
 def test_the_second_follows_the_hand_the_curve_and_the_microphone(example):
@@ -95,6 +106,11 @@ def test_the_third_calls_and_the_network_answers_it_and_the_microphone(example):
     pd.status("stream on")
     assert_is_moderate(pd.listen(0.5))
     assert loudest_hz(np.array(pd.array(array))) == pytest.approx(220, abs=3)
+    pd.send("pd", "audio-dialog", *[0] * 4, 2, *[0] * 7, 2, *[0] * 3, RATE // 2, 25, 0, 64)
+    pd.send("pd", "dsp", 0)
+    pd.send("pd", "dsp", 1)
+    pd.sync()
+    assert len(pd.array(array)) == RATE  # 2 s at the sample rate that the sound card has
 
 
 def test_the_fourth_plays_a_moment_while_its_key_is_held(example):
@@ -107,6 +123,26 @@ def test_the_fourth_plays_a_moment_while_its_key_is_held(example):
     while "message: note 61 0" not in pd.console:
         pd.sync()
     pd.wait_for("^level: 0$", START_LIMIT_S)  # what played by itself does so no more
+    pd.status("state saved 67")
+    pd.press("keep")  # plays by itself again, and keeps others
+    pd.message("recall_state 60")
+    pd.message("save_state 60")
+    assert level_db(pd.listen(0.2)) > MODERATE_DB[0]
+
+
+def test_why_it_is_silent_stays_in_sight_until_it_plays(example):
+    pd = example("4-keyboard-of-moments")
+    pd.probe("reason")
+    pd.status("state saved 61")
+    pd.press("message", "note", 5, 100)
+    pd.press("sound", 0)
+    pd.status("stream off")
+    assert re.findall("^reason: (.*?) ?$", pd.console, re.M) == [
+        "symbol",
+        "list error: note: no state 5 is saved (save_state 5 first)",
+    ]
+    pd.press("sound", 1)
+    pd.wait_for("^reason: symbol ?$", START_LIMIT_S)
 
 
 def test_the_fifth_recalls_the_drawn_moments_in_time(example):
@@ -119,8 +155,16 @@ def test_the_fifth_recalls_the_drawn_moments_in_time(example):
     for number in (1, 5, 1, 3):
         pd.status(f"state recalled {number}")
     assert_is_moderate(pd.listen(0.5))
+    pd.press("steps", 0, *[8.8, 0.2] * 4)  # as the mouse draws
+    for number in (8, 1):
+        pd.message(f"recall_state {number}")
+    pd.press("sound", 0)
+    pd.status("stream off")
+    pd.press("sound", 1)
+    pd.message(r"freeze 0\.12")
     pd.press("run", 0)
     pd.message("freeze 0")
+    assert "error" not in pd.console
 
 
 def test_the_sixth_puts_its_voices_where_the_sliders_are(example):
@@ -133,6 +177,11 @@ def test_the_sixth_puts_its_voices_where_the_sliders_are(example):
         sound = pd.listen(0.4)
         assert level_db(sound[:, side]) > MODERATE_DB[0]
         assert level_db(sound[:, 1 - side]) < level_db(sound[:, side]) - 40
+    pd.probe("freeze-3")
+    pd.press("freeze-3", 1)
+    pd.press("sound", 0)
+    pd.press("sound", 1)
+    pd.wait_for("^freeze-3: 0$", START_LIMIT_S)  # the box shows what the new stream does
 
 
 def test_the_seventh_fades_from_the_piano_to_the_voice(example):
@@ -181,21 +230,28 @@ def osc(address, value):
 
 
 def test_the_ninth_records_a_track_with_its_fades_and_saves_a_take(example, tmp_path):
-    pd = example("9-album-track")
+    rate = 2 * RATE
+    pd = example("9-album-track", rate=rate)
     pd.probe("file")
+    pd.probe("message")
     pd.listen(0.1)
+    pd.probe("sound")
     track, take = tmp_path / "track.wav", tmp_path / "take.wav"
     pd.send("test-file", "symbol", track)
     pd.press("length", 2)
     pd.press("record")
+    pd.wait_for("^sound: 1$")  # also where it was off
     pd.wait_for("^file: stop$", START_LIMIT_S)
     while not is_closed(track):
         pd.sync()
-    sound, rate = soundfile.read(track)
-    assert rate == RATE
-    assert sound.shape == (pytest.approx(2 * RATE, abs=128), 2)
-    assert_is_moderate(sound[RATE // 4 : -RATE // 4])
-    assert level_db(sound[-200:]) < level_db(sound) - 12
+    pd.message("temperature 1")
+    sound, track_rate = soundfile.read(track)
+    assert track_rate == rate
+    assert sound.shape == (pytest.approx(2 * rate, abs=128), 2)
+    assert_is_moderate(sound[rate // 4 : -rate // 4])
+    assert np.abs(sound[:20]).max() < 0.01 * np.abs(sound).max()
+    assert level_db(sound[-400:]) < level_db(sound) - 12
+    pd.press("sound", 0)
     pd.press("load")
     pd.status(r"loaded \S+ 16000 1")
     pd.press("generate")
@@ -205,6 +261,17 @@ def test_the_ninth_records_a_track_with_its_fades_and_saves_a_take(example, tmp_
     pd.status(r"saved .*")
     assert_is_moderate(soundfile.read(take)[0])
     assert take.with_suffix(".json").exists()
+    pd.start_recording()
+    pd.press("listen")
+    pd.wait_for(r"^level: [5-9]\d$", START_LIMIT_S)
+    heard, made = pd.recorded()[:, 0], soundfile.read(take)[0]
+    begin = np.flatnonzero(heard)[0] + 8  # tabread4~ repeats the first samples
+    played = [heard[begin + half :][:BLOCK:2] for half in (0, 1)]  # at twice the take's rate
+    assert any(
+        np.allclose(sound, made[place:][: len(sound)], atol=1e-3)
+        for place in range(BLOCK)
+        for sound in played
+    )
 
 
 def is_closed(path):

@@ -19,7 +19,7 @@ RATE = 16000  # of Pd and of the models
 START_LIMIT_S = 60  # several models load on a busy machine
 LATENCY_MS = 300  # the tests share the processor with others
 PORT = 9000  # of the examples, for OSC
-LEVELS_A_SECOND = RATE / 1024
+SAMPLES_A_LEVEL = 1024
 ENDS = {
     "dac~ 1 2": "test-loudspeakers~",
     "adc~ 1": "test-microphone~",
@@ -85,10 +85,11 @@ class ExampleInPd(PdHost):
         bundled: play the bundled models, where their sound matters; else a small one, which
             plays live on a busy machine, too.
         port: at which it listens for OSC.
+        rate: of Pd, in Hz.
     """
 
-    def __init__(self, name, folder, *, bundled=False, port=PORT):
-        self._name, self._place = name, folder
+    def __init__(self, name, folder, *, bundled=False, port=PORT, rate=RATE):
+        self._name, self._place, self._rate = name, folder, rate
         self._fingers, self._num_recordings = set(), 0
         text = (EXAMPLES / f"{name}.pd").read_text()
         for words, others in ENDS.items():
@@ -128,7 +129,7 @@ class ExampleInPd(PdHost):
         )
         env = {**os.environ, "SAMPLERNN_PYTHON": sys.executable}
         paths = ("-path", str(folder), "-path", str(PROJECT / "pd"))
-        super().__init__(patch, args=(*paths, "-r", str(RATE)), env=env, time_limit_s=240)
+        super().__init__(patch, args=(*paths, "-r", str(rate)), env=env, time_limit_s=240)
         for name in ("message", "on"):  # where the examples' messages to their objects go
             self.press(name, "latency", LATENCY_MS)
 
@@ -158,20 +159,28 @@ class ExampleInPd(PdHost):
 
         Silence does not count, so that a machine that is too slow at the moment only takes longer.
         """
+        self.start_recording()
+        for _ in range(round(seconds * self._rate / SAMPLES_A_LEVEL) + 1):
+            self.wait_for(r"^level: ([4-9]\d|1\d\d)$", START_LIMIT_S)  # louder than -60 dB
+        sound = self.recorded()
+        return sound[np.any(sound != 0, axis=1)]
+
+    def start_recording(self):
+        """Start recording the loudspeakers."""
         self._num_recordings += 1
-        path = self._place / f"heard-{self._num_recordings}.wav"
-        self.send("to-file", "open", "-bytes", 4, "-wave", path)
+        self._file = self._place / f"heard-{self._num_recordings}.wav"
+        self.send("to-file", "open", "-bytes", 4, "-wave", self._file)
         self.send("to-file", "start")
         self.sync()
         self._matched_until = len(self.console)
-        for _ in range(round(seconds * LEVELS_A_SECOND) + 1):
-            self.wait_for(r"^level: ([4-9]\d|1\d\d)$", START_LIMIT_S)  # louder than -60 dB
+
+    def recorded(self):
+        """End the recording and return it, float32 (n, 2)."""
         self.send("to-file", "stop")
         self.sync()
-        while not is_complete(path):  # Pd writes it in a thread of its own
+        while not is_complete(self._file):  # Pd writes it in a thread of its own
             self.sync()
-        sound = np.frombuffer(wave_samples(path), np.float32).reshape(-1, 2)
-        return sound[np.any(sound != 0, axis=1)]
+        return np.frombuffer(wave_samples(self._file), np.float32).reshape(-1, 2)
 
 
 def level_db(sound):
