@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 import soundfile
-from example_in_pd import EXAMPLES, RATE, START_LIMIT_S, ExampleInPd, brightness, level_db
+from example_in_pd import EXAMPLES, LOUD, RATE, START_LIMIT_S, ExampleInPd, brightness, level_db
 
 MODERATE_DB = (-50, -6)
 TAME, WILD = 0.5, 1.5
@@ -58,7 +58,9 @@ def test_the_first_sounds_and_follows_its_slider(example):
     tame = pd.listen(1)
     assert_is_moderate(wild)
     assert brightness(wild, 4000) > 10 * brightness(tame, 4000)
+    pd.press("sound", 1)  # makes the finger, for which Pd stops its audio for a moment
     pd.start_recording()
+    pd.wait_for(LOUD, START_LIMIT_S)
     pd.press("sound", 0)
     pd.wait_for("^audio-off: bang$")
     assert_fades_out(pd.recorded())

@@ -20,6 +20,7 @@ START_LIMIT_S = 60  # several models load on a busy machine
 LATENCY_MS = 300  # the tests share the processor with others
 PORT = 9000  # of the examples, for OSC
 SAMPLES_A_LEVEL = 1024
+LOUD = r"^level: ([4-9]\d|1\d\d)$"  # above -60 dB
 ENDS = {
     "dac~ 1 2": "test-loudspeakers~",
     "adc~ 1": "test-microphone~",
@@ -161,7 +162,7 @@ class ExampleInPd(PdHost):
         """
         self.start_recording()
         for _ in range(round(seconds * self._rate / SAMPLES_A_LEVEL) + 1):
-            self.wait_for(r"^level: ([4-9]\d|1\d\d)$", START_LIMIT_S)  # louder than -60 dB
+            self.wait_for(LOUD, START_LIMIT_S)
         sound = self.recorded()
         return sound[np.any(sound != 0, axis=1)]
 
