@@ -82,8 +82,18 @@ class NamedVoices(PdHost):
 
     def let_play(self, num_samples):
         """Wait until this many samples of voice 2 have been heard in all."""
-        while float(self.wait_for(r"^heard: (.*)$", TAKE_LIMIT_S)[1]) < num_samples:
+        while self._heard() < num_samples:
             pass
+
+    def let_end(self):
+        """Wait until nothing more of voice 2 is heard."""
+        before = None
+        while (now := self._heard()) != before:
+            before = now
+
+    def _heard(self):
+        """Return the samples of voice 2 that have been heard in all, as the patch next tells."""
+        return float(self.wait_for(r"^heard: (.*)$", TAKE_LIMIT_S)[1])
 
     def recorded(self):
         """Return the recording, float32 (4, any)."""
@@ -134,6 +144,7 @@ def test_the_gain_of_a_voice_holds_from_before_the_first_stream_into_the_next_on
             pd.let_play(number * MODEL_RATE // 4)
             pd.message(0)
             pd.status("stream off")
+            pd.let_end()
             assert_is_take(pd.recorded()[2], 0.1 * voice)
         assert "error" not in pd.console
 
