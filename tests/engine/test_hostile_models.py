@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import queue
-import resource
 import shutil
 import subprocess
 import sys
@@ -248,16 +247,17 @@ def test_packs_of_the_other_checkpoints_of_a_training_are_no_news(trained, caplo
 # nothing is allocated that the files do not justify
 
 _MOST_MEMORY = 3 << 30
-_COMMAND = "import sys; from sopilib.commands.main import main; sys.exit(main())"
+_COMMAND = (
+    f"import resource, sys; resource.setrlimit(resource.RLIMIT_AS, 2 * ({_MOST_MEMORY},)); "
+    "from sopilib.commands.main import main; sys.exit(main())"
+)
 
 
 def samplernn(*words):
     """Return (status, standard error) of the command line in little memory."""
-    limit = resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY)
     result = subprocess.run(
         [sys.executable, "-c", _COMMAND, *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(PROJECT), "OPENBLAS_NUM_THREADS": "1"},
-        preexec_fn=lambda: resource.setrlimit(*limit),
         capture_output=True,
         text=True,
         timeout=60,

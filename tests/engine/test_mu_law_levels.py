@@ -65,6 +65,7 @@ def test_a_model_of_our_own_with_other_levels_still_loads(tmp_path):
 def test_training_with_other_levels_is_told(files, capsys):
     class Flags:
         config_file, preset, sample_rate = files.config_path, None, None
+        pre_emphasis = None
 
     assert chosen_config(Flags)[0].q_levels == 512
     error = capsys.readouterr().err

@@ -9,13 +9,12 @@ import sys
 import threading
 import time
 import wave
-from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
 from exported_model import write_exported
-from places import PROJECT
+from samplernn_process import start_samplernn
 
 from sopilib.audio.endless_sound import encoder
 from sopilib.audio.loudness import loudness_lufs
@@ -307,16 +306,8 @@ def test_what_cannot_be_is_one_line(flags, text, models, tmp_path, monkeypatch, 
 
 def start(models, *flags, **options):
     """Start a radio of its own process whose takes hold."""
-    program = "import sys; from sopilib.commands.main import main; sys.exit(main())"
     words = ["radio", "--ckpt_dir", *models, *FLAGS, "--accept", "noise", *flags]
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, words)],
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        stderr=subprocess.PIPE,
-        # a test run in the background ignores Ctrl-C, and so would its children
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-        **options,
-    )
+    return start_samplernn(*words, **{"stdout": None, **options})
 
 
 def test_a_reader_that_ends_ends_the_radio_without_a_word(models):
@@ -333,7 +324,7 @@ def test_ctrl_c_completes_the_file(models, tmp_path):
     path = tmp_path / "x.wav"
     process = start(models[:1], "--out", path)
     while not path.exists() or path.stat().st_size < 10_000:
-        assert process.poll() is None
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     told = process.stderr.read().decode()
