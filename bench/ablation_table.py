@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from model_table import markdown, say
+from model_table import Sizes, markdown, say, similarities
 
 from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.engine.engine import EngineGenerator
@@ -84,13 +84,14 @@ def cells(
     """Return the cells of a checkpoint: name, bits, measures, runaway, recovery."""
     sounds = [rounded_like_takes(r.audio, files.config) for r in corpus.recordings]
     minutes = ReferenceStatistics(sounds, corpus.sample_rate, MINUTE_S)
-    take = next(measured(files, (temperature,), 1, minutes))[0]
-    runs = list(measured(files, RUNAWAY_TEMPERATURES, num_minutes, minutes))
+    (take,) = measured(files, (temperature,), 1, minutes)
+    runs = measured(files, RUNAWAY_TEMPERATURES, num_minutes, minutes)
+    num_runs = len(RUNAWAY_TEMPERATURES)
     return [
         training_name(files),
         f"{held_out_bits(files.folder):.3f}",
         *(f"{take.measures[name]:.3g}" for name in LEAST),
-        *(runaway_cell([minute[k] for minute in runs]) for k in range(len(RUNAWAY_TEMPERATURES))),
+        *(runaway_cell(runs[k::num_runs]) for k in range(num_runs)),
         f"{100 * noise_after_a_push(files, sounds, corpus.sample_rate):.0f} %",
     ]
 
@@ -110,17 +111,15 @@ def runaway_cell(minutes: Sequence[Similarity]) -> str:
 
 def measured(
     files: ModelFiles,
-    temperatures: Sequence[float],
+    temperatures: tuple[float, ...],
     num_minutes: int,
     reference: ReferenceStatistics,
-) -> Iterator[list[Similarity]]:
-    """Yield the Similarity of each voice's first minute, then of its second, and so on."""
-    generator = load_generator(files, len(temperatures), "int8", None)
-    rate = files.config.sample_rate
-    request = TakeRequest(num_minutes * MINUTE_S, temperature=tuple(temperatures), rng_seed=0)
-    sound = np.concatenate(list(Take(generator, request)), axis=1)
-    for minute in np.split(sound, num_minutes, axis=1):
-        yield [reference.measure(voice) for voice in minute[:, : round(MINUTE_S * rate)]]
+) -> list[Similarity]:
+    """Return the Similarity of each voice's first minute, then of its second, and so on."""
+    num_voices = len(temperatures)
+    generator = load_generator(files, num_voices, "int8", None)
+    sizes = Sizes(num_voices, MINUTE_S, num_minutes)
+    return list(similarities(generator, reference, temperatures, sizes))
 
 
 def noise_after_a_push(files: ModelFiles, sounds: Sequence[np.ndarray], sample_rate: int) -> float:

@@ -162,7 +162,7 @@ def measured(
     reference = ReferenceStatistics(sounds, files.config.sample_rate, sizes.take_s)
     validation = [np.asarray(part) for part in held_out_split(files, corpus).validation]
     generator = load_generator(files, sizes.num_voices, args.precision, args.threads)
-    minutes = list(similarities(generator, reference, temperature, sizes))  # in order of time
+    minutes = list(similarities(generator, reference, (temperature,), sizes))  # in order of time
     takes = minutes[: sizes.num_voices]
     seeds = held_out_seeds(validation, files.config.sample_rate)
     steering = None if seeds is None else measure_seed_steering(generator, seeds)
@@ -190,14 +190,24 @@ def say(text: str) -> None:
 
 
 def similarities(
-    generator: EngineGenerator, reference: ReferenceStatistics, temperature: float, sizes: Sizes
+    generator: EngineGenerator,
+    reference: ReferenceStatistics,
+    temperatures: tuple[float, ...],
+    sizes: Sizes,
 ) -> Iterator[Similarity]:
-    """Yield the Similarity of each voice's first minute, then of each one's second, and so on."""
+    """Yield the Similarity of each voice's first minute, then of each one's second, and so on.
+
+    Args:
+      generator: of the model.
+      reference: of its corpus.
+      temperatures: one for all voices, or one for each.
+      sizes: of the takes.
+    """
     dur_s = sizes.take_s * sizes.num_takes_long
     length = round(sizes.take_s * generator.config.sample_rate)
     chunks: list[np.ndarray] = []
     num_samples = num_measured = 0
-    request = TakeRequest(dur_s=dur_s, temperature=(temperature,), rng_seed=0)
+    request = TakeRequest(dur_s=dur_s, temperature=temperatures, rng_seed=0)
     for chunk in Take(generator, request):
         chunks.append(chunk)
         num_samples += chunk.shape[1]
