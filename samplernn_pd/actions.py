@@ -241,7 +241,7 @@ def _ramp(control: "Control", message: messages.Ramp) -> None:
 def _set_gain(control: "Control", message: messages.Gain) -> None:
     model = control.worker.model
     if model and control.state is not State.LOADING:
-        requests.check_gain(message, model.num_seqs)
+        messages.check_voice_of("gain", message.voice, model.num_seqs)
     control.settings.set_gain(message)
     if control.state is State.STREAMING:
         control.worker.send(message)

@@ -132,12 +132,6 @@ def check_temperatures(values: Temperature, voices: int) -> None:
         )
 
 
-def check_gain(message: messages.Gain, voices: int) -> None:
-    """Raise RequestError unless the model has the voice of the message."""
-    if message.voice is not None and message.voice > voices:
-        raise RequestError(f"gain: voice {message.voice} (1 to {voices})")
-
-
 def available_bytes() -> int:
     """Return the free memory in bytes, or all memory if the system does not report it."""
     try:

@@ -57,6 +57,7 @@ from sopilib.protocol.voice_messages import ReseedVoice as ReseedVoice
 from sopilib.protocol.voice_messages import SaveState as SaveState
 from sopilib.protocol.voice_messages import WriteStates as WriteStates
 from sopilib.protocol.voice_messages import check_voice
+from sopilib.protocol.voice_messages import check_voice_of as check_voice_of
 
 PROTOCOL_VERSION = 2
 LATENCY_MS = (20, 2000)  # shortest and longest for a performer

@@ -189,6 +189,12 @@ def check_voice(name: str, voice: int | None) -> None:
         whole_number(f"{name} voice", voice, at_least=1)
 
 
+def check_voice_of(name: str, voice: int | None, num_voices: int) -> None:
+    """Raise RequestError if a model of this many voices has no voice of that number."""
+    if voice is not None and voice > num_voices:
+        raise RequestError(f"{name}: voice {voice} (1 to {num_voices})")
+
+
 def _states_path(message_class: type[Message], atoms: Sequence[Atom]) -> str:
     path = file_path(message_class.selector(), atoms, message_class.pd_form)
     return path if path.lower().endswith(STATES_SUFFIX) else path + STATES_SUFFIX

@@ -86,8 +86,7 @@ class KeepsStates(Handlers):
 
 def voice_index(selector: str, voice: int, num_seqs: int) -> int:
     """Return the index of a voice that counts from 1; RequestError if there is none."""
-    if voice > num_seqs:
-        raise RequestError(f"{selector}: voice {voice} (1 to {num_seqs})")
+    messages.check_voice_of(selector, voice, num_seqs)
     return voice - 1
 
 
