@@ -53,6 +53,11 @@ def is_regular(path: FilePath) -> bool:
         return False
 
 
+def is_closed_folder(path: FilePath) -> bool:
+    """Return whether `path` is a folder that this user may not read."""
+    return os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK)
+
+
 def read_bytes(path: FilePath, most_bytes: int = SMALL_BYTES) -> bytes:
     """Return the content of a regular file.
 

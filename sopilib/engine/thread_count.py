@@ -20,10 +20,17 @@ def most_threads() -> int:
     return max(_FEW_THREADS, os.cpu_count() or 1)
 
 
+def num_processors() -> int:
+    """Return the number of logical processors that this process may use."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0))
+
+
 def _physical_cores() -> int:
     """Return the number of cores this process may use; a core's hardware threads count once."""
     if not hasattr(os, "sched_getaffinity"):
-        return os.cpu_count() or 1
+        return num_processors()
     return len({_siblings(cpu) for cpu in os.sched_getaffinity(0)})
 
 

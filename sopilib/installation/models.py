@@ -17,6 +17,7 @@ from pathlib import Path
 from sopilib.errors import CheckpointError
 from sopilib.installation import paths
 from sopilib.limits import is_sample_rate
+from sopilib.small_files import is_closed_folder
 
 CONFIG_SUFFIX = ".config.json"
 _WEIGHTS_SUFFIXES = (".index", ".pack")
@@ -125,7 +126,7 @@ def unreadable_folders(places: Sequence[ModelPlace]) -> list[Path]:
     """Return the folders in `places`, and those places, that this user may not read."""
     inside = [folder for place in places for folder in _folders_in(place.folder)]
     folders = [*(Path(place.folder) for place in places), *inside]
-    return [f for f in folders if os.path.isdir(f) and not os.access(f, os.R_OK | os.X_OK)]
+    return [folder for folder in folders if is_closed_folder(folder)]
 
 
 def complete_name(name: str, folders: Sequence[str | Path]) -> str:

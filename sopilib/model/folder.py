@@ -8,6 +8,7 @@ headers of the sound files beside them. TensorFlow is not needed.
 """
 
 import dataclasses
+import errno
 import os
 import re
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from sopilib.model.config import (
     read_json_object,
 )
 from sopilib.model.sample_rate import RateSource, find_sample_rate, rate_text
-from sopilib.small_files import is_regular, read_text
+from sopilib.small_files import is_closed_folder, is_regular, read_text
 
 # run folders of PRiSM; its fork leaves the config beside them
 _RUN_NAME = re.compile(r"\d\d\.\d\d\.\d{4}_\d\d\.\d\d\.\d\d")
@@ -133,7 +134,9 @@ def find_checkpoint(path: str | Path, search: Sequence[str | Path] = ()) -> tupl
             f"no model {str(path)!r}, neither a folder nor a checkpoint, in {looked_in} "
             "(give a model folder, or the path of a checkpoint without its .index)"
         )
-    _check_readable(place)
+    if is_closed_folder(place):
+        reason = os.strerror(errno.EACCES)
+        raise CheckpointError(f"cannot read the folder {place}: {reason} (check who may read it)")
     if _is_exported(place):
         return place, None
     checkpoint = _newest_checkpoint(place) if place.is_dir() else prefix_of(place)
@@ -149,20 +152,6 @@ def _first_existing(path: str | Path, search: Sequence[Path]) -> Path | None:
         if os.path.isdir(place) or is_regular(_index_of(prefix_of(place))):
             return place
     return None
-
-
-def _check_readable(place: Path) -> None:
-    """Raise where `place` is a folder that this user may not read."""
-    if not os.path.isdir(place):
-        return
-    try:
-        for path in place.iterdir():
-            path.stat(follow_symlinks=False)
-            break
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot read the folder {place}: {error.strerror} (check who may read it)"
-        ) from error
 
 
 def is_run_name(name: str) -> bool:

@@ -5,10 +5,10 @@ some of them from the first layer to the last and back: it then waits for the ot
 step, where cores that share every operation wait after each of them.
 """
 
-import os
 from collections.abc import Callable
 from typing import Any
 
+from sopilib.engine.thread_count import num_processors
 from sopilib.model.quiet_tensorflow import tf
 
 # fewer rows make products inefficient, more groups make the first step long
@@ -18,7 +18,7 @@ MOST_GROUPS = 4
 
 def row_groups(num_rows: int) -> list[slice]:
     """Return the rows of a batch in groups, as equal as can be; on a GPU a single one."""
-    num_groups = 1 if tf.config.list_logical_devices("GPU") else _num_cores()
+    num_groups = 1 if tf.config.list_logical_devices("GPU") else num_processors()
     num_groups = max(1, min(num_groups, num_rows // _LEAST_ROWS, MOST_GROUPS))
     ends = [num_rows * (k + 1) // num_groups for k in range(num_groups)]
     return [slice(begin, end) for begin, end in zip([0, *ends], ends)]
@@ -32,10 +32,3 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     Replicas may call the same function: TensorFlow compiles it for each device.
     """
     return tf.function(function, jit_compile=True, autograph=False)
-
-
-def _num_cores() -> int:
-    """Return the number of processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

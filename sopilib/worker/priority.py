@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sopilib.engine.thread_count import num_processors
+
 HAS_REAL_TIME = hasattr(os, "sched_setscheduler")
 _TASKS = Path("/proc/self/task")
 _SLOWEST = 1.1  # times real time: a little of the processors stays free
@@ -45,8 +47,7 @@ def can_be_real_time() -> bool:
 
 def leaves_processors(threads: int) -> bool:
     """Return whether work without a pause on this many threads leaves half the processors."""
-    num_processors = len(os.sched_getaffinity(0)) if HAS_REAL_TIME else os.cpu_count() or 1
-    return 2 * threads <= num_processors
+    return 2 * threads <= num_processors()
 
 
 class RealTime:

@@ -28,7 +28,7 @@ from sopilib.training.step import Trainer
     ],
 )
 def test_groups_are_equal_and_as_many_as_cores(num_rows, num_cores, sizes, monkeypatch):
-    monkeypatch.setattr(row_groups, "_num_cores", lambda: num_cores)
+    monkeypatch.setattr(row_groups, "num_processors", lambda: num_cores)
     rows = list(range(num_rows))
     groups = [rows[group] for group in row_groups.row_groups(num_rows)]
     assert [len(group) for group in groups] == sizes
