@@ -24,12 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from model_table import bundled_models, recommended_temperature, say
+from model_table import bundled_models, held_out_sound, recommended_temperature, say
 
 from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.spectrogram import FLOOR_DBFS, HOP, plot_metadata, spectrogram_dbfs
 from sopilib.commands.arguments import search_folders
-from sopilib.commands.audition import held_out_split
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import PRECISIONS, load_generator
 from sopilib.errors import SampleRNNError
@@ -129,7 +128,7 @@ def section(files: ModelFiles, generator: EngineGenerator, corpus_path: Path, pa
     """Draw the pictures of a model and return its section."""
     say(f"{files.name}: reading {corpus_path.name}")
     corpus = read_recordings([corpus_path], files.config.sample_rate)
-    held_out = [np.asarray(part) for part in held_out_split(files, corpus).validation]
+    held_out = held_out_sound(corpus)
     temperature = recommended_temperature(files.folder)
     say(f"{files.name}: takes")
     main_take = take_of(generator, temperature, TAKE_S)

@@ -1,17 +1,17 @@
 """Measure models against their corpora; print Markdown tables and write JSON.
 
     python bench/model_table.py [MODEL ...] --corpus NAME=FILE [NAME=FILE ...]
-                                [--temperature NAME=T ...] [--threads N] [--quick]
-                                [--output FILE.json]
+                                [--temperature NAME=T ...] [--threads N] [--minutes M]
+                                [--quick] [--output FILE.json]
 
 Without models: every one in models/ that has a corpus. A model's name is that of its folder; its
 corpus is a sound file or a folder of them. The end of the corpus is held out, as in
 `samplernn train --val_frac 0.05`. Each model generates
 
-- ten minutes in eight voices, from silence, at the temperature that its card recommends. The
-  first minute of each voice is a take, which is measured like those of `samplernn audition`.
-  Of all minutes those count as clean that have no more noise bursts, silence and loops than the
-  limits allow, and no stuck value.
+- ten minutes (`--minutes`) in eight voices, from silence, at the temperature that its card
+  recommends. The first minute of each voice is a take, which is measured like those of
+  `samplernn audition`. Of all minutes those count as clean that have no more noise bursts,
+  silence and loops than the limits allow, and no stuck value.
 - takes after seeds from the held-out sound (`sopilib.evaluation.seed_steering`).
 
 The bits per sample of the held-out sound stand beside those of an adaptive linear predictor
@@ -32,10 +32,9 @@ from typing import Any
 import numpy as np
 from linear_predictor import bits_per_sample
 
-from sopilib.audio.recordings import read_recordings
+from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.write import write_audio
 from sopilib.commands.arguments import search_folders
-from sopilib.commands.audition import held_out_split
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import PRECISIONS, load_generator
 from sopilib.engine.measure import measure_speed
@@ -50,10 +49,12 @@ from sopilib.installation.paths import models_folder
 from sopilib.model.config import ModelConfig
 from sopilib.model.folder import ModelFiles, find_model
 from sopilib.model.sample_codec import SampleCodec
+from sopilib.training.split import split_recordings
 
 CLEAN = ("noise", "stuck", "silence", "loop")  # measures of a clean minute
 PREDICTOR_ORDER, PREDICTOR_FORGETTING = 32, 0.998
 DEFAULT_TEMPERATURE = 1.0
+VAL_FRAC = 0.05  # of the corpora, held out of the trainings of the bundled models
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Measure the models that the arguments name; return the exit status."""
     args = parsed(words)
     corpora, temperatures = dict(args.corpus), dict(args.temperature)
-    sizes, rows = QUICK if args.quick else Sizes(), {}
+    sizes, rows = QUICK if args.quick else Sizes(num_takes_long=args.minutes), {}
     for folder in args.models or bundled_models():
         name = folder.name
         if name not in corpora:
@@ -113,6 +114,7 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     add("--temperature", nargs="+", type=pair, default=[], metavar="NAME=T")
     add("--precision", choices=PRECISIONS, default="int8", help="(default int8)")
     add("--threads", type=int, metavar="N", help="(default: the cores, but one of several)")
+    add("--minutes", type=int, choices=range(1, 61), default=10, metavar="M", help="(default 10)")
     add("--quick", action="store_true", help="smaller figures: takes of 10 s in four voices")
     add("--output", type=Path, default=Path("model_table.json"), metavar="FILE")
     return parser.parse_args(words)
@@ -160,7 +162,7 @@ def measured(
     corpus = read_recordings([corpus_path], files.config.sample_rate)
     sounds = [rounded_like_takes(r.audio, files.config) for r in corpus.recordings]
     reference = ReferenceStatistics(sounds, files.config.sample_rate, sizes.take_s)
-    validation = [np.asarray(part) for part in held_out_split(files, corpus).validation]
+    validation = held_out_sound(corpus)
     generator = load_generator(files, sizes.num_voices, args.precision, args.threads)
     minutes = list(similarities(generator, reference, (temperature,), sizes))  # in order of time
     takes = minutes[: sizes.num_voices]
@@ -182,6 +184,11 @@ def measured(
         "predictor_bits": predictor_bits(files.config, held_out),
         "times_real_time": measure_speed(alone).times_real_time,
     }
+
+
+def held_out_sound(corpus: RecordingSet) -> list[np.ndarray]:
+    """Return the stretches that the bundled models were not trained on."""
+    return [np.asarray(part) for part in split_recordings(corpus, VAL_FRAC).validation]
 
 
 def say(text: str) -> None:

@@ -95,7 +95,7 @@ def test_sound_that_is_close_to_a_failure_is_not_one(sound):
     assert heard(sound) == []
 
 
-@pytest.mark.parametrize("preview", ["preludes/preview.wav", "voce/preview.flac"])
+@pytest.mark.parametrize("preview", ["preludes/preview.flac", "voce/preview.flac"])
 def test_the_bundled_models_sound_ordinary(preview):
     sound, rate = soundfile.read(PROJECT / "models" / preview, dtype="float32")
     assert heard(sound[: 15 * rate], rate) == []

@@ -26,7 +26,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Return a folder with a model `tiny` and its corpus `tiny.wav` of two minutes."""
+    """Return a folder with a model `tiny` and its corpus `tiny.wav` of four minutes."""
     if not engine.is_built():
         pytest.skip("the engine is not built")
     from sopilib.engine.pack import pack
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
     write_packed(folder / "tiny" / "tiny.int8.pack", config, packed)
     (folder / "tiny" / "tiny.config.json").write_text(json.dumps(config.to_dict()))
     (folder / "tiny" / "README.md").write_text("| temperature | 0.8 recommended |\n")
-    pitches = np.repeat(np.random.default_rng(0).uniform(60, 400, 240), RATE // 2)
+    pitches = np.repeat(np.random.default_rng(0).uniform(60, 400, 480), RATE // 2)
     write_audio(folder / "tiny.wav", 0.5 * np.sin(2 * np.pi * np.cumsum(pitches) / RATE), RATE)
     return folder
 
