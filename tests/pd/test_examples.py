@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from example_in_pd import EXAMPLES, LOUD, RATE, START_LIMIT_S, ExampleInPd, brightness, level_db
+from treble import treble_share
 
 MODERATE_DB = (-50, -6)
 TAME, WILD = 0.5, 1.5
@@ -41,7 +42,8 @@ def loudest_hz(sound):
 
 def test_there_are_ten_and_they_say_which_is_next():
     names = sorted(
-        (path.stem for path in EXAMPLES.glob("*.pd")), key=lambda name: int(name.split("-")[0])
+        (path.stem for path in EXAMPLES.glob("[0-9]*.pd")),
+        key=lambda name: int(name.split("-")[0]),
     )
     assert [int(name.split("-")[0]) for name in names] == list(range(1, 11))
     for name, following in zip(names, names[1:]):
@@ -57,7 +59,8 @@ def test_the_first_sounds_and_follows_its_slider(example):
     pd.listen(0.5)
     tame = pd.listen(1)
     assert_is_moderate(wild)
-    assert brightness(wild, 4000) > 10 * brightness(tame, 4000)
+    assert treble_share(wild) > 10 * treble_share(tame)
+    pd.press("temperature", 1)  # a timid network may stay silent where it begins from silence
     pd.press("sound", 1)  # makes the finger, for which Pd stops its audio for a moment
     pd.start_recording()
     pd.wait_for(LOUD, START_LIMIT_S)
@@ -81,7 +84,7 @@ def test_the_second_follows_the_hand_the_curve_and_the_microphone(example):
     pd.listen(0.5)
     quiet = pd.listen(1)
     assert_is_moderate(loud)
-    assert brightness(loud, 4000) > 10 * brightness(quiet, 4000)
+    assert treble_share(loud) > 10 * treble_share(quiet)
     pd.press("who", 1)
     array = pd.message(r"envelope (\d+-curve) 4")[1]
     assert len(pd.array(array)) == 100

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.image import imread
 from pd_host import write_patch
 from places import PROJECT
+from treble import treble_share
 
 from sopilib.installation.models import Kind, ModelPlace, find_models
 from sopilib.installation.paths import models_folder
@@ -171,15 +172,6 @@ def screen(tmp_path):
     screen.close()
 
 
-def brightness_of(sound):
-    """Return the part of a sound's power that lies above a quarter of the sample rate.
-
-    The treble that the model's de-emphasis takes away is raised first.
-    """
-    power = np.abs(np.fft.rfft(np.diff(sound, 2))) ** 2
-    return power[len(power) // 2 :].sum() / power.sum()
-
-
 def test_the_slider_of_the_temperature_is_heard_while_live(screen):
     screen.click_model("preludes")
     screen.click(r"tgl .*\\\$0-live ")
@@ -187,9 +179,9 @@ def test_the_slider_of_the_temperature_is_heard_while_live(screen):
     while not np.any(screen.listen()):
         assert time.monotonic() < deadline, "no sound is heard"
     screen.click(r"hsl .*\\\$0-temperature ", right=345)
-    wild = brightness_of(screen.listen())
+    wild = treble_share(screen.listen())
     screen.click(r"hsl .*\\\$0-temperature ", right=150)
-    tame = brightness_of(screen.listen())
+    tame = treble_share(screen.listen())
     assert wild > 0.1
     assert tame < wild / 5
 
