@@ -15,6 +15,7 @@ from pd_host import PdHost, wave_samples, write_patch
 from places import GRU, PROJECT
 
 EXAMPLES = PROJECT / "pd" / "examples"
+SAYS = "what-it-says"  # the part that all examples share
 RATE = 16000  # of Pd and of the models
 START_LIMIT_S = 60  # several models load on a busy machine
 LATENCY_MS = 300  # the tests share the processor with others
@@ -77,6 +78,14 @@ _PARTS = {
 }
 
 
+def _with_other_ends(name):
+    """Return the text of a patch of the examples with the ends of the test."""
+    text = (EXAMPLES / f"{name}.pd").read_text()
+    for words, others in ENDS.items():
+        text = re.sub(rf"^(#X obj \d+ \d+ ){re.escape(words)};", rf"\1{others};", text, flags=re.M)
+    return text
+
+
 class ExampleInPd(PdHost):
     """A Pd with one example, switched on as it opens.
 
@@ -92,17 +101,13 @@ class ExampleInPd(PdHost):
     def __init__(self, name, folder, *, bundled=False, port=PORT, rate=RATE):
         self._name, self._place, self._rate = name, folder, rate
         self._fingers, self._num_recordings = set(), 0
-        text = (EXAMPLES / f"{name}.pd").read_text()
-        for words, others in ENDS.items():
-            text = re.sub(
-                rf"^(#X obj \d+ \d+ ){re.escape(words)};", rf"\1{others};", text, flags=re.M
-            )
-        text = text.replace(f" {PORT};", f" {port};")
+        text = _with_other_ends(name).replace(f" {PORT};", f" {port};")
         if not bundled:
             text = re.sub(
                 r"(samplernn~|load|--ckpt_dir) (preludes|voce|marimba|tabla)\b", rf"\1 {GRU}", text
             )
         (folder / f"{name}.pd").write_text(text)
+        (folder / f"{SAYS}.pd").write_text(_with_other_ends(SAYS))
         for file, lines in _PARTS.items():
             write_patch(folder, *lines, name=file)
         patch = write_patch(
