@@ -8,7 +8,7 @@ the file once.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -144,3 +144,7 @@ class FileSound(NDArrayOperatorsMixin):
         first = self._begin // rate
         peaks: np.ndarray = self._peaks[first : -(-self._end // rate)] * self._gain
         return peaks
+
+
+# float32 (num_samples,), in memory or read when needed
+Sound: TypeAlias = np.ndarray | FileSound

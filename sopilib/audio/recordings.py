@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sopilib.audio.file_sound import FileSound, OpenFile
+from sopilib.audio.file_sound import OpenFile, Sound
 from sopilib.audio.reading_progress import ReadingProgress
 from sopilib.audio.search import find_sound_files
 from sopilib.audio.survey import Survey, survey
@@ -40,7 +40,7 @@ class Recording:
     """
 
     path: Path
-    audio: np.ndarray | FileSound
+    audio: Sound
 
 
 @dataclass(frozen=True)

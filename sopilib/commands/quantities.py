@@ -137,6 +137,7 @@ NOISE_PART = Quantity(float, 0.0, 1.0, "a part, to 1", has_low=False)
 MOMENTUM = Quantity(float, 0.0, 1.0, "0 to below 1", has_high=False)
 DROPOUT = MOMENTUM
 PRE_EMPHASIS = MOMENTUM
+SOFTEST = MOMENTUM
 CROSSFADE = Quantity(float, 0.01, 600.0, "seconds from 0.01 to 600")
 TAKE_OF_RADIO = Quantity(float, 0.0, 3600.0, "seconds above 0, at most 3600", has_low=False)
 LUFS = Quantity(float, -70.0, 0.0, "LUFS from -70 to 0")

@@ -38,6 +38,7 @@ _OF_DATA = (
     "num_val_batches",
     "mono",
     "cut_below",
+    "cut_softest",
     "chunk_dur",
     "fade_in",
 )

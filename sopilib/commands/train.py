@@ -84,6 +84,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         help="train on the channels of a recording one after another instead",
     )
     add_flag(parser, "cut_below")
+    add_flag(parser, "cut_softest")
     add(
         "--chunk_dur",
         type=quantities.SECONDS,

@@ -18,6 +18,13 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "metavar": "DBFS",
         "help": "leave out softer passages, so that the model does not learn to fall silent",
     },
+    "cut_softest": {
+        "type": quantities.SOFTEST,
+        "default": 0.0,
+        "metavar": "PART",
+        "help": "leave out the softest passages, at most this fraction, where they are 12 dB "
+        "softer than the whole (default 0)",
+    },
     "sample_rate": {
         "type": quantities.RATE,
         "metavar": "HZ",

@@ -97,7 +97,7 @@ def _add_searched_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_fixed_arguments(parser: argparse.ArgumentParser) -> None:
-    for name in ("sample_rate", "val_frac", "cut_below", "input_noise", "log_every"):
+    for name in ("sample_rate", "val_frac", "cut_below", "cut_softest", "input_noise", "log_every"):
         add_flag(parser, name)
     add_flag(parser, "early_stopping_patience")
     add_flag(parser, "rng_seed", help="of the search and of each trial (default 0)")

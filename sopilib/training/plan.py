@@ -29,7 +29,7 @@ _EPOCH_DECAY = math.exp(-0.1)
 # settings that a resumed training must share
 _FIXED = ("batch_size", "optimizer", "rng_seed", "val_frac", "cut_below", "fade_in", "input_noise")
 # settings that older states lack: left out where they have their defaults
-_FIXED_IF_SET = ("ema_momentum",)
+_FIXED_IF_SET = ("ema_momentum", "cut_softest")
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Plan:
       chunk_dur: seconds of a chunk, at most; each begins with a zero RNN state.
       fade_in: seconds over which a chunk fades in from silence, or None.
       cut_below: level in dBFS below which sound is not trained on, < 0, or None.
+      cut_softest: part of the sound, its softest, that is not trained on, 0 <= x < 1.
       log_every: steps from one line of the history to the next.
 
     Raises:
@@ -96,6 +97,7 @@ class Plan:
     num_val_batches: int | None = None
     mono: bool = True
     cut_below: float | None = None
+    cut_softest: float = 0.0
     chunk_dur: float = 8.0
     fade_in: float | None = None
     log_every: int = 50
@@ -122,6 +124,7 @@ class Plan:
         noise = self.input_noise
         self._check("input_noise", noise is None or 0 < noise <= 1, "a part, to 1")
         self._check("cut_below", self.cut_below is None or self.cut_below < 0, "dBFS below 0")
+        self._check("cut_softest", 0 <= self.cut_softest < 1, "0 to below 1")
         minutes = self.max_minutes
         self._check("max_minutes", minutes is None or minutes > 0, "a number above 0")
         for name, allowed in (

@@ -21,6 +21,7 @@ from sopilib.training.plan import Plan
 from sopilib.training.preview import PreviewRequest
 from sopilib.training.replicas import OneReplica
 from sopilib.training.run_folder import RunFolder
+from sopilib.training.soft_passages import SoftPassages
 from sopilib.training.split import (
     Split,
     first_chunks,
@@ -123,7 +124,9 @@ def read_data(
     """
     recording_set = read_recordings(paths, config.sample_rate, plan.mono)
     batch_size = plan.batch_size * replicas.num_replicas
-    split = split_recordings(recording_set, plan.val_frac, plan.cut_below)
+    split = split_recordings(
+        recording_set, plan.val_frac, SoftPassages(plan.cut_below, plan.cut_softest)
+    )
     length = fitting_chunk_length(split.train, config, batch_size, plan.chunk_dur)
     validation_length = fitting_validation_length(split.validation, config, length, batch_size)
     held_out, max_chunks = split.validation, None
@@ -139,7 +142,7 @@ def read_data(
     )
     if replicas.is_chief:
         _note(_data_text(recording_set, split.held_out, data, batch_size, replicas.num_replicas))
-        _note(_use_text(split, data, batch_size, config.sample_rate, plan.cut_below))
+        _note(_use_text(split, data, batch_size, config.sample_rate))
         for line in [*data.left_out, *recording_set.odd_lines()]:
             _note(line)
     return data
@@ -171,9 +174,7 @@ def _data_text(
     )
 
 
-def _use_text(
-    split: Split, data: Data, batch_size: int, sample_rate: int, cut_below: float | None
-) -> str:
+def _use_text(split: Split, data: Data, batch_size: int, sample_rate: int) -> str:
     """Return the line that tells how much sound is used in an epoch, and what is not and why."""
     corpus = data.train
     num_used = corpus.num_chunks // batch_size * batch_size * corpus.chunk_length
@@ -181,7 +182,7 @@ def _use_text(
     text = f"an epoch trains on {num_used / sample_rate:.1f} of {total_s:.1f} s"
     if corpus.num_short:
         text += f", {corpus.num_short} stretches shorter than a chunk are joined"
-    soft = "" if cut_below is None else f" and passages below {cut_below:g} dBFS"
+    soft = "" if split.cut_below is None else f" and passages below {split.cut_below:.3g} dBFS"
     reasons = {
         f"of silence{soft}": split.num_cut,
         "that fill no batch, another part in each epoch": corpus.num_samples - num_used,

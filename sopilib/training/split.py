@@ -1,34 +1,28 @@
 """Split recordings into sound to train on and held-out sound, without TensorFlow.
 
 A stretch is uninterrupted sound of one recording. Long silences divide a recording into
-several stretches, and so do soft passages where `cut_below` is given. Stretches are cut and
+several stretches, and so do soft passages where they are left out. Stretches are cut and
 joined into equal chunks; the functions below find their length.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
-from sopilib.audio.file_sound import FileSound
+from sopilib.audio.file_sound import FileSound, Sound
 from sopilib.audio.recordings import SILENCE, Recording, RecordingSet, is_silent
 from sopilib.errors import AudioError, printable
 from sopilib.model.config import ModelConfig
+from sopilib.training.soft_passages import ALL_IS_TRAINED_ON, SoftPassages
 
 # silences of at least this many whole seconds are cut out, except for their first second
 _LONG_SILENCE_S = 3
-# length of the steps in which soft passages are found
-_SOFT_STEP_S = 0.25
 # whole files are held out only if they are at most this many times the wanted part
 _MAX_EXCESS = 2.0
 # chunks to validate on, as far as the held-out sound allows
 _MAX_VALIDATION_CHUNKS = 8
-
-
-# float32 (num_samples,), in memory or read when needed
-Sound: TypeAlias = np.ndarray | FileSound
 
 
 @dataclass(frozen=True)
@@ -40,38 +34,41 @@ class Split:
       validation: the held-out stretches.
       held_out: one line that says what is held out.
       num_cut: samples cut out of the recordings to train on: silence, and soft passages.
+      cut_below: level in dBFS below which passages are cut out, or None.
     """
 
     train: list[Sound]
     validation: list[Sound]
     held_out: str
     num_cut: int
+    cut_below: float | None = None
 
 
 def split_recordings(
-    recording_set: RecordingSet, val_frac: float, cut_below: float | None = None
+    recording_set: RecordingSet, val_frac: float, soft: SoftPassages = ALL_IS_TRAINED_ON
 ) -> Split:
     """Hold out whole recordings, the last by name, or else the end of the longest.
 
     Args:
       recording_set: the recordings, one or more.
       val_frac: part of all sound to hold out, 0 < val_frac < 1.
-      cut_below: level in dBFS of passages that are too soft to train on, or None. Held-out
-        sound keeps them.
+      soft: which passages are too soft to train on; held-out sound keeps them.
     """
-    recordings = recording_set.recordings
+    recordings, rate = recording_set.recordings, recording_set.sample_rate
     wanted = val_frac * sum(len(recording.audio) for recording in recordings)
     num_files, num_samples = _whole_files(recordings, wanted)
-    if not num_files:
-        return _split_longest(recording_set, wanted, cut_below)
-    dur_s = num_samples / recording_set.sample_rate
-    train = _stretches(recordings[:-num_files], recording_set, cut_below)
-    return Split(
-        train,
-        _stretches(recordings[-num_files:], recording_set),
-        f"{num_files} of {len(recordings)} files, {dur_s:.1f} s",
-        _num_samples(r.audio for r in recordings[:-num_files]) - _num_samples(train),
-    )
+    kept: Sequence[Recording]
+    if num_files:
+        kept = recordings[:-num_files]
+        validation = _stretches(recordings[-num_files:], rate)
+        held_out = f"{num_files} of {len(recordings)} files, {num_samples / rate:.1f} s"
+    else:
+        kept, end, name = _without_end_of_longest(recordings, wanted)
+        validation = [end]
+        held_out = f"the last {len(end) / rate:.1f} s of {printable(name)}"
+    train, cut_below = soft.leave_out(_stretches(kept, rate), rate)
+    num_cut = _num_samples(recording.audio for recording in kept) - _num_samples(train)
+    return Split(train, validation, held_out, num_cut, cut_below)
 
 
 def _num_samples(sounds: Iterable[Sound]) -> int:
@@ -89,51 +86,25 @@ def _whole_files(recordings: Sequence[Recording], wanted: float) -> tuple[int, i
     return num_files, total
 
 
-def _split_longest(recording_set: RecordingSet, wanted: float, cut_below: float | None) -> Split:
-    """Hold out `wanted` samples, at most half, at the end of the longest recording."""
-    longest = max(recording_set.recordings, key=lambda recording: len(recording.audio))
-    num_held_out = min(math.ceil(wanted), len(longest.audio) // 2)
-    num_kept = len(longest.audio) - num_held_out
+def _without_end_of_longest(
+    recordings: Sequence[Recording], wanted: float
+) -> tuple[Sequence[Recording], Sound, str]:
+    """Return the recordings without `wanted` samples, at most half, at the end of the longest.
+
+    Returns:
+      The recordings, what they lack now, and the name of the longest one's file.
+    """
+    longest = max(recordings, key=lambda recording: len(recording.audio))
+    num_kept = len(longest.audio) - min(math.ceil(wanted), len(longest.audio) // 2)
     shortened = [
         Recording(recording.path, recording.audio[:num_kept]) if recording is longest else recording
-        for recording in recording_set.recordings
+        for recording in recordings
     ]
-    train, dur_s = (
-        _stretches(shortened, recording_set, cut_below),
-        num_held_out / recording_set.sample_rate,
-    )
-    return Split(
-        train,
-        [longest.audio[num_kept:]],
-        f"the last {dur_s:.1f} s of {printable(longest.path.name)}",
-        _num_samples(r.audio for r in shortened) - _num_samples(train),
-    )
+    return shortened, longest.audio[num_kept:], longest.path.name
 
 
-def _stretches(
-    recordings: Sequence[Recording], recording_set: RecordingSet, cut_below: float | None = None
-) -> list[Sound]:
-    rate = recording_set.sample_rate
-    parts = [part for r in recordings for part in without_long_silences(r.audio, rate)]
-    if cut_below is None:
-        return parts
-    return [loud for part in parts for loud in without_soft_passages(part, rate, cut_below)]
-
-
-def without_soft_passages(audio: Sound, sample_rate: int, cut_below: float) -> list[Sound]:
-    """Return the parts between quarters of a second that are softer than `cut_below`.
-
-    Args:
-      audio: float32 (num_samples,).
-      sample_rate: in Hz.
-      cut_below: RMS level in dBFS.
-    """
-    step = int(_SOFT_STEP_S * sample_rate)
-    threshold = 10 ** (cut_below / 20)
-    blocks = (np.asarray(audio[begin : begin + step]) for begin in range(0, len(audio), step))
-    is_loud = np.array([np.sqrt(np.mean(np.square(block))) >= threshold for block in blocks])
-    edges = np.flatnonzero(np.diff(is_loud.astype(np.int8), prepend=0, append=0))
-    return [audio[begin * step : end * step] for begin, end in edges.reshape(-1, 2)]
+def _stretches(recordings: Sequence[Recording], sample_rate: int) -> list[Sound]:
+    return [part for r in recordings for part in without_long_silences(r.audio, sample_rate)]
 
 
 def without_long_silences(audio: Sound, sample_rate: int) -> list[Sound]:

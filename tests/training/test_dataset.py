@@ -11,12 +11,12 @@ from sopilib.model.config import ModelConfig
 from sopilib.training import dataset
 from sopilib.training.dataset import Corpus, step_seed
 from sopilib.training.joined import joined
+from sopilib.training.soft_passages import SoftPassages, soft_level, without_soft_passages
 from sopilib.training.split import (
     fitting_chunk_length,
     fitting_validation_length,
     split_recordings,
     without_long_silences,
-    without_soft_passages,
 )
 
 CONFIG = ModelConfig(frame_sizes=(2, 4), dim=4, q_type="linear", seq_len=8, sample_rate=1000)
@@ -248,11 +248,40 @@ def test_soft_passages_are_cut_out_in_quarters_of_a_second():
     assert len(without_soft_passages(audio, sample_rate=1000, cut_below=-30.0)) == 1
 
 
+def test_the_softest_part_is_cut_out_but_no_more_and_only_where_it_is_soft():
+    rng = np.random.default_rng(3)
+    levels_db = rng.permutation(np.repeat([-40.0, -20.0, 0.0], [5, 5, 90]))
+    audio = np.repeat(10 ** (levels_db / 20), 250).astype(np.float32)
+    for share, left_out_db in ((0.05, -40), (0.1, -20), (0.2, -20)):
+        level = soft_level([audio], sample_rate=1000, share=share)
+        loud = np.concatenate(without_soft_passages(audio, 1000, level))
+        expected = audio[np.repeat(levels_db > left_out_db, 250)]
+        np.testing.assert_array_equal(loud, expected)
+    assert soft_level([audio], 1000, share=0.01) == pytest.approx(-40)  # none is softer
+
+
+def test_sound_of_one_level_and_silence_lose_nothing_to_the_softest_part():
+    noise = np.random.default_rng(3).normal(0, 0.1, 20_000).astype(np.float32)
+    stretches, level = SoftPassages(softest=0.5).leave_out([noise], 1000)
+    assert sum(map(len, stretches)) == len(noise)
+    assert level == pytest.approx(-32, abs=0.5)
+    drums = [np.zeros(6000, np.float32), noise]  # silence is 23 % of it
+    assert SoftPassages(softest=0.1).leave_out(drums, 1000) == (drums, None)
+    assert SoftPassages(softest=0.5).leave_out([], 1000) == ([], None)
+
+
+def test_the_louder_of_two_levels_decides_what_is_soft():
+    audio = np.repeat(np.float32([0.003, 0.5]), [1000, 9000])
+    for soft in (SoftPassages(-70.0, 0.2), SoftPassages(-40.0, 0.01)):
+        stretches, _ = soft.leave_out([audio], 1000)
+        assert [len(s) for s in stretches] == [9000]
+
+
 def test_soft_passages_are_cut_out_of_the_training_sound_alone():
     sounds = recordings(1000, 1000)
     for recording in sounds.recordings:
         recording.audio[:500] = 0.001
-    split = split_recordings(sounds, val_frac=0.5, cut_below=-40.0)
+    split = split_recordings(sounds, val_frac=0.5, soft=SoftPassages(below=-40.0))
     assert [len(s) for s in split.train] == [500]
     assert [len(s) for s in split.validation] == [1000]
 
