@@ -12,6 +12,8 @@ from sopilib.audio.file_sound import Sound
 _STEP_S = 0.25
 # no passage counts as soft that is less than this below the RMS level of all sound
 _MIN_BELOW_DB = 12.0
+# more than a power loses on its way through decibels, so that what lies at a level is not below it
+_ROUNDING_DB = 1e-9
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def soft_level(sounds: Sequence[Sound], sample_rate: int, share: float) -> float
     step = int(_STEP_S * sample_rate)
     powers = np.sort(np.concatenate([_powers(sound, step) for sound in sounds]))
     softest_left = powers[int(share * len(powers))]
-    return min(_in_db(softest_left), _in_db(np.mean(powers)) - _MIN_BELOW_DB)
+    return min(_in_db(softest_left) - _ROUNDING_DB, _in_db(np.mean(powers)) - _MIN_BELOW_DB)
 
 
 def _powers(audio: Sound, step: int) -> NDArray[np.float64]:

@@ -260,6 +260,13 @@ def test_the_softest_part_is_cut_out_but_no_more_and_only_where_it_is_soft():
     assert soft_level([audio], 1000, share=0.01) == pytest.approx(-40)  # none is softer
 
 
+@pytest.mark.parametrize("quiet", np.linspace(0.01, 0.1, 50))
+def test_a_long_soft_passage_of_one_level_is_kept_whole(quiet):
+    audio = np.repeat(np.float32([quiet, 1.0]), [3000, 7000])
+    stretches, _ = SoftPassages(softest=0.04).leave_out([audio], 1000)
+    assert [len(s) for s in stretches] == [10_000]
+
+
 def test_sound_of_one_level_and_silence_lose_nothing_to_the_softest_part():
     noise = np.random.default_rng(3).normal(0, 0.1, 20_000).astype(np.float32)
     stretches, level = SoftPassages(softest=0.5).leave_out([noise], 1000)
