@@ -10,6 +10,7 @@ from sopilib.model.network import RNNState, SampleRNN, named_variables
 from sopilib.model.quiet_tensorflow import tf
 from sopilib.training.checkpoint_writer import CheckpointWriter, OnChief
 from sopilib.training.optimizer import Optimizer
+from sopilib.training.plan import Plan
 from sopilib.training.position import Position
 from sopilib.training.replicas import OneReplica
 
@@ -154,7 +155,8 @@ def _load(writer: CheckpointWriter, state: TrainingState, fixed: dict[str, Any])
 
 def _check_fixed(writer: CheckpointWriter, saved: dict[str, Any], fixed: dict[str, Any]) -> None:
     """Raise CheckpointError where the saved training has another of the fixed settings."""
-    saved = {"num_replicas": 1, **saved}  # older states have no number of replicas
+    # an older state lacks settings that did not exist then
+    saved = {"num_replicas": 1, **Plan().fixed(), **saved}
     changed = changed_recordings(saved.get("recordings"), fixed["recordings"])
     for name, value in fixed.items():
         if name == "recordings" or saved.get(name) == value:

@@ -27,9 +27,10 @@ VAL_FRAC = 0.1
 # PRiSM multiplies the learning rate by this in each epoch of its decay
 _EPOCH_DECAY = math.exp(-0.1)
 # settings that a resumed training must share
-_FIXED = ("batch_size", "optimizer", "rng_seed", "val_frac", "cut_below", "fade_in", "input_noise")
-# settings that older states lack: left out where they have their defaults
-_FIXED_IF_SET = ("ema_momentum", "cut_softest")
+_FIXED = (
+    *("batch_size", "optimizer", "rng_seed", "val_frac", "cut_below", "cut_softest", "fade_in"),
+    *("input_noise", "ema_momentum"),
+)
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,7 @@ class Plan:
     def fixed(self) -> dict[str, Any]:
         """Return the settings that a resumed training must share, ready for JSON."""
         values = dataclasses.asdict(self)
-        set_only = {name: values[name] for name in _FIXED_IF_SET if values[name] is not None}
-        return {name: values[name] for name in _FIXED} | set_only
+        return {name: values[name] for name in _FIXED}
 
     def monitored(self, line: Mapping[str, Any]) -> float:
         """Return the monitored value in an epoch's `line`, its sign such that less is better."""

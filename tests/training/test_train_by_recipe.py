@@ -22,6 +22,7 @@ from sopilib.model.checkpoint import load_model
 from sopilib.model.folder import find_model
 from sopilib.model.network import named_variables
 from sopilib.training.history import read_history
+from sopilib.training.state import load_state, save_state
 
 SHORT = STEADY.seq_len // 2
 RECIPE = {
@@ -132,6 +133,19 @@ def test_the_same_command_resumes_the_second_stage_with_the_time_that_is_left(re
     # what is left of it after the speed was measured again
     assert 0.75 * 0.4 * total_s < seconds[1] < 0.4 * total_s
     assert 0.9 * total_s < finished["used_s"] < 3600 * HOURS
+
+
+def test_a_stage_of_before_a_setting_was_there_is_resumed(presets, sounds, tmp_path, capsys):
+    num_looks = round(0.8 * 0.8 * 3600 * HOURS / TICK_S)  # into the second stage
+    assert trained(presets, sounds, tmp_path, Clock(num_looks, terminate)) == 130
+    stages = json.loads((tmp_path / "sounds" / "recipe.json").read_text())["stages"]
+    run = tmp_path / "sounds" / stages[1]["run"]
+    progress, arrays = load_state(run)
+    for name in ("cut_softest", "ema_momentum"):
+        progress["fixed"].pop(name, None)
+    save_state(run, progress, arrays)
+    assert trained(presets, sounds, tmp_path, Clock()) == 0
+    assert f"resuming at step {progress['position']['step']} of {run}" in capsys.readouterr().err
 
 
 def test_each_stage_has_its_own_fall_of_the_learning_rate(results):

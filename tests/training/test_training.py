@@ -262,6 +262,31 @@ def test_a_state_that_lists_no_recordings_is_resumed(uninterrupted, sounds, tmp_
     assert training.position.step == progress["position"]["step"] > 0
 
 
+def test_a_state_of_before_a_setting_was_there_is_resumed(uninterrupted, sounds, tmp_path):
+    run = tmp_path / uninterrupted.path.name
+    run.mkdir()
+    progress, arrays = load_state(uninterrupted.path)
+    for name in ("cut_softest", "ema_momentum", "num_replicas"):
+        progress["fixed"].pop(name, None)
+    save_state(run, progress, arrays)
+    training, _ = prepared(sounds, tmp_path)
+    assert training.position.step == progress["position"]["step"] > 0
+    with pytest.raises(CheckpointError, match="another cut_softest, 0.0, not 0.01"):
+        prepared(sounds, tmp_path, dataclasses.replace(PLAN, cut_softest=0.01))
+
+
+def test_an_average_of_the_weights_is_not_dropped_or_begun_on_resuming(
+    uninterrupted, sounds, tmp_path
+):
+    averaged = dataclasses.replace(PLAN, num_epochs=1, ema_momentum=0.9)
+    prepared(sounds, tmp_path, averaged)[0].run()
+    assert prepared(sounds, tmp_path, averaged)[0].position.epoch == 1
+    with pytest.raises(CheckpointError, match="another ema_momentum, 0.9, not None"):
+        prepared(sounds, tmp_path)
+    with pytest.raises(CheckpointError, match="another ema_momentum, None, not 0.9"):
+        prepared(sounds, uninterrupted.path.parent, averaged)
+
+
 def test_another_batch_size_is_refused_on_resuming(uninterrupted, sounds):
     plan = dataclasses.replace(PLAN, batch_size=2)
     with pytest.raises(CheckpointError, match="another batch_size, 4, not 2"):

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from sopilib.training.ranking import Outcome, Row, ranked, table
 from sopilib.training.role import Role, read_role
 from sopilib.training.search import Search, SearchRequest
 from sopilib.training.space import DEFAULT_CHOICES, make_space
+from sopilib.training.state import load_state, save_state
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +227,23 @@ def test_stopped_by_ctrl_c_the_same_command_resumes_the_same_trial(sounds, tmp_p
             process.kill()
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
+
+
+def test_a_trial_of_before_a_setting_was_there_is_resumed(searched, sounds, tmp_path, capsys):
+    logdir = tmp_path / "logdir"
+    shutil.copytree(searched, logdir)
+    trial = min(int(trial) for trial, outcome in outcomes(logdir).items() if not outcome.reason)
+    (run,) = (logdir / "x").glob(f"trial_{trial}/*.*.*")
+    progress, arrays = load_state(run)
+    for name in ("cut_softest", "ema_momentum"):
+        progress["fixed"].pop(name, None)
+    save_state(run, progress, arrays)
+    path = run.parent / "trial.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, "status": "RUNNING"}))
+    flags = ["--frame_sizes", "2/4", "2/6", "--learning_rate", 0.01, 0.001, 1e30]
+    assert main(words(sounds, logdir, *flags, "--max_trials", 6, "--clip_norm", 1e30)) == 0
+    assert f"resuming at step {progress['position']['step']} of {run}" in capsys.readouterr().err
 
 
 def test_hyperband_resumes_the_runs_of_the_best_short_trials(sounds, tmp_path):
