@@ -51,10 +51,10 @@ from sopilib.evaluation.harmonicity import harmonic_to_noise_db, partials
 from sopilib.evaluation.onsets import flux, log_mel, onsets_per_second
 from sopilib.evaluation.repetition import correlations_at_long_lags, longest_run
 from sopilib.evaluation.spectra import (
-    FRAME_S,
     TINY,
     decibels,
     flatness,
+    frame_length,
     frames,
     octave_edges,
     octave_powers,
@@ -158,7 +158,9 @@ class ReferenceStatistics:
 
     def __init__(self, sounds: Sequence[np.ndarray], sample_rate: int, dur_s: float) -> None:
         self._sample_rate = sample_rate
-        step = math.ceil(sum(map(len, sounds)) / sample_rate / FRAME_S / MAX_FRAMES)
+        length = frame_length(sample_rate)
+        self._frame_s = length / sample_rate
+        step = math.ceil(sum(map(len, sounds)) / length / MAX_FRAMES)
         of_frames = np.concatenate([frames(sound, sample_rate, step) for sound in sounds])
         self._spectrum = _Spectrum.of(of_frames, sample_rate)
         self._octave_hz = octave_edges(sample_rate)
@@ -227,7 +229,7 @@ class ReferenceStatistics:
         return _Analysis(
             spectrum=spectrum,
             onsets=onsets_per_second(rises),
-            features=window_features(mel_db, rises, spectrum.hnr_db),
+            features=window_features(mel_db, rises, spectrum.hnr_db, self._frame_s),
             correlations=correlations_at_long_lags(sound, rate),
             longest_run=longest_run(sound),
         )

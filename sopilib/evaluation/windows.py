@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sopilib.evaluation.onsets import FRAMES_PER_S
-from sopilib.evaluation.spectra import FRAME_S
 
 WINDOW_FRAMES = FRAMES_PER_S // 2
 # features with less spread in the corpus count as if they had this much, in dB
@@ -22,7 +21,9 @@ LEAST_SPREAD_DB = 0.5
 LEAST_OWN = 0.1  # distance from piece to piece, in spreads
 
 
-def window_features(mel_db: np.ndarray, rises: np.ndarray, hnr_db: np.ndarray) -> np.ndarray:
+def window_features(
+    mel_db: np.ndarray, rises: np.ndarray, hnr_db: np.ndarray, frame_s: float
+) -> np.ndarray:
     """Return the features of half-second windows, float (num_windows, num_features), in dB.
 
     A sound shorter than a window is one window.
@@ -30,13 +31,14 @@ def window_features(mel_db: np.ndarray, rises: np.ndarray, hnr_db: np.ndarray) -
     Args:
       mel_db: from `log_mel`, (num_mel_frames, num_bands).
       rises: from `flux`, (num_mel_frames,).
-      hnr_db: harmonic-to-noise ratio of each frame of `FRAME_S`, (num_frames,).
+      hnr_db: harmonic-to-noise ratio of each frame, (num_frames,).
+      frame_s: seconds of such a frame, > 0.
     """
     length = min(WINDOW_FRAMES, len(mel_db))
     num_windows = len(mel_db) // length
     mel = mel_db[: num_windows * length].reshape(num_windows, length, -1)
     fluxes = rises[: num_windows * length].reshape(num_windows, length).mean(axis=1)
-    frames_per_window = WINDOW_FRAMES / FRAMES_PER_S / FRAME_S
+    frames_per_window = WINDOW_FRAMES / FRAMES_PER_S / frame_s
     # the frame in the middle of each window and those beside it
     middles = (np.arange(num_windows) + 0.5) * frames_per_window - 0.5
     beside = np.arange(-2, 3) + np.rint(middles).astype(int)[:, np.newaxis]

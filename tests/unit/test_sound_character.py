@@ -5,7 +5,14 @@ import pytest
 
 from sopilib.evaluation.harmonicity import harmonic_to_noise_db, noise_floor, partials
 from sopilib.evaluation.onsets import FRAMES_PER_S, flux, log_mel, onset_frames, onsets_per_second
-from sopilib.evaluation.spectra import frames, octave_edges, octave_powers, power_spectra
+from sopilib.evaluation.similarity import ReferenceStatistics
+from sopilib.evaluation.spectra import (
+    frame_length,
+    frames,
+    octave_edges,
+    octave_powers,
+    power_spectra,
+)
 from sopilib.evaluation.windows import (
     Gaussian,
     WindowDistance,
@@ -99,11 +106,11 @@ def test_the_frechet_distance_of_known_gaussians():
     assert frechet_distance(one, wide) == pytest.approx(2, abs=2e-2)  # (3 - 1) ** 2, root
 
 
-def features_of(sound):
-    spectra = power_spectra(frames(sound, RATE))
-    hnr_db = harmonic_to_noise_db(spectra, partials(spectra, RATE))
-    mel_db = log_mel(sound, RATE, corpus_power=0.01)
-    return window_features(mel_db, flux(mel_db), hnr_db)
+def features_of(sound, rate=RATE):
+    spectra = power_spectra(frames(sound, rate))
+    hnr_db = harmonic_to_noise_db(spectra, partials(spectra, rate))
+    mel_db = log_mel(sound, rate, corpus_power=0.01)
+    return window_features(mel_db, flux(mel_db), hnr_db, frame_length(rate) / rate)
 
 
 def test_a_window_has_mean_spread_harmonicity_and_flux():
@@ -113,6 +120,24 @@ def test_a_window_has_mean_spread_harmonicity_and_flux():
     assert features[:3, 48].max() < -15 and features[5:, 48].min() > 35
     assert features[1, 24:48].mean() > features[6, 24:48].mean()
     assert features_of(sound[:300]).shape == (1, 50)
+
+
+@pytest.mark.parametrize("rate", [11025, 16000, 22050, 44100, 48000])
+def test_the_harmonicity_of_a_window_is_of_its_own_moment_at_each_rate(rate):
+    rng = np.random.default_rng(3)
+    tone = 0.1 * np.sin(2 * np.pi * 500 * np.arange(5 * rate) / rate)
+    features = features_of(np.concatenate([tone, rng.normal(0, 0.03, 5 * rate)]), rate)
+    # windows of half a second: nine of tone, those at 5 s have some of both, the rest is noise
+    assert features[:9, 48].min() > 25 and features[11:, 48].max() < -5
+
+
+def test_the_corpus_and_its_takes_have_windows_of_the_same_moments():
+    rate = 22050
+    rng = np.random.default_rng(4)
+    tone = 0.1 * np.sin(2 * np.pi * 500 * np.arange(5 * rate) / rate)
+    sound = np.concatenate([tone, rng.normal(0, 0.03, 5 * rate)])
+    features = ReferenceStatistics([sound], rate, dur_s=10.0)._analysed(sound).features
+    assert features[:9, 48].min() > 25 and features[11:, 48].max() < -5
 
 
 def test_pieces_are_one_apart_on_average_and_another_sound_further():
