@@ -7,10 +7,9 @@ of another random seed, is made again. One process at a time works on the same p
 
 import contextlib
 import dataclasses
-import fcntl
+import hashlib
 import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import numpy as np
 from sopilib.album.job import Job, MadeTake
 from sopilib.errors import AudioError
 from sopilib.evaluation.choice import Candidate
+from sopilib.lock_file import locked
 from sopilib.new_files import unwritable, write_whole
 from sopilib.small_files import read_bytes
 
@@ -43,24 +43,17 @@ class WorkFolder:
 
     @contextlib.contextmanager
     def opened(self, part: str) -> Iterator[None]:
-        """Make the folder and lock a part of the work; remove what is not needed at the end.
+        """Make the folder and lock a part of the work; delete the lock file at the end.
 
         Raises:
           AudioError: the folder cannot be made, or another process works on that part.
         """
-        lock = self.path / f"{part}.lock"
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise AudioError(unwritable(lock, error)) from error
-        try:
-            _lock(file, self.path.parent)
+        album = self.path.parent
+        busy = AudioError(
+            f"another process makes the album {album} (wait for it, or choose another --out)"
+        )
+        with locked(self.path / f"{part}.lock", busy):
             yield
-            with contextlib.suppress(OSError):
-                lock.unlink()
-        finally:
-            os.close(file)
 
     def keep(self, job: Job, take: MadeTake) -> None:
         """Write a take.
@@ -74,6 +67,7 @@ class WorkFolder:
             "sha256": take.sha256,
             "engine": take.engine,
             "seconds": take.seconds,
+            "levels_sha256": _digest(take.levels),
         }
         file = io.BytesIO()
         levels = take.levels if take.levels.max(initial=0) > 255 else take.levels.astype(np.uint8)
@@ -92,8 +86,12 @@ class WorkFolder:
                 values = json.loads(str(arrays["values"]))
                 if values.pop("job") != _identity(job):
                     return None
+                levels = arrays["levels"].astype(np.uint16)
+                # older ones have no digest
+                if values.pop("levels_sha256", None) not in (None, _digest(levels)):
+                    return None
                 values["candidate"] = Candidate(**values["candidate"])
-                return MadeTake(**values, levels=arrays["levels"].astype(np.uint16))
+                return MadeTake(**values, levels=levels)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
 
@@ -123,17 +121,11 @@ class WorkFolder:
         return self.path / f"{track:02d}-{place + 1}.npz"
 
 
+def _digest(levels: np.ndarray) -> str:
+    """Return the SHA-256 in hex of levels, uint16 (num_samples,)."""
+    return hashlib.sha256(levels.astype("<u2").tobytes()).hexdigest()
+
+
 def _identity(job: Job) -> list[object]:
     """Return what a take depends on."""
     return [job.weights, job.rng_seed, job.dur_s, job.temperature]
-
-
-def _lock(file: int, album: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise AudioError(
-            f"another process makes the album {album} (wait for it, or choose another --out)"
-        ) from None
-    except OSError:
-        pass  # some network disks know no locks

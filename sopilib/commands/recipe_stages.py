@@ -144,15 +144,17 @@ class Stages:
         save = self._saver(index)
         self._print_stage(index)
         plan = self._stage_plan(index, end - self._clock(), speed)
-        with self._replicas.watched():
-            training, run_folder = prepare(
+        with (
+            self._replicas.watched(),
+            prepare(
                 self._configs[index],
                 plan,
                 self._sources(index, plan),
                 self._request.preview,
                 self._replicas,
                 self._data_for(index),
-            )
+            ) as (training, run_folder),
+        ):
             assert run_folder is not None  # one machine, so this process is the chief
             record.run = run_folder.path.name
             pace = Pace(

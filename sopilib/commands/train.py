@@ -264,8 +264,10 @@ def run(args: argparse.Namespace) -> int:
         arguments=["samplernn", *sys.argv[1:]],
     )
     preview = _preview_request(args)
-    with replicas.watched():
-        training, run_folder = prepare(config, plan, sources, preview, replicas)
+    with (
+        replicas.watched(),
+        prepare(config, plan, sources, preview, replicas) as (training, run_folder),
+    ):
         reason = training.run()
     if run_folder is not None:
         for line in training.left_out:

@@ -31,6 +31,7 @@ from sopilib.training.recipe_progress import (
     check_pre_emphasis,
     check_stages,
     load_progress,
+    locked_training,
 )
 from sopilib.training.time_budget import Clock, TimeBudget, time_text
 
@@ -50,6 +51,12 @@ def train_by_recipe(request: RecipeRequest, clock: Clock = time.monotonic) -> in
     for stage in recipe.stages:
         recipe.plan(stage, request.flags)  # both validate before anything is read
         config_of(stage, request.config)
+    with locked_training(request.logdir):
+        return _train_whole(request, recipe, clock, began)
+
+
+def _train_whole(request: RecipeRequest, recipe: Recipe, clock: Clock, began: float) -> int:
+    """Train, audition and export what is not done yet; return the exit status."""
     progress = _begun(request, recipe)
     request = request.with_pre_emphasis(progress.pre_emphasis)
     if progress.result is not None:

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from sopilib.commands import INTERRUPTED, quantities
 from sopilib.commands.arguments import add_source_arguments, boolean, chosen_config
 from sopilib.commands.quantities import Quantity
 from sopilib.commands.training_flags import add_flag, add_searched_flag
-from sopilib.errors import RequestError
+from sopilib.errors import CheckpointError, RequestError
 from sopilib.installation.paths import make_folder
+from sopilib.lock_file import locked
 from sopilib.model.config import ModelConfig, read_json_object
 from sopilib.training.oracles import TUNERS
 from sopilib.training.plan import Plan
@@ -30,6 +32,7 @@ from sopilib.training.space import NOT_COMPARABLE, OF_CONFIG, OF_PLAN, Space, ma
 from sopilib.training.state import replacing
 
 _SETTINGS_NAME = "search.json"
+_LOCK_NAME = "search.lock"
 _MAX_TRIALS = 20
 _ROWS_SHOWN = 5
 _SEARCHED = (
@@ -133,9 +136,22 @@ def run(args: argparse.Namespace) -> int:
     ranking = Ranking(request.name, request.folder, request.space, request.data)
     if role.is_worker and role.address is not None:
         await_chief(role.address, args.chief_timeout)
-    _keep_settings(request)
-    search = Search(request, on_end=lambda rows: _show_best(ranking, rows))
-    return _run(search, ranking, role)
+    with _locked(request):
+        _keep_settings(request)
+        search = Search(request, on_end=lambda rows: _show_best(ranking, rows))
+        return _run(search, ranking, role)
+
+
+def _locked(request: SearchRequest) -> AbstractContextManager[None]:
+    """Return a with block in which no other process owns the search; a worker owns none.
+
+    Raises:
+      CheckpointError: another one does, or the lock file cannot be made.
+    """
+    if request.role.is_worker:
+        return nullcontext()
+    busy = f"another process searches in {request.folder} (wait for it, or give another --id)"
+    return locked(request.folder / _LOCK_NAME, CheckpointError(busy))
 
 
 def _run(search: Search, ranking: Ranking, role: Role) -> int:

@@ -8,14 +8,17 @@ loses the time since the last save.
 import dataclasses
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sopilib.errors import CheckpointError, RequestError
+from sopilib.lock_file import locked
 from sopilib.training.state import STATE_NAME, replacing
 
 FILE_NAME = "recipe.json"
+_LOCK_NAME = "recipe.lock"
 _FRESH = "give another --id, or begin anew with --resume False"
 
 
@@ -97,6 +100,16 @@ class RecipeProgress:
             ) from error
         with replacing(logdir / FILE_NAME) as file:
             file.write((json.dumps(dataclasses.asdict(self), indent=2) + "\n").encode())
+
+
+def locked_training(logdir: Path) -> AbstractContextManager[None]:
+    """Return a with block in which no other process trains by a recipe in `logdir`.
+
+    Raises:
+      CheckpointError: another one does, or the lock file cannot be made.
+    """
+    busy = f"another process trains in {logdir} (wait for it, or give another --id)"
+    return locked(logdir / _LOCK_NAME, CheckpointError(busy))
 
 
 def load_progress(logdir: Path, preset: str, data: Sequence[Path]) -> RecipeProgress | None:

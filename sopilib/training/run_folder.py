@@ -6,6 +6,7 @@ NAME.config.json, args.txt        with which the folder loads without flags
 history.jsonl                     a line for each stretch of steps and each epoch
 training_state.npz                what a training resumes from
 previews/                         takes of each checkpoint
+training.lock                     while a process trains in the folder
 train/, validation/               for TensorBoard
 """
 
@@ -13,16 +14,19 @@ import json
 import shlex
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sopilib.errors import CheckpointError
+from sopilib.lock_file import locked
 from sopilib.model.checkpoint import save_checkpoint
 from sopilib.model.config import ModelConfig
 from sopilib.model.folder import checkpoint_number, prefix_of
 from sopilib.model.network import SampleRNN
 from sopilib.training.state import STATE_NAME, replacing
 
+_LOCK_NAME = "training.lock"
 _TIME_FORMAT = "%d.%m.%Y_%H.%M.%S"
 
 
@@ -81,6 +85,15 @@ class RunFolder:
             if (path / STATE_NAME).is_file() or any(path.glob("model.ckpt-*.index")):
                 dated.append((date, path))
         return cls(max(dated)[1]) if dated else None
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Return a with block in which no other process trains in this folder.
+
+        Raises:
+          CheckpointError: another one does, or the lock file cannot be made.
+        """
+        busy = f"another process trains in {self.path} (wait for it, or give another --id)"
+        return locked(self.path / _LOCK_NAME, CheckpointError(busy))
 
     def checkpoint_path(self, epoch: int) -> Path:
         """Return the prefix of an epoch's checkpoint."""

@@ -191,9 +191,9 @@ class Search(BaseTuner):
             resume_from=None,
             arguments=space.train_words(values, self._request.data, config_name),
         )
-        training, run_folder = prepare(config, plan, sources, preview=None)
-        if training.run() == "interrupted":
-            raise KeyboardInterrupt
+        with prepare(config, plan, sources, preview=None) as (training, run_folder):
+            if training.run() == "interrupted":
+                raise KeyboardInterrupt
         assert run_folder is not None  # a search has one worker per trial
         epochs = _epochs(run_folder)
         if not epochs:

@@ -1,10 +1,11 @@
 """From flags to a training that can run: read and split the data, find or make the run folder."""
 
+import contextlib
 import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,7 @@ class Sources:
     arguments: Sequence[str]
 
 
+@contextlib.contextmanager
 def prepare(
     config: ModelConfig,
     plan: Plan,
@@ -63,8 +65,10 @@ def prepare(
     preview: PreviewRequest | None,
     replicas: OneReplica = OneReplica(),
     data: Data | None = None,
-) -> tuple[Training, RunFolder | None]:
-    """Return a Training and its RunFolder, which is None on workers other than the chief.
+) -> Iterator[tuple[Training, RunFolder | None]]:
+    """Yield a Training and its RunFolder, which is None on workers other than the chief.
+
+    In the with block no other process trains in the run folder.
 
     Args:
       config: of the model.
@@ -76,7 +80,8 @@ def prepare(
 
     Raises:
       AudioError: the recordings cannot be used.
-      CheckpointError: what to resume from is missing, damaged or of another training.
+      CheckpointError: what to resume from is missing, damaged, of another training, or another
+        process trains there.
       RequestError: the workers differ in flags or data.
     """
     if data is None:
@@ -85,16 +90,19 @@ def prepare(
         _check_same(replicas, config, plan, data)
     with replicas.scope():
         model = SampleRNN(config, plan.rng_seed)
-    run_path, epochs_before = replicas.by_chief(lambda: _begin_run(sources, config, model))
-    run_folder = RunFolder(run_path) if replicas.is_chief else None
-    if run_folder is not None and preview is not None and preview.folder is None:
-        preview = dataclasses.replace(preview, folder=run_folder.path / "previews")
-    training = Training(model, data, plan, Output(run_folder, preview), replicas)
-    if training.position.step and run_folder is not None:
-        _note(f"resuming at step {training.position.step} of {run_folder.path}")
-    if epochs_before:
-        training.begin_after(epochs_before)
-    return training, run_folder
+    with contextlib.ExitStack() as lock:
+        run_path, epochs_before = replicas.by_chief(
+            lambda: _begin_run(sources, config, model, lock)
+        )
+        run_folder = RunFolder(run_path) if replicas.is_chief else None
+        if run_folder is not None and preview is not None and preview.folder is None:
+            preview = dataclasses.replace(preview, folder=run_folder.path / "previews")
+        training = Training(model, data, plan, Output(run_folder, preview), replicas)
+        if training.position.step and run_folder is not None:
+            _note(f"resuming at step {training.position.step} of {run_folder.path}")
+        if epochs_before:
+            training.begin_after(epochs_before)
+        yield training, run_folder
 
 
 def _check_same(replicas: OneReplica, config: ModelConfig, plan: Plan, data: Data) -> None:
@@ -192,8 +200,13 @@ def _use_text(split: Split, data: Data, batch_size: int, sample_rate: int) -> st
     return f"{text}; left out: {', '.join(left_out)}" if left_out else text
 
 
-def _begin_run(sources: Sources, config: ModelConfig, model: SampleRNN) -> tuple[str, int]:
-    """Return the run folder's path, and the epochs of another run whose weights `model` has."""
+def _begin_run(
+    sources: Sources, config: ModelConfig, model: SampleRNN, lock: contextlib.ExitStack
+) -> tuple[str, int]:
+    """Return the run folder's path, and the epochs of another run whose weights `model` has.
+
+    `lock` holds the folder from now on.
+    """
     run_folder, checkpoint = _find_run(sources)
     epochs_before = 0
     if run_folder is None:
@@ -202,6 +215,7 @@ def _begin_run(sources: Sources, config: ModelConfig, model: SampleRNN) -> tuple
         run_folder = RunFolder.create(
             sources.logdir, sources.config_name, config, sources.arguments
         )
+    lock.enter_context(run_folder.locked())
     return str(run_folder.path), epochs_before
 
 

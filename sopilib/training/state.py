@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sopilib.errors import CheckpointError
+from sopilib.new_files import NewFiles
 from sopilib.small_files import parse_json
 
 STATE_NAME = "training_state.npz"
@@ -70,26 +71,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
       CheckpointError: it cannot be written; `path` is unchanged.
     """
     path = Path(path)
-    unfinished = path.with_name(path.name + ".part")
     try:
-        with open(unfinished, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-        _sync_folder(path.parent)
+        with NewFiles() as files:
+            yield files.open(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise CheckpointError(
             f"cannot write {path}: {error.strerror or error} (free disk space there; what was "
             "saved before is intact)"
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

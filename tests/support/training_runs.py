@@ -46,9 +46,10 @@ def write_sounds(folder, durs_s=(1.1, 0.9), sample_rate=1000):
 
 
 def prepared(data, logdir, plan=PLAN, config=CONFIG, resume=True, resume_from=None):
-    """Return a Training and its RunFolder, every step in its history."""
+    """Return a Training and its RunFolder, every step in its history, without its lock."""
     sources = Sources([data], logdir, "tiny.config.json", resume, resume_from, ["samplernn"])
-    return prepare(config, plan, sources, preview=None)
+    with prepare(config, plan, sources, preview=None) as training_and_folder:
+        return training_and_folder
 
 
 def history(run_folder, kind="steps"):

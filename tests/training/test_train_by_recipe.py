@@ -22,6 +22,7 @@ from sopilib.model.checkpoint import load_model
 from sopilib.model.folder import find_model
 from sopilib.model.network import named_variables
 from sopilib.training.history import read_history
+from sopilib.training.recipe_progress import locked_training
 from sopilib.training.state import load_state, save_state
 
 SHORT = STEADY.seq_len // 2
@@ -133,6 +134,16 @@ def test_the_same_command_resumes_the_second_stage_with_the_time_that_is_left(re
     # what is left of it after the speed was measured again
     assert 0.75 * 0.4 * total_s < seconds[1] < 0.4 * total_s
     assert 0.9 * total_s < finished["used_s"] < 3600 * HOURS
+
+
+def test_a_second_process_does_not_train_by_a_recipe_in_the_same_folder(
+    presets, sounds, tmp_path, capsys
+):
+    with locked_training(tmp_path / "sounds"):
+        assert trained(presets, sounds, tmp_path, Clock()) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"samplernn: another process trains in {tmp_path / 'sounds'} (wait ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_stage_of_before_a_setting_was_there_is_resumed(presets, sounds, tmp_path, capsys):

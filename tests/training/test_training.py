@@ -23,6 +23,7 @@ from sopilib.model.folder import find_model
 from sopilib.model.network import named_variables
 from sopilib.training import stops
 from sopilib.training.plan import Plan
+from sopilib.training.setup import Sources, prepare
 from sopilib.training.state import STATE_NAME, load_state, save_state
 
 
@@ -93,6 +94,20 @@ def test_stopped_by_ctrl_c_and_resumed_it_has_the_losses_of_one_not_stopped(
     assert again.run() == "epochs"
     assert losses(run_folder) == losses(uninterrupted)
     assert_same_weights(run_folder, uninterrupted)
+
+
+def test_a_second_process_does_not_train_in_the_same_run_folder(sounds, tmp_path):
+    sources = Sources([sounds], tmp_path / "x", "tiny.config.json", True, None, ["samplernn"])
+    with prepare(CONFIG, PLAN, sources, preview=None) as (training, run_folder):
+        training.run()
+        before = {path.name: path.read_bytes() for path in run_folder.path.glob("*.*")}
+        output, errors = started(sounds, tmp_path).communicate(timeout=120)
+        told = f"samplernn: another process trains in {run_folder.path} (wait for it, or give "
+        assert told in errors.decode() and not output
+        assert {path.name: path.read_bytes() for path in run_folder.path.glob("*.*")} == before
+    process = started(sounds, tmp_path)
+    process.communicate(timeout=120)
+    assert process.returncode == 0 and not (run_folder.path / "training.lock").exists()
 
 
 def test_a_finished_training_takes_no_more_steps(uninterrupted, sounds):

@@ -208,8 +208,8 @@ MIRRORED = """
         [pathlib.Path(sounds)], pathlib.Path(logdir), "tiny.config.json", True, None, ["samplernn"]
     )
     replicas = Mirrored(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
-    training, run_folder = prepare(STEADY, plan, sources, None, replicas)
-    training.run()
+    with prepare(STEADY, plan, sources, None, replicas) as (training, run_folder):
+        training.run()
 """
 
 

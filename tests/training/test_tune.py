@@ -16,7 +16,8 @@ from training_runs import CONFIG, write_sounds
 
 from sopilib.commands.main import main
 from sopilib.commands.tune import _keep_settings
-from sopilib.errors import ConfigError, RequestError
+from sopilib.errors import CheckpointError, ConfigError, RequestError
+from sopilib.lock_file import locked
 from sopilib.model.config import load_config
 from sopilib.model.folder import find_model
 from sopilib.training.history import HISTORY_NAME, read_history
@@ -197,6 +198,12 @@ def test_a_search_of_before_a_flag_was_there_is_the_same_search(tmp_path):
     _keep_settings(request())
     with pytest.raises(RequestError, match="another plan"):
         _keep_settings(request(mono=False))
+
+
+def test_a_second_process_does_not_search_in_the_same_folder(searched, sounds, capsys):
+    with locked(searched / "x" / "search.lock", CheckpointError("busy")):
+        assert main(words(sounds, searched, "--dim", 4, 8)) == 1
+    assert f"another process searches in {searched / 'x'} (wait for it" in last_line(capsys)
 
 
 def test_a_search_with_other_settings_is_refused(searched, sounds, capsys):

@@ -14,6 +14,7 @@ _BASE = {
     "sopilib",
     "sopilib.errors",
     "sopilib.limits",
+    "sopilib.lock_file",
     "sopilib.new_files",
     "sopilib.small_files",
 }
@@ -44,6 +45,7 @@ MAY_IMPORT = {
     "sopilib.protocol": set(),
     "sopilib.errors": set(),
     "sopilib.limits": set(),
+    "sopilib.lock_file": set(),
     "sopilib.new_files": set(),
     "sopilib.small_files": set(),
     "sopilib": set(),
