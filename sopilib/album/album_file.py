@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from sopilib import __version__
 from sopilib.album.settings import AlbumSettings, settings_of_values, settings_values
+from sopilib.album.track_files import checked_track
 from sopilib.errors import AudioError, RecordError
 from sopilib.generation import record_fields as kinds
 from sopilib.generation.record_fields import check_fields
@@ -22,12 +23,6 @@ from sopilib.small_files import RECORD_BYTES, read_json
 
 NAME = "album.json"
 VERSION = 1
-_TRACK_KINDS = {
-    "track": kinds.POSITIVE,
-    "rng_seed": kinds.RNG_SEED,
-    "take_sha256": kinds.SHA256,
-    "choice": kinds.OBJECT,
-}
 
 
 class SavedAlbum(NamedTuple):
@@ -61,7 +56,7 @@ def read_album(folder: Path) -> SavedAlbum | None:
     try:
         settings = settings_of_values(values)
         check_fields(values, tracks=kinds.ANY_LIST)
-        tracks = [check_fields(track, **_TRACK_KINDS) and track for track in values["tracks"]]
+        tracks = [checked_track(track) for track in values["tracks"]]
     except RecordError as error:
         raise RecordError(f"{path}: {error}") from error
     return SavedAlbum(settings, {track["track"]: track for track in tracks})

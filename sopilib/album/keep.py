@@ -123,5 +123,7 @@ def _copy(
     image = source.with_suffix(".png")
     if image.is_file():
         new.open(kept / f"{name}.png").write(image.read_bytes())
+    else:  # an earlier choice may have left that of another track
+        new.remove(kept / f"{name}.png")
     digest = file_digest(Path(copy.name))
     return {**track, "track": place, "file": f"{name}.flac", "kept_sha256": digest}

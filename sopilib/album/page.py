@@ -14,7 +14,7 @@ from typing import Any
 
 from sopilib.errors import AudioError
 from sopilib.new_files import unwritable, write_whole
-from sopilib.small_files import read_bytes
+from sopilib.small_files import open_regular, read_bytes
 
 NAME = "album.html"
 # by which a page is recognised
@@ -49,8 +49,8 @@ def check_page(folder: Path) -> None:
     if not os.path.lexists(path):
         return
     try:
-        with open(path, "rb") as file:
-            is_ours = path.is_file() and _GENERATOR.encode() in file.read(_HEAD_BYTES)
+        with open_regular(path) as file:
+            is_ours = _GENERATOR.encode() in file.read(_HEAD_BYTES)
     except OSError:
         is_ours = False
     if not is_ours:

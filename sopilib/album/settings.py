@@ -120,8 +120,10 @@ def settings_of_values(values: dict[str, Any]) -> AlbumSettings:
     plain = {name: values[name] for name in _KINDS}
     for name in ("dur_s", "temperature"):
         low, high = plain[name]
-        if not 0 <= low <= high:
-            raise RecordError(f'"{name}" is {plain[name]}, expected two numbers in order')
+        is_length = name == "dur_s"
+        if not (0 <= low <= high) or (is_length and low == 0):
+            least = "above 0" if is_length else "from 0 on"
+            raise RecordError(f'"{name}" is {plain[name]}, expected two numbers {least}, in order')
         plain[name] = (float(low), float(high))
     models = tuple(map(model_of_values, values["models"]))
     return AlbumSettings(**plain, sample_rate=rate, models=models)

@@ -30,10 +30,20 @@ from sopilib.small_files import RECORD_BYTES, open_regular, read_json
 
 _KINDS = {
     "track": kinds.POSITIVE,
+    "title": kinds.TEXT,
+    "model": kinds.TEXT,
     "file": kinds.TEXT,
     "sha256": kinds.SHA256,
     "rng_seed": kinds.RNG_SEED,
+    "dur_s": kinds.NUMBER,
+    "temperature": kinds.NUMBER,
+    "sample_rate": kinds.SAMPLE_RATE,
+    "bits_per_sample": kinds.NUMBER,
     "take_sha256": kinds.SHA256,
+    "gain_db": kinds.NUMBER,
+    "limited_db": kinds.NUMBER,
+    "loudness_lufs": kinds.NUMBER_OR_NULL,
+    "true_peak_dbfs": kinds.NUMBER_OR_NULL,
     "choice": kinds.OBJECT,
 }
 _BLOCK = 1 << 20  # bytes
@@ -68,11 +78,20 @@ class TrackFiles:
         return cls(*(folder / f"{name}{suffix}" for suffix in (".flac", ".json", ".png")))
 
 
+def checked_track(values: Any) -> dict[str, Any]:
+    """Return the values of a finished track, as a record or album.json has them.
+
+    Raises:
+      RecordError: a field is missing or of another kind.
+    """
+    check_fields(values, **_KINDS)
+    return dict(values)
+
+
 def track_values(files: TrackFiles) -> dict[str, Any] | None:
     """Return what the record of a track says about it, None where there is no such record."""
     try:
-        values = read_json(files.record, RECORD_BYTES)
-        return check_fields(values["track"], **_KINDS) and dict(values["track"])
+        return checked_track(read_json(files.record, RECORD_BYTES)["track"])
     except (OSError, ValueError, KeyError, TypeError, RecordError):
         return None
 

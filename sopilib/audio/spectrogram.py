@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sopilib.new_files import write_whole
+from sopilib.small_files import open_regular
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +110,7 @@ def plot_source(path: str | Path) -> str | None:
     from PIL import Image  # a dependency of matplotlib
 
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             facts = image.info
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None

@@ -200,8 +200,7 @@ def _new_album(args: argparse.Namespace) -> SavedAlbum:
     dur_s = args.dur or _DUR_S
     for model in files:
         rate = args.sample_rate or model.config.sample_rate
-        for seconds in dur_s:
-            checked_length(seconds, rate, 1)
+        _check_lengths(dur_s, rate)
         check_format(args.out / "01.flac", rate)
     models = tuple(_checked(name, model, args) for name, model in zip(args.models, files))
     settings = AlbumSettings(
@@ -220,6 +219,12 @@ def _new_album(args: argparse.Namespace) -> SavedAlbum:
         tell_assumed_rate(model)
     # another part of the same array may have begun it a moment ago
     return _continued(args, begin_album(args.out, settings))
+
+
+def _check_lengths(dur_s: tuple[float, float], rate: int) -> None:
+    """Raise RequestError unless tracks of these lengths fit into memory and have samples."""
+    for seconds in dur_s:
+        checked_length(seconds, rate, 1)
 
 
 def _files(name: str, sample_rate: int | None) -> ModelFiles:
@@ -268,6 +273,8 @@ def _continued(args: argparse.Namespace, saved: SavedAlbum) -> SavedAlbum:
                 f"{args.out} was begun with --ckpt_dir {names} (leave it out to go on with these, "
                 "or choose another --out)"
             )
+    for model in settings.models:
+        _check_lengths(settings.dur_s, settings.sample_rate or model.sample_rate)
     more = saved
     if args.tracks is not None:
         more = SavedAlbum(dataclasses.replace(settings, num_tracks=args.tracks), saved.tracks)

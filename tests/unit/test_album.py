@@ -215,6 +215,93 @@ def test_a_killed_album_goes_on_with_the_takes_that_it_has(
     assert contents(out) == contents(whole)
 
 
+def test_a_take_whose_samples_were_damaged_is_made_again(whole, models, tmp_path, monkeypatch):
+    out, keep = tmp_path / "night", WorkFolder.keep
+
+    def keep_or_die(self, one, take):
+        keep(self, one, take)
+        if one.key == (1, 1):
+            raise Killed
+
+    monkeypatch.setattr(WorkFolder, "keep", keep_or_die)
+    with pytest.raises(Killed):
+        album(models, out, "--tracks", 3, *FLAGS)
+    monkeypatch.setattr(WorkFolder, "keep", keep)
+    for path in (out / "unfinished").glob("01-*.npz"):
+        with np.load(path) as arrays:
+            values, levels = arrays["values"], arrays["levels"]
+        levels[100:200] ^= 1
+        np.savez(path, values=values, levels=levels)
+    assert album(models, out, "--tracks", 3, *FLAGS) == 0
+    assert contents(out) == contents(whole)
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("title", None),
+        ("model", ""),
+        ("dur_s", "long"),
+        ("sample_rate", 0),
+        ("bits_per_sample", "few"),
+        ("gain_db", None),
+        ("limited_db", []),
+        ("loudness_lufs", "loud"),
+        ("true_peak_dbfs", {}),
+    ],
+)
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_a_track_with_a_wrong_field_is_one_line(field, value, is_missing, night, capsys):
+    def damaged(track):
+        rest = {name: kept for name, kept in track.items() if name != field}
+        return rest if is_missing else {**rest, field: value}
+
+    record = json.loads((night / "02.json").read_text())
+    (night / "02.json").write_text(json.dumps({**record, "track": damaged(record["track"])}))
+    command = ["album", "--out", str(night)]
+    for more, told in (([], "is no track of this album"), (["--keep", "2"], "is not finished")):
+        assert main([*command, *more]) == 1
+        error = capsys.readouterr().err
+        assert told in error and error.count("\n") == 1
+    values = json.loads((night / "album.json").read_text())
+    values["tracks"][1] = damaged(values["tracks"][1])
+    (night / "album.json").write_text(json.dumps(values))
+    assert album(None, night) == 1
+    error = capsys.readouterr().err
+    assert f'album.json: {"no " if is_missing else ""}"{field}"' in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name, value, told",
+    [
+        ("dur_s", [0, 0], "expected two numbers above 0, in order"),
+        ("dur_s", [2, 1], "expected two numbers above 0, in order"),
+        ("dur_s", [1e-9, 1], "is less than a sample at 16000 Hz"),
+        ("temperature", [1, 0.9], "expected two numbers from 0 on, in order"),
+    ],
+)
+def test_settings_of_an_album_that_cannot_be_used_are_one_line(name, value, told, night, capsys):
+    values = json.loads((night / "album.json").read_text())
+    (night / "album.json").write_text(json.dumps({**values, name: value}))
+    for path in night.glob("0*"):
+        path.unlink()
+    assert album(None, night) == 1
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["album.html", "02.png"])
+def test_a_pipe_with_the_name_of_a_file_is_refused(name, night, capsys):
+    for path in night.glob("02.*"):
+        path.unlink()
+    (night / name).unlink(missing_ok=True)
+    os.mkfifo(night / name)
+    assert album(None, night) == 1
+    error = capsys.readouterr().err
+    assert "exists and is no" in error and error.count("\n") == 1
+
+
 @contextlib.contextmanager
 def largest_file(size_bytes):
     """Let no file grow beyond a size, as on a disk that is full."""
@@ -359,6 +446,9 @@ def test_the_choice_is_copied_in_its_order_and_replaced_by_another(night, whole,
     for numbers, told in (("4", "track 4 does not exist"), ("1,1", "has track 1 twice")):
         assert keep(numbers) == 1
         assert told in capsys.readouterr().err
+    (night / "01.png").unlink()
+    assert keep("1") == 0 and not (kept / "01.png").exists()
+    assert "data:image/png" not in (kept / "album.html").read_text()
     (kept / "01.flac").write_bytes(b"mine")
     assert keep("1") == 1
     assert "is not as an earlier --keep wrote it" in capsys.readouterr().err
