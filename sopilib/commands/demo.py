@@ -1,7 +1,10 @@
 """`samplernn demo`: generate a take in a real Pd without a window and plot it."""
 
 import argparse
+import contextlib
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,7 @@ from sopilib.commands.take_output import add_overwrite_argument, check_free, che
 from sopilib.errors import AudioError
 from sopilib.generation.take_files import TakeFiles
 from sopilib.installation import paths
-from sopilib.new_files import unwritable
+from sopilib.new_files import NewFiles, unwritable
 
 _SOURCE = "demo"
 _BAR = "{desc} |{bar}|{percentage:4.0f} %"
@@ -48,15 +51,47 @@ def run(args: argparse.Namespace) -> int:
             f"no folder {sound_path.parent} (make it, or choose another --output_path)"
         )
     _check_output(sound_path, plot_path, args.overwrite)
-    take = _make_take_with_bar(sound_path)
-    sound = _take_sound(take, sound_path)
-    _draw(sound, take, plot_path)
+    with _folder_beside(sound_path) as folder:
+        made = folder / sound_path.name
+        take = _make_take_with_bar(made)
+        sound = _take_sound(take, made)
+        _draw(sound, take, folder / plot_path.name)
+        _move(folder, [*TakeFiles.at(sound_path).paths, plot_path])
     _report(sound, take, args.output_path, args.output_path.with_suffix(".png"))
     return 0
 
 
+@contextlib.contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """Return a folder beside a file, which is deleted at the end of the with block."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=".samplernn-demo-", dir=path.parent)
+    except OSError as error:
+        raise AudioError(unwritable(path, error)) from error
+    with folder as name:
+        yield Path(name)
+
+
+def _move(folder: Path, paths: Sequence[Path]) -> None:
+    """Put the files in `folder` in the places of `paths`, all or none; remove the others there.
+
+    Raises:
+      AudioError: one cannot be written; what is there is as it was.
+    """
+    try:
+        with NewFiles() as new:
+            for path in paths:
+                made = folder / path.name
+                if made.exists():
+                    new.open(path).write(made.read_bytes())
+                else:
+                    new.remove(path)
+    except OSError as error:
+        raise AudioError(unwritable(paths[0], error)) from error
+
+
 def _check_output(sound_path: Path, plot_path: Path, overwrite: bool) -> None:
-    """Refuse names that cannot be written or have other files; make room if it is wanted.
+    """Refuse names that cannot be written, or have other files unless they may be replaced.
 
     Raises:
       AudioError: see above.
@@ -67,9 +102,6 @@ def _check_output(sound_path: Path, plot_path: Path, overwrite: bool) -> None:
     check_free(output, overwrite, "--output_path")
     check_plot_free(plot_path, overwrite, "--output_path", _SOURCE)
     check_writable_files(output.paths)
-    if overwrite:
-        for path in output.paths:
-            path.unlink(missing_ok=True)
 
 
 def _make_take_with_bar(sound_path: Path) -> pd_demo.Take:
@@ -107,7 +139,7 @@ def _take_sound(take: pd_demo.Take, sound_path: Path) -> np.ndarray:
         ) from None
     if (sound.shape, sample_rate) != ((take.num_samples,), take.sample_rate):
         raise AudioError(
-            f"{sound_path} holds {sound.shape} samples at {sample_rate} Hz, the take has "
+            f"{sound_path.name} holds {sound.shape} samples at {sample_rate} Hz, the take has "
             f"({take.num_samples},) at {take.sample_rate} Hz (the patch demo.pd saves it wrongly)"
         )
     return sound

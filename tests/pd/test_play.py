@@ -98,10 +98,10 @@ def write_program(path, text):
     return path
 
 
-def run_demo_command(output_path):
+def run_demo_command(output_path, *flags):
     parser = argparse.ArgumentParser()
     demo.add_arguments(parser)
-    return demo.run(parser.parse_args(["--output_path", str(output_path)]))
+    return demo.run(parser.parse_args(["--output_path", str(output_path), *flags]))
 
 
 def run_play_command(*arguments):
@@ -149,6 +149,24 @@ def test_the_demo_leaves_the_sound_and_its_picture(tmp_path, patches, capsys):
     assert "take.wav: 0.50 s at 8000 Hz, peak -6.0 dBFS" in output.out
     assert "make play" in output.out
     assert "Pd generates: 0.50 s, 0.80 times real time" in output.err
+
+
+def test_a_demo_that_fails_leaves_what_it_was_to_replace(tmp_path, patches):
+    sine_patch(patches, file_samples=4000)
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    for name in ("take.wav", "take.json", "take.png"):
+        (folder / name).write_text("mine")
+    with pytest.raises(AudioError, match="holds"):
+        run_demo_command(folder / "take.wav", "--overwrite")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(
+        ("take.wav", "take.json", "take.png"), "mine"
+    )
+    sine_patch(patches)
+    assert run_demo_command(folder / "take.wav", "--overwrite") == 0
+    assert len(soundfile.read(folder / "take.wav")[0]) == 4001
+    # this patch writes no record, and that of another take would be wrong
+    assert sorted(path.name for path in folder.iterdir()) == ["take.png", "take.wav"]
 
 
 def test_a_file_shorter_than_the_take_is_refused(tmp_path, patches):
