@@ -12,8 +12,8 @@ from sopilib.commands.recipe_request import RecipeRequest
 from sopilib.errors import RequestError
 from sopilib.training.dataset import Data
 from sopilib.training.pace import Pace
-from sopilib.training.plan import Plan
-from sopilib.training.recipe import Recipe, as_flags, config_of
+from sopilib.training.plan import Plan, flags_of
+from sopilib.training.recipe import TIMED, Recipe, config_of
 from sopilib.training.recipe_progress import RecipeProgress
 from sopilib.training.replicas import OneReplica
 from sopilib.training.setup import Sources, prepare, read_data
@@ -225,7 +225,7 @@ class Stages:
             config_name=request.config_name,
             resume=resume_from is not None,
             resume_from=resume_from,
-            arguments=[*request.words, *as_flags(plan)],
+            arguments=[*request.words, *flags_of(plan, TIMED)],
         )
 
     def _print_stage(self, index: int) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +114,7 @@ class Plan:
         self._check("learning_rate", 0 < self.learning_rate < math.inf, "a number above 0")
         self._check("epsilon", self.epsilon is None or self.epsilon > 0, "a number above 0")
         self._check("momentum", 0 <= self.momentum < 1, "0 to below 1")
-        self._check("clip_norm", self.clip_norm > 0, "a number above 0")
+        self._check("clip_norm", 0 < self.clip_norm < math.inf, "a number above 0")
         ema = self.ema_momentum
         self._check("ema_momentum", ema is None or 0 < ema < 1, "a number between 0 and 1")
         self._check("warmup_steps", self.warmup_steps >= 0, "0 or more")
@@ -171,6 +171,22 @@ class Plan:
             part = min(1.0, (num_taken - self.warmup_steps) / length)
             rate *= 0.5 * (1.0 + math.cos(math.pi * part))
         return rate
+
+
+def flags_of(plan: Plan, leave_out: Collection[str] = ()) -> list[str]:
+    """Return the flags of `samplernn train` that give the settings of a plan.
+
+    Args:
+      plan: whose settings they give; what has its default needs no flag.
+      leave_out: settings that get no flags.
+    """
+    words: list[str] = []
+    for field in dataclasses.fields(Plan):
+        value = getattr(plan, field.name)
+        if field.name in leave_out or value == field.default:
+            continue
+        words += ["--no-mono"] if field.name == "mono" else [f"--{field.name}", str(value)]
+    return words
 
 
 def check_seq_len(config: ModelConfig) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sopilib.small_files import read_json
+from sopilib.training.json_fields import from_json
 from sopilib.training.space import Space, as_text
 from sopilib.training.state import replacing
 
@@ -52,8 +53,8 @@ class Outcome:
     def read(cls, trial_folder: Path) -> "Outcome | None":
         """Return the outcome in a trial's folder, or None where there is none to read."""
         try:
-            return cls(**read_json(trial_folder / OUTCOME_NAME))
-        except (OSError, ValueError, TypeError):
+            return from_json(cls, read_json(trial_folder / OUTCOME_NAME))
+        except (OSError, ValueError):
             return None
 
 

@@ -24,6 +24,7 @@ from typing import Any
 from sopilib.errors import ConfigError, RequestError
 from sopilib.generation.temperature import check_temperature
 from sopilib.model.config import ModelConfig, read_json_object
+from sopilib.training.json_fields import check_fields, from_json
 from sopilib.training.plan import PREVIEW_TEMPERATURES, Plan, check_seq_len
 
 SUFFIX = ".training.json"
@@ -132,29 +133,15 @@ def read_recipe(path: Path) -> Recipe:
             "leave out --hours)"
         )
     try:
-        values = read_json_object(path)
-        stages = tuple(_checked(Stage, stage) for stage in values.pop("stages", ()))
-        finish = _checked(Finish, values.pop("finish", {}))
-        recipe = _checked(Recipe, {**values, "stages": stages, "finish": finish})
+        recipe = from_json(Recipe, read_json_object(path))
         _check(recipe)
-    except (RequestError, TypeError, ValueError, AttributeError) as error:
+    except (RequestError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from error
     return recipe
 
 
-def _checked(kind: Any, values: Any) -> Any:
-    """Return a Stage, Finish or Recipe with these values."""
-    if not isinstance(values, Mapping):
-        raise ValueError(f"{values!r} (give a JSON object)")
-    names = {f.name for f in dataclasses.fields(kind)}
-    for name in values:
-        if name not in names:
-            raise ValueError(f"no setting {name!r} (there are {', '.join(sorted(names))})")
-    return kind(**values)
-
-
 def _check(recipe: Recipe) -> None:
-    """Raise one of several errors unless every value of a recipe can be used."""
+    """Raise ValueError or RequestError unless every value of a recipe can be used."""
     _must(bool(recipe.stages), "no stages (give one or more)")
     emphasis = recipe.pre_emphasis
     is_emphasis = emphasis is None or 0 <= emphasis < 1
@@ -164,13 +151,14 @@ def _check(recipe: Recipe) -> None:
     _must(len(set(names)) == len(names), "two stages of one name (give each its own)")
     for stage in recipe.stages:
         length = stage.seq_len
-        is_length = length is None or (type(length) is int and length > 0)
-        _must(is_length, f"seq_len {length!r} of {stage.name} (give samples above 0)")
+        is_length = length is None or length > 0
+        _must(is_length, f"seq_len {length} of {stage.name} (give samples above 0)")
         _must(stage.share > 0, f"the share {stage.share} of {stage.name} (give one above 0)")
         for settings in (recipe.settings, stage.settings):
             for name in settings:
                 _must(name not in TIMED, f"{name!r} in settings (leave it out: the time sets it)")
                 _must(name in _PLANNED, f"no setting {name!r} (there are {_NAMES})")
+            check_fields(Plan, settings)
         recipe.plan(stage, {})
     finish = recipe.finish
     _must(0 < finish.share < 1, f"the share {finish.share} of finish (give 0 to 1)")
@@ -184,18 +172,3 @@ def _check(recipe: Recipe) -> None:
 def _must(is_good: bool, text: str) -> None:
     if not is_good:
         raise ValueError(text)
-
-
-def as_flags(plan: Plan) -> list[str]:
-    """Return the flags of `samplernn train` that give a stage's settings, but not its time."""
-    words: list[str] = []
-    default = Plan()
-    for name in sorted(_PLANNED):
-        value = getattr(plan, name)
-        if value == getattr(default, name):
-            continue
-        if name == "mono":
-            words += ["--mono" if value else "--no-mono"]
-        else:
-            words += [f"--{name}", str(value)]
-    return words

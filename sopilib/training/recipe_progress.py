@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sopilib.errors import CheckpointError, RequestError
 from sopilib.lock_file import locked
+from sopilib.small_files import read_json
+from sopilib.training.json_fields import from_json
 from sopilib.training.state import STATE_NAME, replacing
 
 FILE_NAME = "recipe.json"
@@ -128,9 +129,10 @@ def load_progress(logdir: Path, preset: str, data: Sequence[Path]) -> RecipeProg
     if not path.is_file():
         return None
     try:
-        progress = _from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{path} is damaged: {error!r} ({_FRESH})") from error
+        progress = from_json(RecipeProgress, read_json(path))
+    except (OSError, ValueError) as error:
+        reason = str(error).partition(" (")[0]
+        raise CheckpointError(f"{path} is damaged: {reason} ({_FRESH})") from error
     for name, before, now in (
         ("--preset", progress.preset, preset),
         ("--data_dir", " ".join(progress.data), " ".join(map(str, data))),
@@ -157,11 +159,3 @@ def check_pre_emphasis(progress: RecipeProgress, stated: float | None, logdir: P
             f"{logdir} was trained with --pre_emphasis {progress.pre_emphasis:g}, not {stated:g} "
             f"({_FRESH})"
         )
-
-
-def _from_json(values: dict[str, Any]) -> RecipeProgress:
-    stages = [StageProgress(**stage) for stage in values.pop("stages")]
-    result = values.pop("result")
-    return RecipeProgress(
-        **values, stages=stages, result=None if result is None else Result(**result)
-    )

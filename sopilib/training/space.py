@@ -14,7 +14,7 @@ from typing import Any
 
 from sopilib.errors import RequestError
 from sopilib.model.config import ModelConfig
-from sopilib.training.plan import Plan, check_seq_len
+from sopilib.training.plan import Plan, check_seq_len, flags_of
 
 # parameters of the model and of its training that a search may vary
 OF_CONFIG = (
@@ -126,13 +126,7 @@ class Space:
         """
         words = ["samplernn", "train", "--data_dir", *map(str, data)]
         words += ["--config_file", str(config_path)]
-        plan = self.plan_with(values)
-        for field in dataclasses.fields(Plan):
-            value = getattr(plan, field.name)
-            if field.name in _NOT_FOR_LONGER or value == field.default:
-                continue
-            words += [f"--{field.name}"] if value is True else [f"--{field.name}", str(value)]
-        return words
+        return words + flags_of(self.plan_with(values), _NOT_FOR_LONGER)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all settings, ready for JSON."""

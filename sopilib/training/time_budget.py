@@ -5,6 +5,7 @@ Time counts while the command runs; the time between a stop and the next start d
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 Clock = Callable[[], float]
 
@@ -26,7 +27,7 @@ def at_least_hours(seconds: float) -> str:
     """Return the hours to give for a number of seconds, rounded up to two digits."""
     hours = seconds / 3600
     step = 10.0 ** (math.floor(math.log10(hours)) - 1)
-    return f"{math.ceil(hours / step) * step:.2g}"
+    return f"{Decimal(f'{math.ceil(hours / step) * step:.2g}'):f}"
 
 
 class TimeBudget:

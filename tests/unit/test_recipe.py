@@ -10,9 +10,9 @@ from sopilib.errors import CheckpointError, ConfigError, RequestError
 from sopilib.installation.paths import presets_folder
 from sopilib.model.config import ModelConfig
 from sopilib.training.pace import Pace
-from sopilib.training.plan import Plan
+from sopilib.training.plan import Plan, flags_of
 from sopilib.training.position import Position
-from sopilib.training.recipe import SUFFIX, as_flags, read_recipe
+from sopilib.training.recipe import SUFFIX, read_recipe
 from sopilib.training.recipe_progress import (
     FILE_NAME,
     RecipeProgress,
@@ -75,21 +75,38 @@ def test_every_preset_has_a_recipe_of_three_stages():
         ({"stages": []}, "no stages"),
         ({"stages": [{"name": "a", "share": 0}]}, "the share 0 of a"),
         ({"stages": [{"name": "a", "share": 1}, {"name": "a", "share": 1}]}, "of one name"),
-        ({"stages": [{"name": "a"}]}, "share"),
+        ({"stages": [{"name": "a"}]}, 'no "share" (add it)'),
         ({"stages": [{"name": "a", "share": 1, "seq_len": 0}]}, "seq_len 0 of a (give"),
-        ({"stages": [{"name": "a", "share": 1, "seq_len": "x"}]}, "seq_len 'x' of a (give"),
+        (
+            {"stages": [{"name": "a", "share": 1, "seq_len": "x"}]},
+            '"seq_len" is "x" (give a whole number or null)',
+        ),
         ({"stages": [7]}, "7 (give a JSON object)"),
         ({"settings": {"batch_size": 0}}, "--batch_size 0 (give 1 or more)"),
-        ({"settings": {"batch_size": "x"}}, "not supported"),
+        ({"stages": [{"name": "a", "share": float("inf")}]}, '"share" is Infinity (give a number)'),
+        ({"settings": {"batch_size": "x"}}, '"batch_size" is "x" (give a whole number)'),
+        ({"settings": {"batch_size": 64.5}}, '"batch_size" is 64.5 (give a whole number)'),
+        ({"settings": {"batch_size": True}}, '"batch_size" is true (give a whole number)'),
+        ({"settings": {"mono": "no"}}, '"mono" is "no" (give true or false)'),
+        ({"settings": {"mixed_precision": "False"}}, '"mixed_precision" is "False" (give true'),
+        ({"settings": {"clip_norm": float("inf")}}, '"clip_norm" is Infinity (give a number)'),
+        (
+            {"settings": {"max_checkpoints": 1.5}},
+            '"max_checkpoints" is 1.5 (give a whole number or',
+        ),
+        ({"settings": [1]}, '"settings" is [1] (give a JSON object)'),
+        ({"checkpoints": 2.5}, '"checkpoints" is 2.5 (give a whole number)'),
         ({"settings": {"warmth": 1}}, "no setting 'warmth' (there are batch_size"),
         ({"settings": {"num_epochs": 3}}, "'num_epochs' in settings (leave it out"),
         ({"checkpoints": 0}, "checkpoints 0"),
         ({"pre_emphasis": 1}, "pre_emphasis 1 (give 0 to below 1)"),
-        ({"pre_emphasis": "x"}, "not supported"),
+        ({"pre_emphasis": "x"}, '"pre_emphasis" is "x" (give a number or null)'),
         ({"steps": 5}, "no setting 'steps' (there are checkpoints"),
         ({"finish": {"share": 1}}, "the share 1 of finish"),
         ({"finish": {"temperatures": [-1]}}, "temperature -1"),
         ({"finish": {"temperatures": []}}, "no temperatures"),
+        ({"finish": {"temperatures": ["1"]}}, '"temperatures" is "1" (give a number)'),
+        ({"finish": {"dur": float("nan")}}, '"dur" is NaN (give a number)'),
     ],
 )
 def test_a_bad_recipe_is_a_one_line_error_with_its_path(change, told, tmp_path):
@@ -109,10 +126,11 @@ def test_a_recipe_that_is_missing_or_no_json_is_refused(tmp_path):
 
 def test_the_flags_of_a_plan_give_the_same_plan():
     plan = Plan(batch_size=7, mono=False, epsilon=1e-8, mixed_precision=True, max_checkpoints=None)
-    args = _parser("train").parse_args(["train", "--data_dir", "x", *as_flags(plan)])
+    args = _parser("train").parse_args(["train", "--data_dir", "x", *flags_of(plan)])
     for name in ("batch_size", "mono", "epsilon", "mixed_precision", "max_checkpoints"):
         assert getattr(args, name) == getattr(plan, name)
-    assert as_flags(Plan()) == []
+    assert flags_of(Plan()) == []
+    assert flags_of(Plan(batch_size=7, max_steps=3), ["max_steps"]) == ["--batch_size", "7"]
 
 
 def parsed(*words):
@@ -170,6 +188,11 @@ def test_durations_read_well():
     assert [time_text(seconds) for seconds in times] == texts
     # at least as long, with two digits
     assert [at_least_hours(s) for s in (36, 37, 4000, 36000)] == ["0.01", "0.011", "1.2", "10"]
+    assert [at_least_hours(s) for s in (0.1, 125 * 3600, 8000 * 3600)] == [
+        "0.000028",
+        "130",
+        "8000",
+    ]
 
 
 def test_stages_share_the_time_and_a_stage_that_took_too_long_takes_from_all_later_ones():
@@ -293,7 +316,20 @@ def test_a_training_keeps_the_pre_emphasis_that_it_began_with(tmp_path):
         check_pre_emphasis(progress, 0.0, tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"stages": [{"run": 1}]}', "\xff\xfe"])
+_STAGE = {"name": "noisy", "seconds": 1.5}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"stages": [{"run": 1}]}', "\xff\xfe", "[" * 100_000),
+        json.dumps({"preset": "p", "data": 5, "stages": [_STAGE], "result": None}),
+        json.dumps(
+            {"preset": "p", "data": ["/a"], "stages": [{**_STAGE, "seconds": "x"}], "result": None}
+        ),
+        json.dumps({"preset": "p", "data": ["/a"], "stages": [_STAGE], "result": {"folder": "b"}}),
+    ],
+)
 def test_damaged_progress_is_a_one_line_error(text, tmp_path):
     (tmp_path / FILE_NAME).write_bytes(text.encode("latin-1"))
     with pytest.raises(CheckpointError) as refusal:
