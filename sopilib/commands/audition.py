@@ -12,7 +12,7 @@ checkpoint also continues seeds from held-out sound (`sopilib.evaluation.seed_st
 import argparse
 import json
 import os
-import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -140,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
       CheckpointError: there is no checkpoint.
       AudioError: the corpus cannot be used, or a take cannot be written.
     """
-    if not LEAST_DUR_S <= args.dur < float("inf"):
+    if args.dur < LEAST_DUR_S:
         raise RequestError(f"--dur {args.dur:g} (give {LEAST_DUR_S} seconds or more)")
     temperatures = list(map(check_temperature, args.temperature or PREVIEW_TEMPERATURES))
     checkpoints = find_checkpoints(model_path(args.model), search_folders(), args.sample_rate)
@@ -298,8 +298,14 @@ def steering_of(files: ModelFiles, corpus: RecordingSet, rng_seed: int) -> SeedS
 
 def _val_frac(folder: Path) -> float:
     """Return the held-out fraction from `args.txt` in a run folder, else the default."""
-    match = re.search(r"--val_frac[ =](0?\.\d+)", text_if_readable(folder / "args.txt"))
-    return float(match[1]) if match else VAL_FRAC
+    parser = argparse.ArgumentParser(exit_on_error=False, add_help=False)
+    parser.add_argument("--val_frac", type=float, default=VAL_FRAC)
+    try:
+        words = shlex.split(text_if_readable(folder / "args.txt"))
+        val_frac = parser.parse_known_args(words)[0].val_frac
+    except (ValueError, argparse.ArgumentError):
+        return VAL_FRAC
+    return val_frac if 0 < val_frac < 1 else VAL_FRAC
 
 
 def _score(files: ModelFiles, path: Path) -> float:

@@ -12,7 +12,12 @@ from sopilib.training.state import replacing
 
 HISTORY_NAME = "history.jsonl"
 
-_ABSURD = 1e15  # of steps, and of seconds
+_ABSURD = 1e15  # of any number in a line
+# what a line of a kind has beside `step` and `seconds`
+_NUMBERS = {
+    "steps": ("epoch", "bits_per_sample", "learning_rate", "samples_per_s"),
+    "epoch": ("epoch", "val_bits_per_sample"),
+}
 
 
 class History:
@@ -51,7 +56,8 @@ def read_history(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the complete lines of a history; none without the file.
 
     Each has `kind`, 'steps' for a stretch of steps or 'epoch', the `step` at its end, the
-    `seconds` of training until then, and what `sopilib.training.log` adds.
+    `seconds` of training until then, and what `sopilib.training.log` adds. A line without one of
+    its numbers is left out.
     """
     try:
         text = read_text(path, RECORD_BYTES, errors="replace")
@@ -67,10 +73,11 @@ def read_history(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _is_line(values: dict[str, Any]) -> bool:
-    places = (values.get("step"), values.get("seconds"))
-    return "kind" in values and all(
-        isinstance(place, (int, float)) and abs(place) < _ABSURD for place in places
-    )
+    kind = values.get("kind")
+    if not isinstance(kind, str):
+        return False
+    numbers = (values.get(name) for name in ("step", "seconds", *_NUMBERS.get(kind, ())))
+    return all(isinstance(value, (int, float)) and abs(value) < _ABSURD for value in numbers)
 
 
 def find_run(path: Path) -> Path:

@@ -118,12 +118,15 @@ def test_a_model_without_a_history_is_scored(trained, tmp_path, capsys):
     assert "no take holds" in captured.out
 
 
-def test_a_checkpoint_that_the_history_lacks_has_all_scored_alike(trained, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "flag", ["--val_frac 0.25", "--val_frac=2.5e-1", "--val_f 25e-2", "--val_frac 0.9 --val .25"]
+)
+def test_a_checkpoint_that_the_history_lacks_has_all_scored_alike(flag, trained, tmp_path, capsys):
     sounds, run_folder = trained
     run = shutil.copytree(run_folder.path, tmp_path / "run")
     lines = [line for line in history(run_folder, "epoch") if line["epoch"] != 2]
     (run / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (run / "args.txt").write_text("samplernn train --val_frac 0.25 --id x")
+    (run / "args.txt").write_text(f"samplernn train {flag} --id x")
     assert audition(run, sounds, tmp_path / "takes") == 0
     assert "scored on 1.0 s (1 of 2 files, 1.0 s)" in capsys.readouterr().err
 

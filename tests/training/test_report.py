@@ -3,6 +3,7 @@
 import base64
 import html.parser
 import json
+import math
 import re
 import shutil
 
@@ -13,6 +14,7 @@ from training_runs import CONFIG
 
 from sopilib.audio.spectrogram import draw_take
 from sopilib.commands.main import main
+from sopilib.training.history import read_history
 from sopilib.training.report_run import read_run, shown_epochs
 
 BITS = {1: 3.5, 2: 3.25, 3: 3.375}  # held out
@@ -42,6 +44,26 @@ def run(tmp_path_factory):
             soundfile.write(path, sound, 1000)
             draw_take(sound, 1000, "a take", path.with_suffix(".png"))
     return folder
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"kind": "steps", "step": 61, "seconds": 1.0},
+        {"kind": "steps", "step": 61, "seconds": 1.0, "epoch": 4, "bits_per_sample": "few"},
+        {"kind": "epoch", "step": 61, "seconds": 1.0, "epoch": 4},
+        {"kind": "epoch", "step": 61, "seconds": 1.0, "val_bits_per_sample": 1.0},
+        {"kind": "epoch", "step": 61, "seconds": 1.0, "epoch": 4, "val_bits_per_sample": math.nan},
+        {"kind": [], "step": 61, "seconds": 1.0},
+    ],
+)
+def test_a_line_that_lacks_a_number_is_left_out(line, run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "bells" / run.name)
+    whole = read_history(run / "history.jsonl")
+    with open(folder / "history.jsonl", "a") as file:
+        file.write("\n" + json.dumps(line) + "\n")
+    assert list(read_history(folder / "history.jsonl")) == list(whole)
+    assert main(["report", str(folder), "--output", str(tmp_path / "report.html")]) == 0
 
 
 class Page(html.parser.HTMLParser):
