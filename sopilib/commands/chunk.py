@@ -106,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
     chunks, left_out = write_chunks(recording_set, length, hop, args.output_dir)
     report = _report(recording_set, chunks, left_out, length)
     print(report)
+    if not any(c.written for c in chunks):
+        raise AudioError(_NO_CHUNK)
     try:
         (args.output_dir / REPORT_NAME).write_text(
             report + "\n", encoding="utf-8", errors="backslashreplace"
@@ -115,8 +117,6 @@ def run(args: argparse.Namespace) -> int:
         raise AudioError(
             f"cannot write the report into {args.output_dir}: {error.strerror} (free disk space)"
         ) from error
-    if not any(c.written for c in chunks):
-        raise AudioError(_NO_CHUNK)
     return 0
 
 

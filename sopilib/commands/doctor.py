@@ -270,7 +270,7 @@ def check_engine() -> str:
 
 def check_compiler() -> str:
     """Return the path of the C compiler that builds the loader."""
-    name = os.environ.get("CC", "cc").split()[0]
+    name = [*os.environ.get("CC", "").split(), "cc"][0]
     compiler = shutil.which(name)
     if compiler is None:
         raise CheckError(f"no C compiler {name}; only building the loader needs it ({_fix('gcc')})")
@@ -279,7 +279,7 @@ def check_compiler() -> str:
 
 def check_header() -> str:
     """Return the path of Pd's header, which the loader needs."""
-    headers = [Path(os.environ.get("PD_INCLUDE", "/usr/include"), HEADER)]
+    headers = [Path(os.environ.get("PD_INCLUDE") or "/usr/include", HEADER)]
     for folder in (Path("/usr/include"), Path("/usr/local/include"), Path("/opt/homebrew/include")):
         headers += folder / HEADER, folder / "pd" / HEADER
     for applications in paths.MACOS_APPLICATIONS:

@@ -2,12 +2,14 @@
 
 Only the chosen subcommand's module is imported. A `SampleRNNError`, and what the system
 refuses, is one line on stderr and exit status 1; wrong usage is one line, too, and argparse's
-status 2; Ctrl-C is 130.
+status 2; Ctrl-C is 130, a reader of the output that ends first 141, as in a shell.
 """
 
 import argparse
+import contextlib
 import importlib
 import io
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -42,6 +44,7 @@ COMMANDS = {
 }
 
 
+_BROKEN_PIPE = 128 + 13  # what a shell shows for SIGPIPE
 # words of more characters than fit on a screen
 _ENDLESS = re.compile(r"(\S{100})\S{200,}(\S{60})")
 
@@ -52,11 +55,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         _accept_all_names(stream)
     try:
-        args = _parser(_command_in(argv)).parse_args(argv)
-        return args.run(args)
+        try:
+            args = _parser(_command_in(argv)).parse_args(argv)
+            status: int = args.run(args)
+        except SystemExit:  # --help
+            _flush_output()
+            raise
+        _flush_output()
+        return status
     except SampleRNNError as error:
         print(f"samplernn: {_one_line(str(error))}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return _BROKEN_PIPE
     except OSError as error:
         print(f"samplernn: {_one_line(refused_text(error))}", file=sys.stderr)
         return 1
@@ -65,6 +77,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _flush_output() -> None:
+    """Write what is printed so far; at the end of the process an error could not be handled."""
+    if sys.stdout is not None:  # it may be closed
+        sys.stdout.flush()
+
+
+def _silence(stream: TextIO) -> None:
+    """Let nothing that is still written to `stream` raise, at the end of the process included."""
+    with contextlib.suppress(OSError, ValueError):  # it has no file
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def _accept_all_names(stream: TextIO) -> None:

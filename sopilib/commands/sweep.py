@@ -39,6 +39,7 @@ from sopilib.model.folder import ModelFiles
 from sopilib.new_files import unwritable
 
 MAX_TAKES = 48
+_LEAST_STEP = Decimal("0.000001")
 PICTURE_NAME = "sweep.png"
 
 
@@ -168,10 +169,12 @@ def parse_temperatures(text: str) -> list[float]:
 
 
 def _steps(text: str, first: Decimal, last: Decimal, step: Decimal) -> list[Decimal]:
-    if step <= 0 or last < first:
+    for end in (first, last):
+        check_temperature(float(end))
+    if step < _LEAST_STEP or last < first:
         raise RequestError(
             f"--temperature {text!r} (give a last value that is not below the first, and a step "
-            "above 0)"
+            f"of at least {_LEAST_STEP})"
         )
     num_steps = int((last - first) / step)
     _check_number(text, num_steps + 1)

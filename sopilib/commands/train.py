@@ -311,5 +311,5 @@ def _preview_request(args: argparse.Namespace) -> PreviewRequest | None:
         seed_audio=seed_audio,
         seed_rate=seed_rate,
         folder=None if args.output_dir is None else args.output_dir / args.id,
-        prism_name=None if args.output_dir is None else args.id,
+        prism_name=None if args.output_dir is None else Path(args.id).name,
     )

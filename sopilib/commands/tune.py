@@ -188,9 +188,10 @@ def _request(args: argparse.Namespace, role: Role) -> SearchRequest:
     if max_trials is None and args.tuner != "hyperband":
         max_trials = _MAX_TRIALS
     space = _space(args)
+    folder = args.logdir_root / args.id
     return SearchRequest(
-        name=args.id,
-        folder=args.logdir_root / args.id,
+        name=folder.name,
+        folder=folder,
         data=args.data_dir,
         space=space,
         tuner=args.tuner,
@@ -224,7 +225,8 @@ def _keep_settings(request: SearchRequest) -> None:
     if path.exists():
         before = read_json_object(path)
         # an older search lacks settings that did not exist then
-        before["plan"] = {**dataclasses.asdict(Plan()), **before.get("plan", {})}
+        if isinstance(before.get("plan"), dict):
+            before["plan"] = {**dataclasses.asdict(Plan()), **before["plan"]}
         other = [name for name in settings if before.get(name) != settings[name]]
         if other:
             raise RequestError(

@@ -115,7 +115,8 @@ def make_oracle(request: "SearchRequest") -> SafeOracle:
     settings: dict[str, Any] = {
         "objective": keras_tuner.Objective(OBJECTIVE, "min"),
         "hyperparameters": places,
-        "seed": request.space.plan.rng_seed + 1,  # 0 stands for any
+        # 0 stands for any; the Gaussian process takes 32 bits
+        "seed": request.space.plan.rng_seed % (2**32 - 1) + 1,
         "max_consecutive_failed_trials": None,
     }
     if request.tuner == "hyperband":

@@ -202,6 +202,16 @@ def test_new_chunks_are_not_mixed_with_older_ones(tmp_path, capsys):
     assert len(chunks_in(tmp_path / "chunks")) == 2
 
 
+def test_after_no_chunk_a_shorter_length_may_use_the_same_folder(tmp_path, capsys):
+    soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
+    flags = ["--input", tmp_path / "in.wav", "--overlap", 0]
+    assert run(tmp_path / "chunks", *flags, "--chunk_length", 2000) == 1
+    captured = capsys.readouterr()
+    assert "a shorter --chunk_length may help" in captured.err
+    assert "is shorter than a chunk" in captured.out and not list((tmp_path / "chunks").iterdir())
+    assert run(tmp_path / "chunks", *flags, "--chunk_length", 500) == 0
+
+
 def test_an_unwritable_report_is_a_one_line_error(tmp_path, capsys):
     soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
     (tmp_path / "chunks" / "levels.png").mkdir(parents=True)

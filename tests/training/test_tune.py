@@ -253,6 +253,15 @@ def test_a_trial_of_before_a_setting_was_there_is_resumed(searched, sounds, tmp_
     assert f"resuming at step {progress['position']['step']} of {run}" in capsys.readouterr().err
 
 
+def test_a_name_in_a_folder_and_a_large_seed_are_searched(sounds, tmp_path):
+    flags = ["--dim", 4, 8, "--max_trials", 1, "--max_steps", 2, "--id", "a/b"]
+    flags += ["--tuner", "bayesian", "--rng_seed", 5_000_000_000]
+    assert main(words(sounds, tmp_path, *flags)) == 0
+    text = (tmp_path / "a" / "b" / "tune.md").read_text()
+    assert (tmp_path / "a" / "b" / "b.config.json").is_file()
+    assert f"--id b_best --logdir_root {tmp_path / 'a'}" in text
+
+
 def test_hyperband_resumes_the_runs_of_the_best_short_trials(sounds, tmp_path):
     flags = ["--tuner", "hyperband", "--dim", *range(2, 14), "--num_epochs", 3, "--max_trials", 4]
     assert main(words(sounds, tmp_path, *flags)) == 0

@@ -207,6 +207,15 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path):
     assert 16000 <= soundfile.info(tmp_path / "a.wav").frames < 3000 * 16000
 
 
+# some versions of argparse hide the error themselves
+@pytest.mark.parametrize("words, statuses", [("models", [141]), ("install --help", [141, 0])])
+def test_a_reader_that_ends_first_is_no_error(words, statuses):
+    process = start_samplernn(*words.split())
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=60) in statuses
+
+
 def test_a_run_is_exported_and_shared_under_the_name_of_its_id(tmp_path, capsys):
     run = tmp_path / "bells" / "01.02.2026_10.20.30"
     shutil.copytree(MODEL, run, ignore=shutil.ignore_patterns("*.pack"))

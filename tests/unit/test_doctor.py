@@ -219,6 +219,13 @@ def test_the_compiler_is_the_one_that_cc_names(monkeypatch):
         doctor.check_compiler()
 
 
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_cc_names_no_compiler_of_its_own(text, monkeypatch):
+    monkeypatch.setenv("CC", text)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/bin/{name}")
+    assert doctor.check_compiler() == "/bin/cc"
+
+
 def test_an_installation_without_patches_fails_with_the_fix(
     no_worker, tmp_path, monkeypatch, capsys
 ):
