@@ -65,12 +65,14 @@ def runaway_head(temperature: float) -> str:
 
 def rows_of(args: argparse.Namespace) -> Iterator[list[str]]:
     """Yield the cells of each checkpoint."""
-    corpus: RecordingSet | None = None
+    corpora: dict[int, RecordingSet] = {}  # by their rate in Hz
     for path in args.checkpoints:
         files = find_model(path)
-        corpus = corpus or read_recordings([args.corpus], files.config.sample_rate)
+        rate = files.config.sample_rate
+        if rate not in corpora:
+            corpora[rate] = read_recordings([args.corpus], rate)
         say(f"{training_name(files)}: measuring")
-        yield cells(files, corpus, args.temperature, args.minutes)
+        yield cells(files, corpora[rate], args.temperature, args.minutes)
 
 
 def training_name(files: ModelFiles) -> str:

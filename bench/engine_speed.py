@@ -147,10 +147,10 @@ def processor_name():
         with open("/proc/cpuinfo") as file:
             lines = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
         return f"{lines[0]}, {len(lines)} cores"
-    except OSError:
+    except (OSError, IndexError):  # no Linux, or a processor without a name there
         import platform
 
-        return platform.processor()
+        return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

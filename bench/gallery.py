@@ -72,10 +72,10 @@ class Panel:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Draw the models that the arguments name; return the exit status."""
+    """Draw the models that the arguments name; return the exit status, 1 if none could be."""
     args = parsed(words)
     page_path = args.output or project_folder() / "docs" / "gallery.md"
-    sections = sections_of(page_path)
+    sections, num_drawn = sections_of(page_path), 0
     for path in args.models or bundled_models():
         name = path.name
         try:
@@ -88,7 +88,8 @@ def main(words: Sequence[str] | None = None) -> int:
             continue
         page = "\n".join([TITLE, *(sections[key] for key in sorted(sections))])
         write_whole(page_path, page.encode())
-    return 0 if sections else 1
+        num_drawn += 1
+    return 0 if num_drawn else 1
 
 
 def parsed(words: Sequence[str] | None) -> argparse.Namespace:

@@ -119,8 +119,12 @@ def note_sound(process: subprocess.Popen, heard: Listening, dur_s: float) -> Non
     """Note the sound of a radio for some seconds; raise if it ends before."""
     deadline, last, run = time.monotonic() + dur_s, 0.0, 0
     began: float | None = None
+    while not heard.rate:
+        if process.poll() is not None:
+            raise RuntimeError("\n".join(["the radio ended", *heard.lines[-3:]]))
+        time.sleep(0.01)
     while time.monotonic() < deadline:
-        size = 4 * max(heard.rate, BINS_PER_S) // BINS_PER_S
+        size = 4 * bin_length(len(heard.steps), heard.rate)
         content = process.stdout.read(size)
         if len(content) < size:
             raise RuntimeError("\n".join(["the radio ended", *heard.lines[-3:]]))
@@ -131,6 +135,14 @@ def note_sound(process: subprocess.Popen, heard: Listening, dur_s: float) -> Non
         heard.steps.append(float(steps.max()))
         heard.longest_run, last = max(heard.longest_run, longest), block[-1]
         heard.ahead_s.append(len(heard.steps) / BINS_PER_S - (now - began))
+
+
+def bin_length(number: int, rate: int) -> int:
+    """Return the samples of a tenth of a second, of which `number` came before.
+
+    At rates such as 11025 Hz not all have the same length.
+    """
+    return (number + 1) * rate // BINS_PER_S - number * rate // BINS_PER_S
 
 
 def runs(is_equal: np.ndarray, before: int) -> tuple[int, int]:

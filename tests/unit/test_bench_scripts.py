@@ -1,6 +1,13 @@
 """The scripts in bench/ that draw the gallery and measure albums and radios."""
 
+import io
 import json
+import platform
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,12 +37,15 @@ def scripts():
     """Yield the modules by name, imported as scripts see them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PROJECT / "bench"))
+        import ablation_table
         import album_throughput
+        import engine_speed
         import gallery
         import long_take
         import radio
 
         modules = {"gallery": gallery, "long_take": long_take, "radio": radio}
+        modules |= {"ablation": ablation_table, "speed": engine_speed}
         yield {"album": album_throughput, **modules}
 
 
@@ -74,6 +84,61 @@ def test_a_model_without_a_corpus_is_left_out(scripts, folder, tmp_path, capsys)
     assert scripts["gallery"].main(words) == 1
     assert "bells: no corpus in" in capsys.readouterr().err
     assert not (tmp_path / "x.md").exists()
+
+
+def test_a_gallery_that_draws_no_model_is_a_failure_beside_an_older_page(scripts, folder, tmp_path):
+    page = tmp_path / "x.md"
+    page.write_text("# Gallery\n\n## aaa\nof an earlier run\n")
+    words = [str(folder / "bells"), "--corpora", str(tmp_path), "--output", str(page)]
+    assert scripts["gallery"].main(words) == 1
+    assert page.read_text() == "# Gallery\n\n## aaa\nof an earlier run\n"
+
+
+def test_a_corpus_is_read_at_the_rate_of_each_checkpoint(scripts, monkeypatch):
+    ablation, rates = scripts["ablation"], {"a": 8000, "b": 16000, "c": 8000}
+    monkeypatch.setattr(
+        ablation,
+        "find_model",
+        lambda name: SimpleNamespace(
+            config=SimpleNamespace(sample_rate=rates[name]), folder=Path(name) / "DATE"
+        ),
+    )
+    monkeypatch.setattr(ablation, "read_recordings", lambda paths, rate: ("corpus", rate))
+    monkeypatch.setattr(ablation, "cells", lambda files, corpus, *_: [files.folder, corpus])
+    args = SimpleNamespace(checkpoints=list(rates), corpus="x", temperature=1.0, minutes=1)
+    assert [row[1][1] for row in ablation.rows_of(args)] == [8000, 16000, 8000]
+
+
+RADIO = """
+import os, sys, time
+time.sleep(0.3)  # until then its rate is not known
+print("11025 Hz, float32", file=sys.stderr, flush=True)
+while True:
+    os.write(1, bytes(4 * 1000))
+"""
+
+
+def test_a_radio_is_measured_in_whole_samples_from_its_first_one(scripts):
+    radio = scripts["radio"]
+    heard = radio.Listening()
+    with subprocess.Popen(
+        [sys.executable, "-c", RADIO], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        lines = threading.Thread(target=radio.note_lines, args=(process, heard))
+        lines.start()
+        radio.note_sound(process, heard, 1.0)
+        process.kill()
+        lines.join()
+    assert heard.rate == 11025 and len(heard.steps) > 1
+    # a run of zeros is as long as the sound
+    assert heard.longest_run == len(heard.steps) * 11025 // 10
+
+
+@pytest.mark.parametrize("text", ["", "processor\t: 0\nBogoMIPS\t: 48.00\n"])
+def test_a_processor_without_a_name_has_that_of_its_kind(text, scripts, monkeypatch):
+    speed = scripts["speed"]
+    monkeypatch.setattr(speed, "open", lambda path: io.StringIO(text), raising=False)
+    assert speed.processor_name() == (platform.processor() or platform.machine())
 
 
 def test_an_album_on_several_machines_takes_its_rounds_and_its_transfers(scripts):
