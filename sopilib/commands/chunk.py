@@ -19,7 +19,7 @@ from sopilib.audio.write import write_new_audio
 from sopilib.commands import quantities
 from sopilib.errors import AudioError, printable
 from sopilib.installation.paths import make_folder
-from sopilib.model.config import DEFAULT_SAMPLE_RATE, checked_sample_rate
+from sopilib.model.config import DEFAULT_SAMPLE_RATE
 
 REPORT_NAME = "chunks.txt"
 PLOT_NAME = "levels.png"
@@ -123,8 +123,6 @@ def run(args: argparse.Namespace) -> int:
 def _run_as_prism(args: argparse.Namespace) -> int:
     """Cut the files of `--input_file` as PRiSM does; print a line for each chunk."""
     args.overlap = args.overlap or 0
-    if args.sample_rate is not None:
-        checked_sample_rate("--sample_rate", args.sample_rate)
     _check_lengths(args)
     make_folder(args.output_dir, "--output_dir")
     num_kept = num_silent = 0
@@ -150,7 +148,6 @@ def _refuse_older_chunks(folder: Path) -> None:
 
 def _in_samples(args: argparse.Namespace) -> tuple[int, int]:
     """Return the length of a chunk and the distance between chunk starts, in samples."""
-    checked_sample_rate("--sample_rate", args.sample_rate)
     _check_lengths(args)
     length = args.chunk_length * args.sample_rate // 1000
     hop = (args.chunk_length - args.overlap) * args.sample_rate // 1000

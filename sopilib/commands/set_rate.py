@@ -6,7 +6,6 @@ from pathlib import Path
 from sopilib.commands import quantities
 from sopilib.commands.arguments import model_path, search_folders
 from sopilib.errors import ConfigError
-from sopilib.model.config import checked_sample_rate
 from sopilib.model.config_file import write_sample_rate
 from sopilib.model.folder import find_model, find_model_config
 from sopilib.model.sample_rate import RateSource
@@ -41,10 +40,9 @@ def run(args: argparse.Namespace) -> int:
     """Run `samplernn set-rate`; return its exit status.
 
     Raises:
-        RequestError: the rate is out of range.
         CheckpointError, ConfigError: there is no such model, or its config cannot be changed.
     """
-    rate = checked_sample_rate("the sample rate", args.rate)
+    rate: int = args.rate
     path = find_model_config(model_path(args.model), args.config, search_folders())
     before = _rate_before(args)
     if before == (rate, RateSource.CONFIG):

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -296,13 +295,6 @@ def _preview_request(args: argparse.Namespace) -> PreviewRequest | None:
     """Return what previews to make, None for none; its folder is None for the run folder."""
     if not args.generate:
         return None
-    if args.max_generate_per_epoch < 1:
-        raise RequestError(
-            f"--max_generate_per_epoch {args.max_generate_per_epoch} (give 1 or more, or "
-            "--generate False)"
-        )
-    if not 0 < args.output_file_dur < math.inf:
-        raise RequestError(f"--output_file_dur {args.output_file_dur} (give seconds above 0)")
     seed_audio, seed_rate = read_seed(args.seed, args.seed_offset)
     return PreviewRequest(
         temperatures=tuple(map(check_temperature, args.temperature or PREVIEW_TEMPERATURES)),

@@ -182,8 +182,6 @@ def _show_best(ranking: Ranking, rows: Sequence[Row]) -> None:
 def _request(args: argparse.Namespace, role: Role) -> SearchRequest:
     if args.tuner not in TUNERS:
         raise RequestError(f"--tuner {args.tuner} (give {', '.join(TUNERS)})")
-    if args.max_trials is not None and args.max_trials < 1:
-        raise RequestError(f"--max_trials {args.max_trials} (give 1 or more)")
     max_trials = args.max_trials
     if max_trials is None and args.tuner != "hyperband":
         max_trials = _MAX_TRIALS

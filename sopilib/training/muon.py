@@ -19,7 +19,7 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 _RMS = 0.2  # of an update's elements, as Adam's usually are
 _SMALL = 1e-7
 # the first and the last layer, whose matrices belong to samples and levels
-_OUTER = ("inputs/kernel", "embeddings", "outputs/kernel")
+_OUTER = ("inputs/kernel", "outputs/kernel")
 
 
 def fits(path: str, shape: Sequence[int]) -> bool:
