@@ -81,6 +81,11 @@ class _Jobs:
         self._given: set[tuple[str, str]] = set()  # worker, weights
 
     def outcomes(self) -> Iterator[Outcome]:
+        """Yield the outcome of each job as it ends; a job whose worker is lost is given again.
+
+        Raises:
+          RequestError: the scheduler is gone.
+        """
         while self._waiting or self._there:
             if self._is_connected():
                 self._submit()

@@ -48,7 +48,7 @@ class Job:
 
     @property
     def key(self) -> tuple[int, int]:
-        """By which an outcome is that of this job."""
+        """What tells this job and its outcome from others: the track and the place."""
         return self.track, self.place
 
 

@@ -2,7 +2,7 @@
 
 Finished tracks stay as they are. A track whose sound was deleted, or that a copied album.json
 names, is made again from the take that was chosen, without the others. A take that cannot be
-made leaves out its track; the others go on.
+made leaves out its track; the others continue.
 """
 
 import contextlib

@@ -160,7 +160,7 @@ def _made(args: argparse.Namespace, album: AlbumInTheMaking, part: str, runner: 
         album.make(runner, search_folders(), part)
     except KeyboardInterrupt:
         album.write_contents()
-        tqdm.write(f"{_finished(album)} (the same command goes on)", file=sys.stderr)
+        tqdm.write(f"{_finished(album)} (the same command resumes from here)", file=sys.stderr)
         return INTERRUPTED
     except SampleRNNError as error:
         reason, _, fix = str(error).partition(" (")
@@ -270,8 +270,8 @@ def _continued(args: argparse.Namespace, saved: SavedAlbum) -> SavedAlbum:
         ):
             names = " ".join(model.path for model in settings.models)
             raise RequestError(
-                f"{args.out} was begun with --ckpt_dir {names} (leave it out to go on with these, "
-                "or choose another --out)"
+                f"{args.out} was begun with --ckpt_dir {names} (leave it out to continue with "
+                "these, or choose another --out)"
             )
     for model in settings.models:
         _check_lengths(settings.dur_s, settings.sample_rate or model.sample_rate)

@@ -40,7 +40,7 @@ from sopilib.new_files import unwritable
 
 MAX_TAKES = 48
 _LEAST_STEP = Decimal("0.000001")
-PICTURE_NAME = "sweep.png"
+PLOT_NAME = "sweep.png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,14 +89,14 @@ def run(args: argparse.Namespace) -> int:
         path = _path(args, temperature)
         sounds.append(_write_take(files, generator, temperature, args.dur, rng_seed, path))
         print(f"{path}: {args.dur:g} s at temperature {temperature:g}", flush=True)
-    picture = args.output_dir / PICTURE_NAME
+    plot = args.output_dir / PLOT_NAME
     title = f"{files.name}, rng_seed {rng_seed}"
     titles = [f"temperature {temperature:g}" for temperature in temperatures]
     try:
-        draw_takes(sounds, files.config.sample_rate, title, titles, picture, files.name)
+        draw_takes(sounds, files.config.sample_rate, title, titles, plot, files.name)
     except OSError as error:
-        raise AudioError(unwritable(picture, error)) from error
-    print(f"{picture}: {title}")
+        raise AudioError(unwritable(plot, error)) from error
+    print(f"{plot}: {title}")
     tell_assumed_rate(files)
     return 0
 
@@ -123,8 +123,8 @@ def _check_output(
         check_places(output, rate, num_samples)
     if not args.overwrite:
         _check_model(args.output_dir, files)
-    picture = args.output_dir / PICTURE_NAME
-    check_plot_free(picture, args.overwrite, "--output_dir", files.name)
+    plot = args.output_dir / PLOT_NAME
+    check_plot_free(plot, args.overwrite, "--output_dir", files.name)
 
 
 def _check_model(folder: Path, files: ModelFiles) -> None:

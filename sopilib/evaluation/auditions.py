@@ -81,7 +81,7 @@ def table(auditions: Sequence[Audition], steering: SeedSteering | None = None) -
     heads = [f"{name} {unit}" for name, unit in _UNITS.items()]
     lines = ["  temperature  misfit  " + "  ".join(heads)]
     for place, one in enumerate(auditions, start=1):
-        lines.append(f"{place}. {one.name}: {one.bits:.4f} bits per sample held out")
+        lines.append(f"{place}. {one.name}: {one.bits:.4f} held-out bits per sample")
         for temperature, similarity in one.similarities.items():
             values = [
                 f"{_in_unit(name, similarity.measures[name]):{len(head)}.1f}"

@@ -1,6 +1,6 @@
 """Choose the best of several takes that differ in their random seed alone, and say why.
 
-A take fails as `sopilib.evaluation.failing_sound` hears it: at all, or for more than a share of
+A take fails as `sopilib.evaluation.failing_sound` detects it: at all, or for more than a share of
 its time where music has such moments, a pause or a held tone. With the statistics of a corpus,
 a take whose misfit is above 1 fails, too, as in an audition. Failing takes are dropped. Of all
 takes, the least likely 40 % and the most likely 5 % are dropped, both rounded down, as K. Goel
@@ -61,7 +61,7 @@ class Candidate:
 
     @property
     def harm(self) -> tuple[float, float]:
-        """By which takes that fail are compared, less is better."""
+        """What ranks takes that fail, less is better."""
         return self.misfit or 0.0, sum(self.failing_s.values())
 
 

@@ -1,4 +1,4 @@
-"""Hear while a stream plays how SampleRNN fails, without knowing its corpus.
+"""Detect while a stream plays how SampleRNN fails, without knowing its corpus.
 
 Every half second the newest sound is judged. The limits are far from music and speech: no
 recording that we measured comes near one, and a failure lasts. A kind is reported where all
@@ -20,11 +20,10 @@ from collections.abc import Iterator, Set
 
 import numpy as np
 
-from sopilib.evaluation.similarity import correlations_at_long_lags, longest_run
+from sopilib.evaluation.repetition import STRETCH_S, correlations_at_long_lags, longest_run
 
 STEP_S = 0.5  # between two judgements
 SECOND_S = 1.0
-STRETCH_S = 2.0
 STUCK_S = 0.25
 QUIET = 10 ** (-50 / 20)
 LOUD = 10 ** (-34 / 20)
@@ -55,8 +54,8 @@ class FailureDetector:
         self.clear()
 
     def clear(self) -> None:
-        """Forget what was heard: other sound follows."""
-        self._heard = np.zeros(0, np.float32)  # at most STRETCH_S
+        """Forget the sound so far: other sound follows."""
+        self._recent = np.zeros(0, np.float32)  # at most STRETCH_S
         self._new: list[np.ndarray] = []  # not yet judged
         self._counts = dict.fromkeys(KINDS, 0)  # of judgements in a row
         self._told: str | None = None
@@ -71,8 +70,8 @@ class FailureDetector:
         """The kind of failure that was reported and lasts, None where there is none."""
         return self._told
 
-    def hear(self, sound: np.ndarray, ignored: Set[str] = frozenset()) -> str | None:
-        """Hear the next samples.
+    def push(self, sound: np.ndarray, ignored: Set[str] = frozenset()) -> str | None:
+        """Judge the next samples.
 
         Args:
           sound: float32 (n,), full scale ±1.
@@ -84,9 +83,9 @@ class FailureDetector:
         self._new.append(np.array(sound))
         if sum(map(len, self._new)) < self._step:
             return None
-        heard = np.concatenate([self._heard, *self._new])
-        self._heard, self._new = heard[-round(STRETCH_S * self._rate) :], []
-        return self._judge(ignored) if len(heard) >= SECOND_S * self._rate else None
+        recent = np.concatenate([self._recent, *self._new])
+        self._recent, self._new = recent[-round(STRETCH_S * self._rate) :], []
+        return self._judge(ignored) if len(recent) >= SECOND_S * self._rate else None
 
     def _judge(self, ignored: Set[str]) -> str | None:
         found = self._found() - ignored
@@ -100,7 +99,7 @@ class FailureDetector:
 
     def _found(self) -> set[str]:
         """Return the kinds of failure that the newest sound may be."""
-        second = self._heard[-round(SECOND_S * self._rate) :]
+        second = self._recent[-round(SECOND_S * self._rate) :]
         mean, deviation = abs(float(np.mean(second))), float(np.std(second))
         if longest_run(second) >= STUCK_S * self._rate:
             return {"stuck"}
@@ -115,10 +114,10 @@ class FailureDetector:
 
     def _repeats(self) -> bool:
         """Return whether the last two seconds repeat themselves."""
-        if len(self._heard) < round(STRETCH_S * self._rate):
+        if len(self._recent) < round(STRETCH_S * self._rate):
             return False
-        whole = len(self._heard) // self._decimation * self._decimation
-        slow = self._heard[-whole:].reshape(-1, self._decimation).mean(axis=1)
+        whole = len(self._recent) // self._decimation * self._decimation
+        slow = self._recent[-whole:].reshape(-1, self._decimation).mean(axis=1)
         rate = self._rate // self._decimation
         return bool(correlations_at_long_lags(slow, rate).max(initial=0.0) > CORRELATION)
 
@@ -149,17 +148,17 @@ class FailingSeconds:
       sample_rate: in Hz.
 
     Attributes:
-      seconds: of each kind that was heard; empty for a sound that does not fail.
+      seconds: of each kind that was detected; empty for a sound that does not fail.
     """
 
     def __init__(self, sample_rate: int) -> None:
         self.seconds: dict[str, float] = {}
         self._detector, self._steps = FailureDetector(sample_rate), Steps(sample_rate)
 
-    def hear(self, sound: np.ndarray) -> None:
-        """Hear the next samples, float32 (any,), full scale ±1."""
+    def push(self, sound: np.ndarray) -> None:
+        """Judge the next samples, float32 (any,), full scale ±1."""
         for step in self._steps.push(sound):
-            self._detector.hear(step)
+            self._detector.push(step)
             kind = self._detector.failure
             if kind:
                 self.seconds[kind] = self.seconds.get(kind, 0.0) + STEP_S

@@ -1,10 +1,11 @@
 """Log-mel spectra of a sound, their flux, and the onsets in it.
 
-A mel frame is about 32 ms long; 64 of them begin in a second. The flux of a frame is the mean
-rise in dB over all bands since two frames before, each band compared with the loudest of its
-neighbours then, so that vibrato is no rise (Boeck and Widmer, Maximum Filter Vibrato
-Suppression for Onset Detection, 2013). An onset is a frame with the highest flux within 48 ms,
-above `LEAST_RISE_DB` and well above what is usual around it.
+A mel frame is a power of two samples, the one that is nearest to 32 ms (23 to 43 ms at the usual
+sample rates); 64 of them begin in a second. The flux of a frame is the mean rise in dB over all
+bands since two frames before, each band compared with the loudest of its neighbours then, so
+that vibrato is no rise (Boeck and Widmer, Maximum Filter Vibrato Suppression for Onset Detection,
+2013). An onset is a frame with the highest flux within 48 ms, above `LEAST_RISE_DB` and well
+above what is usual around it.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Measure whether a seed steers what one hears after it.
+"""Measure whether a seed steers the sound after it.
 
 Seeds of 3 s come from held-out sound. A take of 1.5 s follows each, all with the same random
 numbers, so that only the seeds differ. The log spectra of the last second of each seed and of

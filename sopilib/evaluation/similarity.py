@@ -1,6 +1,6 @@
 """Measure the similarity of a take and its corpus, which a low loss does not guarantee.
 
-A sound is divided into frames of about 64 ms (a power of two samples, Hann windows for
+A sound is divided into frames of 46 to 85 ms (a power of two samples, Hann windows for
 spectra, no overlap). The corpus is quantized like the model's samples before it is measured,
 so that quantization noise counts on neither side.
 

@@ -1,6 +1,7 @@
 """Frames of a sound and their power spectra, which several measures share.
 
-A frame is about 64 ms long, a power of two samples, minus its mean. Frames do not overlap.
+A frame is a power of two samples, the one that is nearest to 64 ms (46 to 85 ms at the usual
+sample rates), minus its mean. Frames do not overlap.
 Spectra use Hann windows. Octaves go from half the sample rate down to the octave that contains
 50 Hz, which includes all below.
 """

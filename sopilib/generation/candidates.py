@@ -126,7 +126,7 @@ class _Voice:
         self._audio: list[np.ndarray] | None = [] if keep_audio else None
 
     def add(self, audio: np.ndarray, levels: np.ndarray, bits: np.ndarray) -> None:
-        self._failing.hear(audio)
+        self._failing.push(audio)
         # whole numbers, so that where the sound is cut makes no difference
         self._bits += int(np.rint(bits * _BIT_STEPS).astype(np.int64).sum())
         self._num_samples += len(bits)

@@ -178,15 +178,15 @@ class RadioTakes:
         )
         detector, steps = FailureDetector(take.sample_rate), Steps(take.sample_rate)
         sound = np.zeros(take.num_samples, np.float32)
-        num_made = num_heard = 0
+        num_made = num_judged = 0
         for chunk in take:
             sound[num_made : num_made + chunk.shape[1]] = chunk[0]
             num_made += chunk.shape[1]
             # the same steps at any speed, so that the same takes are left out
             for step in steps.push(chunk[0]):
-                num_heard += len(step)
-                if kind := detector.hear(step, self._programme.accepted):
-                    return f"{kind} at {num_heard / take.sample_rate:.1f} s"
+                num_judged += len(step)
+                if kind := detector.push(step, self._programme.accepted):
+                    return f"{kind} at {num_judged / take.sample_rate:.1f} s"
             if self._is_stopped():
                 break
         return sound

@@ -113,7 +113,7 @@ class Stream:
         num_samples = self._hold.advance(self._glided(num_samples))
         with self._speedometer.timing(num_samples):
             voices = self._voices.next(num_samples)  # (num_seqs, num_samples)
-            self._hear(voices.sum(axis=0))
+            self._judge(voices.sum(axis=0))
             rows = self._rows(self._voices.as_loud_as_wanted(voices))
             if self._resampler is not None:
                 rows = self._resampler.push(rows)
@@ -134,8 +134,8 @@ class Stream:
         total: np.ndarray = voices.sum(axis=0, keepdims=True)
         return np.concatenate([total, voices]) if self.is_apart else total
 
-    def _hear(self, sound: np.ndarray) -> None:
-        self.failing = self._health.hear(sound, self._hold.is_held)
+    def _judge(self, sound: np.ndarray) -> None:
+        self.failing = self._health.push(sound, self._hold.is_held)
         if self.failing and self.failing.is_healed:
             self._hold.move_here(self._all)
 

@@ -46,7 +46,7 @@ class Health:
         self._every, self._slowest = round(_SAVED_EVERY_S * rate), round(SLOWEST_S * rate)
         self._first: SavedState | None = None
         self._healthy: deque[tuple[int, SavedState]] = deque(maxlen=_NUM_SAVED)  # by age
-        self._num_heard = 0
+        self._num_judged = 0
         self.is_healing = False
 
     def begin(self) -> None:
@@ -57,7 +57,7 @@ class Health:
         """Note that the stream continues from elsewhere."""
         self._detector.clear()
 
-    def hear(self, sound: np.ndarray, is_held: bool) -> Failing | None:
+    def push(self, sound: np.ndarray, is_held: bool) -> Failing | None:
         """Judge the next samples, float32 (n,); jump where they fail and it is healing.
 
         Args:
@@ -67,8 +67,8 @@ class Health:
         Returns:
           What fails where that begins, else None.
         """
-        kind = self._detector.hear(sound, {"loop"} if is_held else frozenset())
-        self._num_heard += len(sound)
+        kind = self._detector.push(sound, {"loop"} if is_held else frozenset())
+        self._num_judged += len(sound)
         if kind is None:
             self._save()
             return None
@@ -78,12 +78,12 @@ class Health:
 
     def _save(self) -> None:
         newest = self._healthy[-1][0] if self._healthy else 0
-        is_due = self.is_healing and self._num_heard - newest >= self._every
+        is_due = self.is_healing and self._num_judged - newest >= self._every
         if is_due and self._detector.is_healthy:
-            self._healthy.append((self._num_heard, self._generator.save_state()))
+            self._healthy.append((self._num_judged, self._generator.save_state()))
 
     def _heal(self) -> None:
-        state, latest = self._first, self._num_heard - self._slowest
+        state, latest = self._first, self._num_judged - self._slowest
         while self._healthy:
             position, newest = self._healthy.pop()
             if position <= latest:

@@ -14,7 +14,7 @@ from sopilib.model.quantize import dequantize, quantize
 
 
 class SampleCodec:
-    """Turns the audio of voices into levels and back, each call going on where the last ended.
+    """Turns the audio of voices into levels and back, each call continuing where the last ended.
 
     Args:
       config: of the model.

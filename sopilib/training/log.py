@@ -73,7 +73,7 @@ class Log:
     ) -> None:
         """Add a take, float32 (num_samples,), and its plot, the bytes of a PNG."""
         self._summaries.sound(f"sound, {name}", step, sound, sample_rate)
-        self._summaries.picture(f"picture, {name}", step, png)
+        self._summaries.plot(f"plot, {name}", step, png)
 
     def flush(self) -> None:
         """Write all summaries to disk."""

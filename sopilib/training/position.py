@@ -16,7 +16,7 @@ class Position:
       accuracy: sum, over these, of a step's mean accuracy.
       best: lowest monitored value, see `Plan.monitored`, or None before the first epoch.
       monitor: the name of that value; None in states from before there was a choice.
-      best_epoch: the epoch of `best`, which has a checkpoint, or None.
+      best_epoch: the epoch of `best`, or None; it has a checkpoint if one was due then.
       num_worse: epochs since then.
     """
 

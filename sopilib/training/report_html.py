@@ -78,7 +78,7 @@ def _previews_html(run: Run) -> Iterator[str]:
         yield f"<p>Those of {len(left_out)} other epochs are in {folder}.</p>"
     bits = {line["epoch"]: line["val_bits_per_sample"] for line in run.epochs}
     for epoch in reversed(shown):
-        held_out = f", {bits[epoch]:.4f} bits per sample held out" if epoch in bits else ""
+        held_out = f", {bits[epoch]:.4f} held-out bits per sample" if epoch in bits else ""
         yield f'<h3>Epoch {epoch}{held_out}</h3><div class="takes">'
         yield from map(_preview_html, run.previews_of(epoch))
         yield "</div>"

@@ -36,7 +36,7 @@ class Summaries:
         labelled = tf.stack([wav, ""])[tf.newaxis]
         self._write("train", name, labelled, step, "audio", _FILES, _WAV_SETTINGS)
 
-    def picture(self, name: str, step: int, png: bytes) -> None:
+    def plot(self, name: str, step: int, png: bytes) -> None:
         """Add the bytes of a PNG."""
         height, width = tf.io.decode_png(png).shape[:2]
         data = [str(width), str(height), png]

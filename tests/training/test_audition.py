@@ -46,7 +46,7 @@ def test_the_table_has_reasons_and_the_best():
     good = Audition("model.ckpt-2", 2.5, {0.9: similarity(silence=0.4), 1.0: similarity(level=1.5)})
     bad = Audition("model.ckpt-1", 2.75, {1.0: similarity(noise=0.25, spectrum=-9.0)})
     lines = table([good, bad]).splitlines()
-    assert lines[1] == "1. model.ckpt-2: 2.5000 bits per sample held out"
+    assert lines[1] == "1. model.ckpt-2: 2.5000 held-out bits per sample"
     assert lines[2].endswith("silence for 40 % of the time (limit 10)")
     assert lines[2].split()[:2] == ["0.9", "4.00"]
     assert lines[3].endswith("holds")
@@ -87,7 +87,7 @@ def test_the_table_has_each_checkpoint_of_a_run_with_its_held_out_bits(trained, 
     known = history(run_folder, "epoch")
     assert set(found) == {f"model.ckpt-{line['epoch']}" for line in known}
     for line in known:
-        bits = f"{line['val_bits_per_sample']:.4f} bits"
+        bits = f"{line['val_bits_per_sample']:.4f} held-out bits"
         assert bits in found[f"model.ckpt-{line['epoch']}"]
     assert lines[-1].startswith(("best: model.ckpt-", "no take holds ("))
     names = {path.name for path in (tmp_path / "new" / "takes").iterdir()}

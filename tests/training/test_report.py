@@ -109,7 +109,7 @@ def test_the_page_tells_figures_and_settings(run, tmp_path):
     assert "40,000 samples per second (median)" in words
     assert "3.4000 bits per sample, in training, at the end" in words
     assert "3.3750 bits per sample; the best, 3.2500, after epoch 2" in words
-    assert "Epoch 1, 3.5000 bits per sample held out" in words
+    assert "Epoch 1, 3.5000 held-out bits per sample" in words
     assert words[words.index("frame_sizes") + 1] == "[2, 4]"
     assert "samplernn train --id '<b>&'" in words
 

@@ -122,7 +122,7 @@ def test_the_seconds_that_fail_do_not_depend_on_the_pieces(size):
     sound = np.concatenate([rng.normal(0, 0.1, 16000 * 4), np.full(16000 * 2, 0.5)] * 2)
     failing = FailingSeconds(16000)
     for k in range(0, len(sound), size):
-        failing.hear(sound[k : k + size].astype(np.float32))
+        failing.push(sound[k : k + size].astype(np.float32))
     assert failing.seconds == {"noise": 6.0, "stuck": 4.5}
 
 

@@ -47,7 +47,7 @@ def heard(sound, rate=RATE, ignored=frozenset()):
     """Return (seconds, kind) of each report."""
     detector, reports = FailureDetector(rate), []
     for begin in range(0, len(sound), BLOCK):
-        kind = detector.hear(sound[begin : begin + BLOCK].astype(np.float32), ignored)
+        kind = detector.push(sound[begin : begin + BLOCK].astype(np.float32), ignored)
         if kind:
             reports.append((begin / rate, kind))
     return reports

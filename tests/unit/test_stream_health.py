@@ -78,7 +78,7 @@ class Watched:
             self.generator.generate(np.ones((1, BLOCK), np.float32))
             self.position += BLOCK
             before = self.generator.save_state()
-            failing = self.health.hear(heard[begin : begin + BLOCK].astype(np.float32), False)
+            failing = self.health.push(heard[begin : begin + BLOCK].astype(np.float32), False)
             if failing:
                 return failing
             self.states.append((self.position, before))
