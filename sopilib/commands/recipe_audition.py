@@ -11,13 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sopilib.audio.recordings import read_recordings
-from sopilib.commands import audition
-from sopilib.commands.audition import Audition, AuditionRequest
 from sopilib.errors import CheckpointError
-from sopilib.evaluation.reference import reference_of
+from sopilib.evaluation.auditions import Audition, ranked
+from sopilib.evaluation.reference import LEAST_DUR_S, reference_of
 from sopilib.generation.generator import make_generator
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.model.folder import ModelFiles
+from sopilib.training.audition import (
+    AuditionRequest,
+    audition,
+    find_checkpoints,
+    recorded_bits,
+)
 from sopilib.training.recipe import Finish
 from sopilib.training.recipe_progress import StageProgress
 
@@ -50,8 +55,8 @@ class Candidate:
 
 def candidates_of(run: Path, stage: str) -> list[Candidate]:
     """Return the checkpoints of a run folder with known held-out bits, the oldest first."""
-    found = audition.find_checkpoints(run, [Path()])
-    known = [(files, audition.recorded_bits([files])) for files in found]
+    found = find_checkpoints(run, [Path()])
+    known = [(files, recorded_bits([files])) for files in found]
     return [Candidate(stage, files, bits[0]) for files, bits in known if bits]
 
 
@@ -105,18 +110,18 @@ def audition_in_time(
         left_before_s = left_s()
         folder = output_dir / candidate.stage.replace(" ", "_")
         request = AuditionRequest(finish.temperatures, dur_s, 0, folder)
-        result = audition.audition(candidate.files, candidate.bits, reference, request)
+        result = audition(candidate.files, candidate.bits, reference, request)
         result = replace(result, name=f"{result.name} of '{candidate.stage}'")
         results[result.name] = result, candidate
         slowest_s = max(slowest_s, left_before_s - left_s())
-    return [results[one.name] for one in audition.ranked([one for one, _ in results.values()])]
+    return [results[one.name] for one in ranked([one for one, _ in results.values()])]
 
 
 def _take_length(num_candidates: int, finish: Finish, left_s: float, second_s: float) -> float:
     """Return how long takes may be so that several checkpoints are auditioned in `left_s`."""
     num_takes = len(finish.temperatures) * min(_LEAST_CHECKPOINTS, num_candidates)
     fitting = (left_s / num_takes - _PLOT_S) / second_s
-    return round(min(finish.dur, max(audition.LEAST_DUR_S, fitting)), 1)
+    return round(min(finish.dur, max(LEAST_DUR_S, fitting)), 1)
 
 
 def generation_time(files: ModelFiles) -> float:

@@ -14,13 +14,14 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from sopilib.commands import INTERRUPTED, audition
+from sopilib.commands import INTERRUPTED
 from sopilib.commands.recipe_audition import all_candidates, audition_in_time, generation_time
 from sopilib.commands.recipe_card import Facts
 from sopilib.commands.recipe_model import EXPORT_S, PREVIEW_S, write_model
 from sopilib.commands.recipe_request import RecipeRequest
 from sopilib.commands.recipe_stages import Stages
 from sopilib.errors import RequestError
+from sopilib.evaluation.auditions import table
 from sopilib.installation.paths import presets_folder
 from sopilib.training.cluster import find_replicas
 from sopilib.training.recipe import SUFFIX, Recipe, config_of, read_recipe
@@ -137,7 +138,7 @@ def _finish(
         request.logdir / "audition",
         second_s,
     )
-    print(audition.table([result for result, _ in ranking]), flush=True)
+    print(table([result for result, _ in ranking]), flush=True)
     best, candidate = ranking[0]
     facts = Facts(
         name=request.logdir.name,

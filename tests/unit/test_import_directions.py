@@ -119,8 +119,8 @@ def why_wrong(module, imported, units, subcommands):
     if target not in units:
         target = "sopilib"  # a name such as `__version__`, not a module
     other = next((name for name in subcommands if f"{imported}.".startswith(f"{name}.")), None)
-    if module in subcommands and other not in (None, module):
-        return f"the subcommand {module} imports the subcommand {other}"
+    if other not in (None, module):
+        return f"{module} imports the subcommand {other}"
     if target not in {unit, *_BASE, *MAY_IMPORT[unit]}:
         return f"{unit} imports {target}"
     return None
