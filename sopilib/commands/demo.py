@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         take = _make_take_with_bar(made)
         sound = _take_sound(take, made)
         _draw(sound, take, folder / plot_path.name)
-        _move(folder, [*TakeFiles.at(sound_path).paths, plot_path])
+        _move(folder, sound_path, plot_path)
     _report(sound, take, args.output_path, args.output_path.with_suffix(".png"))
     return 0
 
@@ -72,22 +72,22 @@ def _folder_beside(path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _move(folder: Path, paths: Sequence[Path]) -> None:
-    """Put the files in `folder` in the places of `paths`, all or none; remove the others there.
+def _move(folder: Path, sound_path: Path, plot_path: Path) -> None:
+    """Put plot and take from `folder` in their places, all or none, instead of what is there.
 
     Raises:
       AudioError: one cannot be written; what is there is as it was.
     """
     try:
         with NewFiles() as new:
-            for path in paths:
+            for path in (plot_path, *TakeFiles.at(sound_path).paths):
                 made = folder / path.name
                 if made.exists():
                     new.open(path).write(made.read_bytes())
                 else:
                     new.remove(path)
     except OSError as error:
-        raise AudioError(unwritable(paths[0], error)) from error
+        raise AudioError(unwritable(sound_path, error)) from error
 
 
 def _check_output(sound_path: Path, plot_path: Path, overwrite: bool) -> None:

@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"samplernn: {_one_line(str(error))}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        _silence(sys.stdout)
+        _end_output()
         return _BROKEN_PIPE
     except OSError as error:
         print(f"samplernn: {_one_line(refused_text(error))}", file=sys.stderr)
@@ -85,12 +85,13 @@ def _flush_output() -> None:
         sys.stdout.flush()
 
 
-def _silence(stream: TextIO) -> None:
-    """Let nothing that is still written to `stream` raise, at the end of the process included."""
-    with contextlib.suppress(OSError, ValueError):  # it has no file
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
+def _end_output() -> None:
+    """Write what is printed so far, or drop it where nobody reads it any more."""
+    try:
+        _flush_output()
+    except BrokenPipeError:  # the end of the process would raise it again
+        with open(os.devnull, "wb") as null, contextlib.suppress(OSError):
+            os.dup2(null.fileno(), sys.stdout.fileno())
 
 
 def _accept_all_names(stream: TextIO) -> None:
