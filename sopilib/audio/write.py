@@ -18,6 +18,7 @@ import soundfile
 
 from sopilib.errors import AudioError
 from sopilib.new_files import NewFiles, check_writable, unwritable, write_whole
+from sopilib.small_files import is_regular, open_regular
 
 _BLOCK = 1 << 14  # samples
 _TRIED = 4096  # samples
@@ -76,11 +77,19 @@ def write_new_audio(path: Path, audio: np.ndarray, sample_rate: int) -> None:
     content = io.BytesIO()
     write_sound(content, path, audio.reshape(len(audio), -1), sample_rate)
     try:
-        if os.path.lexists(path) and path.read_bytes() != content.getvalue():
+        if os.path.lexists(path) and not _holds(path, content.getvalue()):
             raise AudioError(f"{path} exists (choose another folder, or remove it)")
         write_whole(path, content.getvalue())
     except OSError as error:
         raise AudioError(unwritable(path, error)) from error
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Return whether a regular file with this content is at `path`, which exists."""
+    if not is_regular(path):
+        return False
+    with open_regular(path) as file:
+        return file.read(len(content) + 1) == content
 
 
 def write_sound(

@@ -212,6 +212,16 @@ def test_after_no_chunk_a_shorter_length_may_use_the_same_folder(tmp_path, capsy
     assert run(tmp_path / "chunks", *flags, "--chunk_length", 500) == 0
 
 
+def test_a_pipe_with_the_name_of_a_chunk_is_a_one_line_error(tmp_path, capsys):
+    soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
+    (tmp_path / "chunks").mkdir()
+    os.mkfifo(tmp_path / "chunks" / "0000_in_00000.wav")
+    flags = ["--input", tmp_path / "in.wav", "--chunk_length", 500, "--overlap", 0]
+    assert run(tmp_path / "chunks", *flags) == 1
+    error = capsys.readouterr().err
+    assert "0000_in_00000.wav exists (choose" in error and error.count("\n") == 1
+
+
 def test_an_unwritable_report_is_a_one_line_error(tmp_path, capsys):
     soundfile.write(tmp_path / "in.wav", sine(16000, 16000), 16000)
     (tmp_path / "chunks" / "levels.png").mkdir(parents=True)
