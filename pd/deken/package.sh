@@ -55,6 +55,9 @@ lay_out_model() {
         copy "$2" "$1"/*.config.json "$1"/*.pack
     fi
     copy "$2" "$1/README.md"
+    for text in "$1"/LICEN[CS]E* "$1"/COPYING* "$1"/NOTICE*; do
+        if [ -e "$text" ]; then copy "$2" "$text"; fi
+    done
 }
 
 pack() {

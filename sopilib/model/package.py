@@ -25,6 +25,7 @@ PREVIEW_PLOT = "preview.png"
 COMPARISON = "beside_recordings.png"
 _PREVIEWS = tuple(f"preview.{suffix}" for suffix in ("flac", "wav", "ogg", "mp3"))
 _LICENCE_FILE = re.compile(r"(licen[cs]e|copying)(\.\w+)?", re.IGNORECASE)
+_LEGAL_FILE = re.compile(rf"{_LICENCE_FILE.pattern}|notice(\.\w+)?", re.IGNORECASE)
 _LICENCE_HEADING = re.compile(r"^#+\s*licen[cs]e\b", re.IGNORECASE | re.MULTILINE)
 _NAME = re.compile(r"\w[\w .+-]{0,99}")
 _ENCRYPTED = 1
@@ -47,7 +48,7 @@ def check_name(name: str) -> str:
 
 
 def model_files(files: ModelFiles) -> list[Path]:
-    """Return the files that make up a model: weights, config, card, licence, preview."""
+    """Return the files that make up a model: weights, config, card, licence, notice, preview."""
     folder = files.folder
     if files.prefix is None:
         weights = sorted(folder.glob("*.pack"))
@@ -60,12 +61,12 @@ def model_files(files: ModelFiles) -> list[Path]:
 
 
 def about_files(folder: Path) -> list[Path]:
-    """Return the files in a folder that tell of its model: card, licence, preview and plots."""
+    """Return the files in a folder that tell of its model: card, legal texts, preview, plots."""
     names = {CARD, PREVIEW_PLOT, COMPARISON, *_PREVIEWS}
     return sorted(
         path
         for path in folder.iterdir()
-        if path.is_file() and (path.name in names or _LICENCE_FILE.fullmatch(path.name))
+        if path.is_file() and (path.name in names or _LEGAL_FILE.fullmatch(path.name))
     )
 
 

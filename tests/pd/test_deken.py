@@ -55,6 +55,11 @@ def test_its_models_are_packed_and_have_their_cards(package):
         assert not any("ckpt" in file for file in files)  # nothing that needs TensorFlow
 
 
+def test_the_notice_that_a_model_must_keep_is_in_it(package):
+    notice = PROJECT / "models" / "metal" / "NOTICE.txt"
+    assert (package / "metal" / "NOTICE.txt").read_bytes() == notice.read_bytes()
+
+
 def test_an_example_finds_the_object_in_it(package, tmp_path):
     names = {path.name for path in (PROJECT / "pd" / "examples").glob("*.pd")}
     assert {path.name for path in (package / "examples").iterdir()} == names

@@ -1,6 +1,7 @@
 """Models in zip files: what is packed, what is refused, and what `install` puts where."""
 
 import os
+import shutil
 import stat
 import zipfile
 
@@ -65,6 +66,24 @@ def test_a_shared_model_is_installed_elsewhere(exported, own, tmp_path, capsys):
     (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("drum ")]
     assert "16000 Hz" in line
     assert "installed  One stroke." in line
+
+
+def test_legal_texts_go_with_a_model_and_a_notice_is_no_licence(exported, own, tmp_path, capsys):
+    folder = tmp_path / NAME
+    shutil.copytree(exported, folder)
+    texts = {"NOTICE.txt", "Notice", "COPYING", "LICENCE.md"}
+    for name in texts:
+        (folder / name).write_text(name)
+    path = tmp_path / "drum.zip"
+    assert main(["share", str(folder), "--output_path", str(path)]) == 0
+    with zipfile.ZipFile(path) as archive:
+        assert {f"drum/{name}" for name in texts} < set(archive.namelist())
+    assert main(["install", str(path)]) == 0
+    assert texts < {file.name for file in (own / NAME).iterdir()}
+    for name in ("COPYING", "LICENCE.md"):
+        (folder / name).unlink()
+    (folder / "README.md").write_text("# drum: a test\n")
+    assert "no licence" in error_of(capsys, "share", folder, "--output_path", path)
 
 
 def test_a_model_of_that_name_is_replaced_only_on_demand(exported, own, capsys):
