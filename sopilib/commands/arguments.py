@@ -15,6 +15,7 @@ from sopilib.model.config import PRISM_MU_LAW_LEVELS, ModelConfig, load_config
 from sopilib.training.plan import check_seq_len
 
 PRECISIONS = ("float32", "int8", "int4")
+DEFAULT_THREADS = "all cores, of more than two all but one"
 
 
 def add_model_arguments(
@@ -86,7 +87,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=quantities.COUNT,
         metavar="N",
-        help="(default: the cores, but one of several)",
+        help=f"(default: {DEFAULT_THREADS})",
     )
 
 

@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from sopilib.commands import quantities
-from sopilib.commands.arguments import add_rate_argument, model_path, search_folders
+from sopilib.commands.arguments import (
+    DEFAULT_THREADS,
+    add_rate_argument,
+    model_path,
+    search_folders,
+)
 from sopilib.engine.engine import EngineGenerator
 from sopilib.engine.load import load_weights
 from sopilib.engine.measure import (
@@ -40,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = quantities.adder(parser)
     add(
         "--ckpt_dir",
+        "--checkpoint_path",
         type=quantities.model_name,
         metavar="MODEL",
         help="a model folder, or the name of a bundled model (default: random weights)",
@@ -61,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=quantities.COUNT,
         metavar="T",
-        help="(default: the cores, but one of several)",
+        help=f"(default: {DEFAULT_THREADS})",
     )
     add(
         "--dur",

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the temperature that becomes temperature 1 of the exported model (default 1)",
     )
     parser.add_argument("--output_dir", type=quantities.path, required=True, metavar="DIR")
-    add_overwrite_argument(parser)
+    add_overwrite_argument(parser, "only an earlier export of the model")
 
 
 def run(args: argparse.Namespace) -> int:

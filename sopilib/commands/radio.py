@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--realtime", action="store_true", help="write no faster than the sound plays")
     add_engine_arguments(parser)
-    add_overwrite_argument(parser)
+    add_overwrite_argument(parser, "none")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="(default: previews in the run folder)",
     )
-    add_overwrite_argument(parser)
+    add_overwrite_argument(parser, "only an earlier report")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,12 +18,19 @@ from sopilib.generation.record_file import save_take
 from sopilib.generation.take_files import TakeFiles, conflict, first_free, is_same_file, seeds_of
 
 
-def add_overwrite_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the flag that lets a command replace files that are not its own."""
+def add_overwrite_argument(
+    parser: argparse.ArgumentParser, replaced: str = "only an earlier take of that name"
+) -> None:
+    """Add the flag that lets a command replace files that are not its own.
+
+    Args:
+      parser: to add it to.
+      replaced: what the command replaces without the flag.
+    """
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace files that are in the way (default: only an earlier take of that name)",
+        help=f"replace files that are in the way (default: {replaced})",
     )
 
 

@@ -40,9 +40,14 @@ def export_model(
       The paths of the written files.
 
     Raises:
-      CheckpointError: the checkpoint is damaged, the folder cannot be written, or other files
-        have these names.
+      CheckpointError: the model is exported already, the checkpoint is damaged, the folder cannot
+        be written, or other files have these names.
     """
+    if files.prefix is None:
+        raise CheckpointError(
+            f"{files.folder} is exported already (copy it, or give the checkpoint that it was "
+            "made from)"
+        )
     folder = Path(folder)
     config_path = folder / f"{files.name}.config.json"
     paths = {precision: folder / f"{files.name}.{precision}.pack" for precision in precisions}

@@ -20,7 +20,8 @@ def worker_python(named: str | None = None) -> str:
     python = os.environ.get(VARIABLE) or recorded_python()
     if not python:
         raise RequestError(
-            f"no Python for the worker (run `make`, set {VARIABLE}, or load --python P -- ...)"
+            f"no Python for the worker (run `make install`, set {VARIABLE}, "
+            "or load --python P -- ...)"
         )
     return python
 

@@ -18,6 +18,7 @@ from golden import CHECKPOINTS, copy_checkpoint, needs_tensorflow
 import sopilib
 from sopilib.audio.write import write_audio
 from sopilib.commands import bench
+from sopilib.commands.main import main
 from sopilib.engine import load
 from sopilib.engine.engine import PARTS
 from sopilib.engine.export import export_model
@@ -106,9 +107,12 @@ def test_bench_of_a_trained_model_makes_as_much_as_asked(capsys, files):
     assert set(lines) >= JSON_KEYS and lines["precision"] == "float32"
 
 
-def test_bench_finds_a_bundled_model_by_its_name_from_any_folder(capsys, tmp_path, monkeypatch):
+@pytest.mark.parametrize("flag", ["--ckpt_dir", "--checkpoint_path"])
+def test_bench_finds_a_bundled_model_by_its_name_from_any_folder(
+    capsys, tmp_path, monkeypatch, flag
+):
     monkeypatch.chdir(tmp_path)
-    output = benched(capsys, "--ckpt_dir", "preludes", "--dur", "0.1", "--precision", "int8")
+    output = benched(capsys, flag, "preludes", "--dur", "0.1", "--precision", "int8")
     assert re.search(r"^precision +int8$", output, flags=re.M)
 
 
@@ -204,6 +208,15 @@ def test_an_export_replaces_an_older_one_and_nothing_else(files):
 def test_an_export_that_cannot_be_written_is_told(files):
     with pytest.raises(CheckpointError, match="cannot write .*model.ckpt-2.index: "):
         export_model(files, ["int8"], files.prefix + ".index")
+
+
+def test_an_exported_model_is_not_exported_again(tmp_path, capsys):
+    folder = write_exported(tmp_path / "bells")
+    words = ["export", "--ckpt_dir", str(folder), "--output_dir", str(tmp_path / "again")]
+    assert main(words) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{folder} is exported already (copy it, or give the checkpoint" in line
+    assert not (tmp_path / "again").exists()
 
 
 def test_the_score_is_the_likelihood_that_the_golden_logits_give(tmp_path):

@@ -194,6 +194,24 @@ def test_wrong_usage_is_status_2(argv):
     assert raised.value.code == 2
 
 
+@pytest.mark.parametrize(
+    "command, said",
+    [
+        ("generate", "--threads N (default: all cores, of more than two all but one)"),
+        ("radio", "--threads N (default: all cores, of more than two all but one)"),
+        ("bench", "--threads T (default: all cores, of more than two all but one)"),
+        ("generate", "(default: only an earlier take of that name)"),
+        ("radio", "--overwrite replace files that are in the way (default: none)"),
+        ("export", "(default: only an earlier export of the model)"),
+        ("report", "(default: only an earlier report)"),
+    ],
+)
+def test_the_help_says_what_holds_without_a_flag(command, said, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_ctrl_c_keeps_what_is_finished(tmp_path):
     flags = ["--ckpt_dir", MODEL, "--output_path", "a.wav", "--dur", 3000]
     process = start_samplernn("generate", *flags, cwd=tmp_path)

@@ -26,6 +26,8 @@ from worker_requests import generate, receive, receive_take
 
 from samplernn_pd import process
 from samplernn_pd.client import WorkerClient, WorkerGone
+from sopilib.errors import RequestError
+from sopilib.installation import worker_python
 from sopilib.protocol import messages
 
 ANY = (messages.Notice, messages.Hello, messages.Loaded, messages.Failure, WorkerGone)
@@ -172,6 +174,13 @@ def test_the_recorded_python_has_the_packages_beside_ours(tmp_path, start, bare)
     copy_library(library)
     (library / "samplernn_pd" / "worker_python.txt").write_text(bare + "\n")
     assert_loads_itself(start(bare, library))
+
+
+def test_without_a_recorded_python_the_error_names_what_records_one(tmp_path, monkeypatch):
+    monkeypatch.delenv("SAMPLERNN_PYTHON", raising=False)
+    monkeypatch.setattr(worker_python, "RECORD", tmp_path / "none")
+    with pytest.raises(RequestError, match=r"no Python for the worker \(run `make install`, set "):
+        worker_python.worker_python()
 
 
 # Which Python can serve
