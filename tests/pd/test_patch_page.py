@@ -219,8 +219,8 @@ def test_the_dice_of_the_guide_are_those_of_the_page(page):
     assert page.shown("seed-name") == [r"label none:\ start\ from\ silence"]
 
 
-def test_the_page_begins_at_the_temperature_that_suits_the_bundled_model(page):
-    assert page.facts()["temperature"] == "0.95"
+def test_the_page_begins_at_the_temperature_that_suits_the_bundled_models(page):
+    assert page.facts()["temperature"] == "1"
 
 
 def test_an_unloaded_model_is_off_the_page(page):
