@@ -133,7 +133,8 @@ TEMPERATURE = Quantity(
     shown="the temperature {} is out of range",
 )
 PART = Quantity(float, 0.0, 1.0, "a part between 0 and 1", has_low=False, has_high=False)
-NOISE_PART = Quantity(float, 0.0, 1.0, "a part, to 1", has_low=False)
+NOISE_PART = Quantity(float, 0.0, 1.0, "0 to 1")
+FADE = Quantity(float, 0.0, _LONGEST_S, f"seconds, 0 to {_LONGEST_S:.0f}")
 MOMENTUM = Quantity(float, 0.0, 1.0, "0 to below 1", has_high=False)
 DROPOUT = MOMENTUM
 PRE_EMPHASIS = MOMENTUM

@@ -93,7 +93,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--fade_in",
-        type=quantities.SECONDS,
+        type=quantities.FADE,
         metavar="S",
         help="fade each chunk in from silence, so that takes start softly",
     )

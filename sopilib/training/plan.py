@@ -59,12 +59,12 @@ class Plan:
       max_steps: of the whole training, or None.
       max_minutes: of one run of the command, or None.
       rng_seed: of weights, order, dropout and input noise, >= 0.
-      input_noise: part of the sequences whose input is noisy, 0 to 1, or None.
+      input_noise: part of the sequences whose input is noisy, 0 to 1; None is 0.
       val_frac: part of the sound that is held out, 0 < x < 1.
       num_val_batches: batches of held-out sound to validate on, at most; None for all.
       mono: whether to mix the channels of a recording; else each is a recording.
       chunk_dur: seconds of a chunk, at most; each begins with a zero RNN state.
-      fade_in: seconds over which a chunk fades in from silence, or None.
+      fade_in: seconds over which a chunk fades in from silence, >= 0; None is 0.
       cut_below: level in dBFS below which sound is not trained on, < 0, or None.
       cut_softest: part of the sound, its softest, that is not trained on, 0 <= x < 1.
       log_every: steps from one line of the history to the next.
@@ -121,9 +121,10 @@ class Plan:
         self._check("rng_seed", self.rng_seed >= 0, "0 or more")
         self._check("val_frac", 0 < self.val_frac < 1, "a part between 0 and 1")
         self._check("chunk_dur", 0 < self.chunk_dur < math.inf, "seconds above 0")
-        self._check("fade_in", self.fade_in is None or 0 < self.fade_in < math.inf, "above 0")
+        fade = self.fade_in
+        self._check("fade_in", fade is None or 0 <= fade < math.inf, "seconds, 0 or more")
         noise = self.input_noise
-        self._check("input_noise", noise is None or 0 < noise <= 1, "a part, to 1")
+        self._check("input_noise", noise is None or 0 <= noise <= 1, "0 to 1")
         self._check("cut_below", self.cut_below is None or self.cut_below < 0, "dBFS below 0")
         self._check("cut_softest", 0 <= self.cut_softest < 1, "0 to below 1")
         minutes = self.max_minutes
@@ -143,7 +144,8 @@ class Plan:
     def fixed(self) -> dict[str, Any]:
         """Return the settings that a resumed training must share, ready for JSON."""
         values = dataclasses.asdict(self)
-        return {name: values[name] for name in _FIXED}
+        none = {name: None for name in ("fade_in", "input_noise") if not values[name]}
+        return {name: values[name] for name in _FIXED} | none
 
     def monitored(self, line: Mapping[str, Any]) -> float:
         """Return the monitored value in an epoch's `line`, its sign such that less is better."""

@@ -85,3 +85,8 @@ def test_a_run_is_resumed_only_with_the_input_noise_that_it_began_with(sounds, t
     prepared(sounds, tmp_path, dataclasses.replace(PLAN, input_noise=0.5))[0].run()
     with pytest.raises(CheckpointError, match="another input_noise, 0.5, not None"):
         prepared(sounds, tmp_path)
+
+
+def test_a_run_without_noise_or_fade_resumes_with_0_of_each():
+    zeros = dataclasses.replace(PLAN, input_noise=0.0, fade_in=0.0)
+    assert zeros.fixed() == dataclasses.replace(PLAN, input_noise=None, fade_in=None).fixed()

@@ -55,6 +55,7 @@ def test_a_stage_has_the_settings_of_the_recipe_its_own_and_above_all_those_of_f
     assert (plan.batch_size, plan.input_noise, plan.learning_rate) == (4, None, 0.01)
     plan = recipe.plan(noisy, {"batch_size": 2, "learning_rate": 0.1, "clip_norm": 1.0})
     assert (plan.batch_size, plan.learning_rate, plan.clip_norm) == (2, 0.1, 1.0)
+    assert recipe.plan(noisy, {"input_noise": 0.0}).input_noise == 0.0
     # a flag sets the rate of the whole training, and a stage keeps its part of it
     assert recipe.plan(clean, {"learning_rate": 0.1}).learning_rate == 0.05
 
