@@ -18,6 +18,7 @@ from sopilib import __version__
 from sopilib.audio.growing_wav import GrowingWav
 from sopilib.audio.write import SoundSource, check_format, write_sound
 from sopilib.errors import AudioError, RecordError, SampleRNNError
+from sopilib.file_digest import content_digest
 from sopilib.generation.record import ModelRecord, TakeRecord
 from sopilib.generation.record_fields import AS_SAVED
 from sopilib.generation.record_values import SavedTake, record_values, saved_take, seed_name
@@ -57,18 +58,21 @@ def save_take(
         sounds = [audio.T] if len(sound_paths) == 1 else [voice[:, np.newaxis] for voice in audio]
     seeds = [seed_name(record_path.stem, k) for k in seeds_of(take)]
     files = TakeFiles(tuple(sound_paths), record_path, tuple(map(record_path.with_name, seeds)))
-    values = {
-        "samplernn_take": RECORD_VERSION,
-        "version": __version__,
-        "sound": [path.name for path in sound_paths],
-        **record_values(record_path.stem, model, take),
-    }
     with _told(sound_paths[0], AudioError), NewFiles() as new:
         for path in outdated_seeds(files):
             new.remove(path)
-        for path, sound in zip(sound_paths, sounds, strict=True):
+        digests = [
             _write_sound(new, path, sound, take.out_rate)
+            for path, sound in zip(sound_paths, sounds, strict=True)
+        ]
         write_seeds(new, record_path, model, take)
+        values = {
+            "samplernn_take": RECORD_VERSION,
+            "version": __version__,
+            "sound": [path.name for path in sound_paths],
+            "sound_sha256": digests,
+            **record_values(record_path.stem, model, take),
+        }
         write_values(new, record_path, values)
 
 
@@ -99,10 +103,13 @@ def write_values(new: NewFiles, record_path: Path, values: dict[str, Any]) -> No
 
 def _write_sound(
     new: NewFiles, path: Path, audio: SoundSource, rate: int, subtype: str | None = None
-) -> None:
+) -> str:
+    """Write a sound file; return the digest of its bytes."""
     check_format(path, rate, audio.shape[1], len(audio), subtype)
     with _told(path, AudioError):
-        write_sound(new.open(path), path, audio, rate, subtype)
+        file = new.open(path)
+        write_sound(file, path, audio, rate, subtype)
+        return content_digest(file)
 
 
 @contextlib.contextmanager

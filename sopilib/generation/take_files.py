@@ -1,8 +1,8 @@
 """The files of a take: its sound, its record, its seeds, and which of them may be replaced.
 
-Files of ours are recognised by the record: it names its sound and its seeds. A new take may
-replace an earlier one, all of it, whose sound is as it was saved. What else stands there
-is someone's own and stays.
+Files of ours are recognised by the record: it names its sound and its seeds, and has a digest of
+each. A new take may replace an earlier one, all of it, whose files are as they were saved. What
+else stands there is someone's own and stays.
 """
 
 import json
@@ -17,6 +17,7 @@ import soundfile
 
 from sopilib.audio.files import read_audio
 from sopilib.errors import AudioError
+from sopilib.file_digest import file_digest
 from sopilib.generation.record import TakeRecord
 from sopilib.generation.record_values import seed_digest, seed_name
 
@@ -80,11 +81,13 @@ def conflict(files: TakeFiles) -> str | None:
     for path in filter(os.path.lexists, files.sounds):
         if old is None or path.name not in _sound_names(old):
             return f"{path} exists"
-        if not _is_as_saved(path, old):
+        if not _is_as_saved(path, files.record, old):
             return f"{path} was changed after it was saved"
     for path in filter(os.path.lexists, files.seeds):
         if path.name not in names:
             return f"{path} exists"
+        if not _has_digest(path, names[path.name]):
+            return f"{path} was changed after it was saved"
     return None
 
 
@@ -196,13 +199,28 @@ def _seeds(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield Path(str(seed["file"])).name, str(seed.get("sha256"))
 
 
-def _is_as_saved(path: Path, values: dict[str, Any]) -> bool:
-    """Return whether a sound file has the length that its record says."""
+def _is_as_saved(path: Path, record: Path, values: dict[str, Any]) -> bool:
+    """Return whether a sound file is the one that was saved with its record."""
+    digests = values.get("sound_sha256")
+    if not isinstance(digests, list):
+        return _is_like_saved(path, record, values)
     try:
-        num_samples = soundfile.info(os.fsencode(path)).frames if path.is_file() else None
-    except (soundfile.SoundFileError, OSError):
+        return (path.name, file_digest(path)) in zip(_sound_names(values), digests, strict=False)
+    except OSError:
         return False
-    return num_samples == _last_take(values).get("num_samples")
+
+
+def _is_like_saved(path: Path, record: Path, values: dict[str, Any]) -> bool:
+    """Return whether a sound is as long and as old as its record, which has no digest, says.
+
+    The record is written last. Where a copy has changed the times, the sound counts as changed.
+    """
+    try:
+        if not path.is_file() or path.stat().st_mtime_ns > record.stat().st_mtime_ns:
+            return False
+        return bool(soundfile.info(os.fsencode(path)).frames == _last_take(values)["num_samples"])
+    except (soundfile.SoundFileError, OSError, KeyError):
+        return False
 
 
 def _has_digest(path: Path, digest: str) -> bool:

@@ -13,6 +13,7 @@ from places import PROJECT
 _BASE = {
     "sopilib",
     "sopilib.errors",
+    "sopilib.file_digest",
     "sopilib.limits",
     "sopilib.lock_file",
     "sopilib.new_files",
@@ -44,6 +45,7 @@ MAY_IMPORT = {
     "sopilib.installation": set(),
     "sopilib.protocol": set(),
     "sopilib.errors": set(),
+    "sopilib.file_digest": {"sopilib.small_files"},
     "sopilib.limits": set(),
     "sopilib.lock_file": set(),
     "sopilib.new_files": set(),

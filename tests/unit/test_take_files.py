@@ -49,6 +49,22 @@ def test_a_take_replaces_an_earlier_one_with_all_its_files(tmp_path):
     assert soundfile.read(tmp_path / "x.wav")[0][0] == pytest.approx(0.3, abs=1e-4)
 
 
+def test_a_take_replaces_one_whose_record_has_no_digest(tmp_path):
+    files = save_without_digest(tmp_path / "x.wav")
+    assert conflict(files) is None
+    values = json.loads(files.record.read_text())
+    del values["takes"][0]["num_samples"]
+    files.record.write_text(json.dumps(values))
+    assert conflict(files).endswith("x.wav was changed after it was saved")
+
+
+def test_a_take_knows_each_of_its_sounds(tmp_path):
+    files = save(tmp_path / "x.wav", num_files=2)
+    first, second = files.sounds
+    first.write_bytes(second.read_bytes() + b"\0")
+    assert conflict(files) == f"{first} was changed after it was saved"
+
+
 def test_several_voices_replace_as_many_and_more_but_not_fewer(tmp_path):
     save(tmp_path / "x.wav", num_files=2)
     assert conflict(TakeFiles.at(tmp_path / "x.wav", 2)) is None
@@ -62,6 +78,22 @@ def put(folder, name, content=b"mine"):
 
 def put_sound(folder, name, num_samples=100):
     soundfile.write(folder / name, np.zeros(num_samples), 16000)
+
+
+def save_without_digest(path):
+    """Save a take with a record as earlier versions wrote it; return its files."""
+    files = save(path)
+    values = json.loads(files.record.read_text())
+    del values["sound_sha256"]
+    files.record.write_text(json.dumps(values))
+    return files
+
+
+def edit(path):
+    """Write a sound of the same length, a second after its record."""
+    put_sound(path.parent, path.name, 160)
+    time_ns = path.with_suffix(".json").stat().st_mtime_ns + 10**9
+    os.utime(path, ns=(time_ns, time_ns))
 
 
 FOREIGN = {
@@ -89,6 +121,18 @@ FOREIGN = {
     "a take that became something else": (
         lambda folder: (save(folder / "x.wav"), put(folder, "x.wav")),
         "x.wav was changed after it was saved",
+    ),
+    "a take that was edited": (
+        lambda folder: (save(folder / "x.wav"), put_sound(folder, "x.wav", 160)),
+        "x.wav was changed after it was saved",
+    ),
+    "an edited take whose record is of an earlier version": (
+        lambda folder: (save_without_digest(folder / "x.wav"), edit(folder / "x.wav")),
+        "x.wav was changed after it was saved",
+    ),
+    "a seed that was edited": (
+        lambda folder: (save(folder / "x.wav", SEEDED), put_sound(folder, "x.seed.wav", 40)),
+        "x.seed.wav was changed after it was saved",
     ),
     "a seed beside a take without": (
         lambda folder: (save(folder / "x.wav"), put_sound(folder, "x.seed.wav")),
