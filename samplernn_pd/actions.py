@@ -73,6 +73,8 @@ def _load(control: "Control", message: Load) -> None:
 
 
 def _unload(control: "Control", message: Unload) -> None:
+    if control.wait_for_files(message):
+        return
     if control.output.running and not control.output.stream:
         control.outbox.error("unload during a take: the finished part stays in the array")
     control.drop_worker()
@@ -189,7 +191,6 @@ def _model(control: "Control") -> messages.Loaded:
 
 
 def _save(control: "Control", message: messages.Save) -> None:
-    control.worker.num_saving += 1
     control.worker.send(messages.Save(absolute(control.host, message.path), message.replaces))
 
 

@@ -14,7 +14,7 @@ from samplernn_pd.messages import PdMessage
 from samplernn_pd.model_list import ModelList
 from samplernn_pd.outbox import Outbox
 from samplernn_pd.output import AnyTake, Output
-from samplernn_pd.reactions import react
+from samplernn_pd.reactions import react, react_to_leaving, tell_not_written
 from samplernn_pd.settings import Settings
 from samplernn_pd.states import NO_MODEL, Answer, Refusal, State, answer_to
 from samplernn_pd.worker_link import WorkerLink
@@ -22,6 +22,7 @@ from sopilib.errors import RequestError, SampleRNNError
 from sopilib.protocol import messages
 
 POLL_LIMIT_S = 0.001
+_WRITES_FILE = (messages.Save, messages.WriteStates)
 
 
 class Control:
@@ -45,9 +46,10 @@ class Control:
     def is_busy(self) -> bool:
         """Whether `deliver` has anything to wait for or to do."""
         is_at_rest = self.state in (State.EMPTY, State.IDLE) or self.worker.is_silent
-        has_answers_to_come = self.worker.num_saving > 0 and not self.worker.is_silent
+        has_answers_to_come = bool(self.worker.unanswered) and not self.worker.is_silent
         is_delivered = not self.models.is_busy and not self.output.is_clearing
-        return not is_at_rest or has_answers_to_come or not is_delivered
+        is_ended = not self.worker.has_leaving
+        return not is_at_rest or has_answers_to_come or not is_delivered or not is_ended
 
     def handle(self, message: PdMessage) -> None:
         """Apply, defer, ignore or refuse a message as its row of the table says.
@@ -90,6 +92,7 @@ class Control:
             react(self, event)
             if time.monotonic() > deadline:
                 break
+        self._tell_leaving(deadline)
         self._tell_models()
         self.output.clear_slices()
         if self.output.stream and not self.output.stream.advance():
@@ -103,6 +106,12 @@ class Control:
             self.models.wait(timeout_s)
         else:
             self.worker.wait(timeout_s)
+
+    def _tell_leaving(self, deadline: float) -> None:
+        while (event := self.worker.next_leaving_event()) is not None:
+            react_to_leaving(self, event)
+            if time.monotonic() > deadline:
+                break
 
     def _tell_models(self) -> None:
         for answer in self.models.answers():
@@ -167,6 +176,14 @@ class Control:
             except SampleRNNError as error:
                 self.outbox.error(str(error))
 
+    def wait_for_files(self, message: PdMessage) -> bool:
+        """Let `message` wait behind deferred ones that write a file; return False without any."""
+        has_files = any(isinstance(waits, _WRITES_FILE) for waits in self._deferred)
+        if has_files and not self.worker.is_silent:
+            self._deferred.append(message)
+            return True
+        return False
+
     def forget_deferred(self) -> None:
         """Drop the messages that wait for the end of a stopped take."""
         self._deferred.clear()
@@ -177,19 +194,24 @@ class Control:
         self.drop_worker()
 
     def drop_worker(self) -> None:
-        """End the worker, and with it the running take."""
+        """End the running take, and the worker: at once, or when it has written its files."""
         take = self.output.running
-        self.close_worker()
+        not_written = self.worker.leave()
+        self._forget_take()
         try:
+            tell_not_written(self, not_written)
             if take and take.begun:
                 take.report("stopped")
         finally:
             self.outbox.say("worker", "off")
 
-    def close_worker(self) -> WorkerClient | None:
-        """End the worker without a report; return its client, whose threads can be joined."""
+    def close_worker(self) -> list[WorkerClient]:
+        """End all workers without a report; return the clients, whose threads can be joined."""
+        self._forget_take()
+        return self.worker.close()
+
+    def _forget_take(self) -> None:
         self.output.end()
         self.output.can_continue = False
         self._deferred.clear()
         self.state = State.EMPTY
-        return self.worker.close()

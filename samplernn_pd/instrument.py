@@ -91,8 +91,8 @@ class Instrument:
         with self._lock:
             self._closed = True
             streams = self._control.output.streams
-            client = self._control.close_worker()
+            clients = self._control.close_worker()
             for stream in streams:
                 stream.cut()
-        if client:
+        for client in clients:
             client.join(JOIN_LIMIT_S)

@@ -1,15 +1,18 @@
 """Apply the events of the worker: one table from event class to function."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from samplernn_pd.client import WorkerGone
 from samplernn_pd.silence import WorkerSilent
 from samplernn_pd.states import SILENT, State
+from samplernn_pd.worker_link import NotWritten
 from sopilib.protocol import messages
 
 if TYPE_CHECKING:
     from samplernn_pd.control import Control
+
+_OF_LEAVING = (messages.State, messages.StatesFile, messages.Saved, messages.Notice)
 
 
 def react(control: "Control", event: object) -> None:
@@ -17,6 +20,22 @@ def react(control: "Control", event: object) -> None:
     reaction = _REACTIONS.get(type(event))
     if reaction:
         reaction(control, event)
+
+
+def react_to_leaving(control: "Control", event: object) -> None:
+    """Report what a worker that leaves still answers."""
+    if isinstance(event, NotWritten):
+        tell_not_written(control, event.requests)
+    elif isinstance(event, messages.Failure):
+        control.outbox.error(event.text)
+    elif isinstance(event, _OF_LEAVING):
+        react(control, event)
+
+
+def tell_not_written(control: "Control", requests: Sequence[str]) -> None:
+    """Report requests to write a file after which the worker has ended without an answer."""
+    for name in requests:
+        control.outbox.error(f"{name}: the worker has ended before the file was written")
 
 
 def _on_hello(control: "Control", event: messages.Hello) -> None:
@@ -81,7 +100,6 @@ def _on_states_file(control: "Control", event: messages.StatesFile) -> None:
 
 
 def _on_saved(control: "Control", event: messages.Saved) -> None:
-    control.worker.end_save()
     control.outbox.say("saved", event.path)
 
 
@@ -94,8 +112,6 @@ def _on_failure(control: "Control", event: messages.Failure) -> None:
     if event.request == messages.Load.type_name:
         if control.state is State.LOADING:
             control.end_load(None)
-    elif event.request == messages.Save.type_name:
-        control.worker.end_save()
     elif _is_running(control, event):
         control.end_take("stopped")
 

@@ -62,6 +62,7 @@ class SilentWorker:
 
     def __init__(self, python="python", library_folder=None):
         self.python = python
+        self.is_closed = False
         self.sent = []
         self.events = collections.deque()
 
@@ -75,7 +76,8 @@ class SilentWorker:
         pass
 
     def close(self):
-        pass
+        self.is_closed = True
+        self.events.clear()
 
     def join(self, timeout_s):
         pass

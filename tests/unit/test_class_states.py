@@ -5,6 +5,7 @@ import pytest
 from class_host import Host, SilentWorker
 from places import PROJECT
 
+from samplernn_pd.client import WorkerGone
 from samplernn_pd.grammar import parse
 from samplernn_pd.instrument import Instrument
 from samplernn_pd.silence import WorkerSilent
@@ -366,7 +367,8 @@ def test_a_seed_that_is_removed_in_a_stream_is_only_a_setting(monkeypatch):
     assert "info seed none" in session.host.told
 
 
-def test_a_file_as_seed_is_that_of_the_patch_folder_at_the_time(tmp_path):
+def test_a_file_as_seed_is_that_of_the_patch_folder_at_the_time(monkeypatch, tmp_path):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
     (tmp_path / "tone.wav").write_bytes(b"")
     session = Session("IDLE")
     session.say(f"patch_folder {tmp_path}")
@@ -428,3 +430,87 @@ def test_the_gains_of_voices_hold_for_every_stream_until_they_change(idle):
     assert asked == [(-6.0,), (3.0,), (), ()]
     idle.say("gain 2 -6")
     assert idle.errors()[-1] == "error gain: voice 2 (1 to 1)"
+
+
+NOT_SAVED = "error save: the worker has ended before the file was written"
+
+
+@pytest.mark.parametrize("ending", ["unload", "load other --python another"])
+def test_a_worker_that_is_writing_a_file_ends_after_its_answer(idle, ending):
+    """As in one message box of Pd, `save x, unload`."""
+    idle.say("save x")
+    idle.say("write_states y")
+    old = idle.worker
+    idle.say(ending)
+    assert "worker off" in idle.host.told and not old.is_closed
+    assert idle.instrument.busy  # so that a detached handler delivers the answer
+    old.events.append(messages.Chunk(1, 0, 1, 2.0, bytes(4)))
+    old.events.append(messages.Notice("the take is saved as x-2.wav"))
+    old.events.append(messages.Saved("/x-2.wav"))
+    idle.instrument.poll()
+    assert idle.host.told[-2:] == ["notice the take is saved as x-2.wav", "saved /x-2.wav"]
+    assert not old.is_closed
+    old.events.append(messages.Failure("write_states", "write_states: no state is saved"))
+    idle.instrument.poll()
+    assert idle.errors() == ["error write_states: no state is saved"]
+    assert old.is_closed
+    assert idle.instrument.busy == (ending != "unload")  # the other worker loads
+
+
+def test_an_unload_waits_with_the_save_before_it_for_the_end_of_a_take(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("STOPPING")
+    session.say("save x")
+    session.say("unload")
+    session.event(messages.Stopped(1, 100))
+    assert session.sent() == ["save"]
+    assert session.host.told[-1] == "worker off" and not session.worker.is_closed
+    session.event(messages.Saved("/x.wav"))
+    assert session.host.told[-1] == "saved /x.wav" and session.worker.is_closed
+    assert session.errors() == [] and not session.instrument.busy
+
+
+@pytest.mark.parametrize("end", [WorkerGone("it was killed"), WorkerSilent(True)])
+@pytest.mark.parametrize("has_left", [False, True])
+def test_a_file_that_a_worker_never_writes_is_told(idle, end, has_left):
+    idle.say("save x")
+    if has_left:
+        idle.say("unload")
+    idle.event(end)
+    idle.say("unload")
+    assert idle.errors()[-1] == NOT_SAVED
+    assert idle.worker.is_closed and not idle.instrument.busy
+
+
+def test_a_worker_that_is_writing_a_file_ends_with_the_object(idle):
+    idle.say("save x")
+    idle.say("unload")
+    idle.instrument.close()
+    assert idle.worker.is_closed
+
+
+ANSWERS = {
+    "save x": messages.Saved("/x.wav"),
+    "save_state 1": messages.State(1, "saved"),
+    "recall_state 1": messages.State(1, "recalled"),
+    "write_states f": messages.StatesFile("/f", "written", (1,)),
+    "read_states f": messages.StatesFile("/f", "read", (1,)),
+}
+
+
+@pytest.mark.parametrize("text", ANSWERS)
+def test_what_will_be_answered_is_waited_for(idle, text):
+    """A detached object without polls delivers for as long as it is busy."""
+    for answer in (ANSWERS[text], messages.Failure(text.split()[0], "no")):
+        idle.say(text)
+        idle.event(messages.Notice("not yet"))
+        assert idle.instrument.busy
+        idle.event(answer)
+        assert not idle.instrument.busy
+
+
+def test_what_is_lost_with_a_python_that_cannot_load_is_not_waited_for(idle):
+    idle.say("save_state 1")
+    idle.say("load D")
+    idle.event(MODEL)
+    assert not idle.instrument.busy
