@@ -204,11 +204,9 @@ class Stream:
 
     def listen(self) -> None:
         """Listen to a little more of the seed, some milliseconds of work."""
-        voices = list(self._listener.listening)
-        self._listener.listen()
-        if not self._listener.is_listening:
+        if jumped := self._listener.listen():
             self._glide.cancel()
-            self._move_here(voices)
+            self._move_here(sorted(jumped))
 
     def reseed(self, rng_seed: int | None, voice: int | None = None) -> None:
         """Continue with the random numbers of `rng_seed`, or of a fresh one if it is None.

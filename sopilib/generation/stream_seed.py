@@ -1,6 +1,7 @@
 """SeedListener: prime voices of a stream with a seed, piece by piece, while they play on."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,8 +29,20 @@ def end_of_seed(audio: np.ndarray, seed_rate: int | None, rate: int) -> np.ndarr
     return prepared_seed(audio[-round(STREAM_SEED_S * seed_rate) :], seed_rate, rate)
 
 
+@dataclass
+class _Primed:
+    """A seed that voices will continue from, and how far a state is primed with it."""
+
+    seed: np.ndarray  # float32 (n,) at the model's rate
+    voices: frozenset[int]
+    state: SavedState  # after the primed part of the seed
+    num_primed: int = 0
+
+
 class SeedListener:
-    """Primes a second state of the generator with a seed; the stream jumps to it at the end.
+    """Primes other states of the generator with seeds; voices jump to each at its end.
+
+    Several seeds, each for voices of its own, are listened to one after the other.
 
     Args:
       generator: SampleGenerator.
@@ -38,52 +51,51 @@ class SeedListener:
 
     def __init__(self, generator: SampleGenerator, voices: StreamVoices) -> None:
         self._generator, self._voices = generator, voices
-        self._seed: np.ndarray | None = None  # None while it does not listen
-        self._num_primed = 0
-        self._state: SavedState | None = None  # after the primed part of the seed
-        self._listening: frozenset[int] = frozenset()  # the voices that will jump
+        self._seeds: list[_Primed] = []
 
     @property
     def is_listening(self) -> bool:
         """Whether a part of a seed is still to be primed."""
-        return self._seed is not None
-
-    @property
-    def listening(self) -> frozenset[int]:
-        """The voices that will continue from the seed."""
-        return self._listening
+        return bool(self._seeds)
 
     def begin(self, seed: np.ndarray, voices: Iterable[int]) -> None:
-        """Listen to `seed`, float32 (n,) at the model's rate, in place of any earlier one."""
-        self._seed, self._num_primed = seed, 0
-        self._state = self._generator.save_state()
-        self._listening = frozenset(voices)
+        """Listen to `seed`, float32 (n,) at the model's rate, in place of earlier ones.
+
+        Args:
+          seed: see there.
+          voices: that will continue from it; others still continue from theirs.
+        """
+        voices = frozenset(voices)
+        self.cancel(voices)
+        self._seeds.append(_Primed(seed, voices, self._generator.save_state()))
 
     def cancel(self, voices: Iterable[int]) -> None:
         """Let these voices, which continue from elsewhere, listen no further."""
-        self._listening -= frozenset(voices)
-        if not self._listening:
-            self._seed = self._state = None
+        gone = frozenset(voices)
+        for primed in self._seeds:
+            primed.voices -= gone
+        self._seeds = [primed for primed in self._seeds if primed.voices]
 
-    def listen(self) -> None:
-        """Prime with the next piece of the seed; after the last piece the voices jump."""
-        assert self._seed is not None
-        assert self._state is not None
-        generator, begin = self._generator, self._num_primed
-        self._num_primed += round(_PIECE_S * generator.config.sample_rate)
+    def listen(self) -> frozenset[int]:
+        """Prime with the next piece of a seed; return the voices that jump, none before its end."""
+        generator, primed = self._generator, self._seeds[0]
+        begin = primed.num_primed
+        primed.num_primed += round(_PIECE_S * generator.config.sample_rate)
         playing = generator.save_state()
-        generator.restore_state(self._state, random=False)
-        generator.prime(self._seed[begin : self._num_primed])
-        self._state = generator.save_state()
+        generator.restore_state(primed.state, random=False)
+        generator.prime(primed.seed[begin : primed.num_primed])
+        primed.state = generator.save_state()
         generator.restore_state(playing, random=False)
-        if self._num_primed >= len(self._seed):
-            self._jump(self._seed, self._state)
-            self.cancel(self._listening)
+        if primed.num_primed < len(primed.seed):
+            return frozenset()
+        del self._seeds[0]
+        self._jump(primed)
+        return primed.voices
 
-    def _jump(self, seed: np.ndarray, state: SavedState) -> None:
+    def _jump(self, primed: _Primed) -> None:
         generator = self._generator
-        if len(self._listening) < generator.num_seqs:
-            self._voices.jump_apart({voice: (state, voice) for voice in self._listening})
+        if len(primed.voices) < generator.num_seqs:
+            self._voices.jump_apart({voice: (primed.state, voice) for voice in primed.voices})
             return
-        self._voices.jump(state)
-        generator.handover.append(np.tile(seed, (generator.num_seqs, 1)))
+        self._voices.jump(primed.state)
+        generator.handover.append(np.tile(primed.seed, (generator.num_seqs, 1)))

@@ -88,6 +88,36 @@ def test_whatever_the_others_do_each_voice_is_what_it_is_alone(folder, threads):
     assert all(voice.std() > 0.05 for voice in together)
 
 
+def test_two_voices_that_are_given_seeds_at_once_continue_each_from_its_own():
+    """As in one message box of Pd, `seed 1 a, seed 2 b`; a third seed replaces the first."""
+    three = Ensemble(GRU, 1)
+    three.play(300)
+    three.together.prime(SEED[:200], 16000, 0)
+    three.change("prime", 1, SEED[::-1][:400], 16000)
+    three.change("prime", 0, SEED, 16000)
+    while three.together.is_listening:
+        three.together.listen()
+    for stream, _ in three.alone[:2]:
+        while stream.is_listening:
+            stream.listen()
+    three.play(700)
+    for voice in range(3):
+        expected = np.concatenate(three.sounds[voice])
+        np.testing.assert_array_equal(np.concatenate(three.sound, axis=1)[voice], expected)
+
+
+def test_a_recall_takes_its_voice_from_the_seeds_that_are_listened_to():
+    stream, generator = begun(3)
+    play(stream, 300)
+    saved = generator.save_state()
+    for voice in range(2):
+        stream.prime(SEED, 16000, voice)
+    stream.recall(saved, 0)
+    stream.listen()
+    stream.recall(saved, 1)
+    assert not stream.is_listening
+
+
 def test_a_gain_glides_for_twenty_milliseconds():
     stream, _ = begun(2)
     twin, _ = begun(2)
