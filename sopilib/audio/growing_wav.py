@@ -86,7 +86,7 @@ class GrowingWav:
 
     def sync(self) -> None:
         """Wait until all is on the disk."""
-        os.fdatasync(self._file)
+        getattr(os, "fdatasync", os.fsync)(self._file)  # macOS has only the second
 
     def read(self, begin: int, end: int) -> np.ndarray:
         """Return float32 (any, num_channels), the samples from `begin` to before `end`."""

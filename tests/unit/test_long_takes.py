@@ -83,6 +83,15 @@ def test_a_growing_file_is_valid_after_each_piece(tmp_path):
     assert (tmp_path / "x.wav").stat().st_size == HEADER_BYTES + 650 * 12
 
 
+def test_a_growing_file_is_put_on_the_disk_where_there_is_no_fdatasync(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.delattr(os, "fdatasync", raising=False)
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with GrowingWav(tmp_path / "x.wav", 22050, 1) as wav:
+        wav.sync()
+    assert len(synced) == 1
+
+
 def test_a_growing_file_passes_four_gigabytes(tmp_path):
     path, num_samples = tmp_path / "x.wav", 700_000_000
     with open(path, "wb") as file:
