@@ -7,6 +7,7 @@ from samplernn_pd.client import WorkerGone
 from samplernn_pd.silence import WorkerSilent
 from samplernn_pd.states import SILENT, State
 from samplernn_pd.worker_link import NotWritten
+from sopilib.errors import RequestError
 from sopilib.protocol import messages
 
 if TYPE_CHECKING:
@@ -83,6 +84,19 @@ def _on_stopped(control: "Control", event: messages.Stopped) -> None:
         control.end_take("stopped")
 
 
+def _on_latency_used(control: "Control", event: messages.LatencyUsed) -> None:
+    stream = control.output.stream
+    if stream is None or not _is_running(control, event):
+        return
+    try:
+        if notice := stream.use_latency(event.seconds):
+            control.outbox.notice(notice)
+    except RequestError as error:
+        control.outbox.error(str(error))
+        stream.cut()
+        control.stop_take()
+
+
 def _on_warning(control: "Control", event: messages.SoundWarning) -> None:
     if _is_running(control, event):
         control.outbox.say("warning", event.kind, *(("healed",) if event.healed else ()))
@@ -141,6 +155,7 @@ _REACTIONS: dict[type, Callable[["Control", Any], None]] = {
     messages.Chunk: _on_chunk,
     messages.Finished: _on_finished,
     messages.Stopped: _on_stopped,
+    messages.LatencyUsed: _on_latency_used,
     messages.SoundWarning: _on_warning,
     messages.State: _on_state,
     messages.StatesFile: _on_states_file,

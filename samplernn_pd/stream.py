@@ -66,6 +66,7 @@ class StreamInPd:
         ring = Ring(host.arrays, array_name, self.sample_rate, voice_names)
         ring.fit(round(latency))
         self._playout = Playout(ring, round(latency))
+        self._asked_latency = round(latency)  # samples, of the worker
         self._report = StreamReport(say, self.sample_rate)
         self._position = PlayPosition(self.number, send)
         self._drawn = DrawnTemperature(settings, host.arrays, send)
@@ -80,7 +81,7 @@ class StreamInPd:
             RequestError: an array or file is missing, or the ring is too short.
         """
         if isinstance(message, messages.Latency):
-            self._set_latency(message)
+            self._ask_latency(message)
         elif isinstance(message, (messages.Reseed, messages.Heal, messages.Release)):
             self._send(message)
         elif isinstance(message, Envelope):
@@ -147,7 +148,8 @@ class StreamInPd:
         self._drawn.send_if_new()
         self._position.check(playout.ring.is_played)
         self._position.tell(playout.num_played, playout.latency)
-        is_too_short = playout.ring.shortest_latency > _TOLERANCE * playout.latency
+        latency = max(playout.latency, self._asked_latency)
+        is_too_short = playout.ring.shortest_latency > _TOLERANCE * latency
         return self._lengthen() if is_too_short else None
 
     def move_to(self, position: int) -> None:
@@ -163,10 +165,31 @@ class StreamInPd:
                 f"stream: polls come so seldom that it needs a latency of {latency.seconds:g} s "
                 "(poll more often, or use a smaller [block~])"
             )
-        self._set_latency(latency)
+        self._ask_latency(latency)
         return (
             f"a latency of {round(1e3 * too_short / self.sample_rate)} ms is too short for this "
             f"[block~] and these polls: {round(1e3 * latency.seconds)} ms is used"
+        )
+
+    def use_latency(self, seconds: float) -> str | None:
+        """Use the latency of the worker, in seconds.
+
+        Returns:
+            A notice for the performer where it is longer than the one that was asked for.
+
+        Raises:
+            RequestError: the ring is too short for it.
+        """
+        latency = round(seconds * self.sample_rate)
+        check_ring(self.array_names[0], latency, self._host.arrays)
+        self._playout.latency = latency
+        self._playout.ring.fit(latency)
+        self._report.latency(latency / self.sample_rate)
+        if latency <= self._asked_latency:
+            return None
+        return (
+            f"a latency of {round(1e3 * self._asked_latency / self.sample_rate)} ms is too short "
+            f"for the rates of this stream: {math.ceil(1e3 * seconds)} ms is used"
         )
 
     def advance(self) -> bool:
@@ -213,13 +236,11 @@ class StreamInPd:
         is_silent = ring.is_clear and ring.played >= ring.end
         return not (self._is_over and is_silent)
 
-    def _set_latency(self, message: messages.Latency) -> None:
+    def _ask_latency(self, message: messages.Latency) -> None:
         latency = round(message.seconds * self.sample_rate)
         check_ring(self.array_names[0], latency, self._host.arrays)
-        self._playout.latency = latency
-        self._playout.ring.fit(latency)
+        self._asked_latency = latency
         self._send(message)
-        self._report.latency(latency / self.sample_rate)
 
 
 def check_ring(name: str, latency: float, arrays: Arrays) -> None:

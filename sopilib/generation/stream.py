@@ -156,11 +156,16 @@ class Stream:
         """How far the sound is generated, in samples at `sample_rate`."""
         return self._lead.front
 
+    @property
+    def latency_s(self) -> float:
+        """The latency in use, in seconds."""
+        return self._lead.latency_s
+
     def set_latency(self, latency_s: float) -> None:
-        """Generate at most this long ahead from now on, in seconds.
+        """Generate at most this long ahead from now on, in seconds; see `Lead.set_latency`.
 
         Raises:
-          RequestError: it is too short for the resampler and a patch's polls, or too long.
+          RequestError: it is not above 0, or too long.
         """
         self._lead.set_latency(latency_s)
 

@@ -21,6 +21,7 @@ class Lead:
 
     Attributes:
       chunk_size: samples of a chunk, at in_rate.
+      latency_s: the latency in use.
 
     Raises:
       RequestError: as `set_latency`.
@@ -32,22 +33,24 @@ class Lead:
         self.set_latency(latency_s)
 
     def set_latency(self, latency_s: float) -> None:
-        """Choose chunks that fit this latency, in seconds.
+        """Use this latency, in seconds, and choose chunks that fit it.
+
+        Where it is too short for the resampler and a patch's polls, the shortest is used.
 
         Raises:
-          RequestError: it is too short for the resampler and a patch's polls, or too long.
+          RequestError: it is not above 0, or too long.
         """
         margin_s = 0.0
         if self._out_rate != self._in_rate:
             margin_s = StreamResampler.margin_s(self._in_rate, self._out_rate)
         shortest_s = round(_POLL_S + margin_s, 6)
-        if not (math.isfinite(latency_s) and shortest_s <= latency_s <= MAX_LATENCY_S):
+        if not 0 < latency_s <= MAX_LATENCY_S:  # nor NaN
             raise RequestError(
                 f"a latency of {latency_s * 1e3:g} ms (give {math.ceil(shortest_s * 1e3)} to "
                 f"{MAX_LATENCY_S * 1e3:.0f})"
             )
-        self._latency_s = latency_s
-        chunk_s = min((latency_s - margin_s) / _CHUNKS_PER_LATENCY, _MAX_CHUNK_S)
+        self.latency_s = max(latency_s, shortest_s)
+        chunk_s = min((self.latency_s - margin_s) / _CHUNKS_PER_LATENCY, _MAX_CHUNK_S)
         self.chunk_size = max(1, int(chunk_s * self._in_rate))
 
     @property
@@ -62,9 +65,9 @@ class Lead:
     def is_due(self, num_played: int) -> bool:
         """Return whether the next chunk fits into the latency after `num_played` samples."""
         chunk = self.chunk_size * self._out_rate / self._in_rate
-        return self.front + chunk <= num_played + self._latency_s * self._out_rate
+        return self.front + chunk <= num_played + self.latency_s * self._out_rate
 
     def room(self, num_played: int) -> int:
         """Return how many more samples, at in_rate, the latency allows after `num_played`."""
-        num_allowed = num_played + self._latency_s * self._out_rate - self.front
+        num_allowed = num_played + self.latency_s * self._out_rate - self.front
         return max(0, math.floor(num_allowed * self._in_rate / self._out_rate + 1e-6))

@@ -83,6 +83,22 @@ class Stopped(Message, type_name="stopped"):
 
 
 @dataclass(frozen=True)
+class LatencyUsed(Message, type_name="latency_used"):
+    """Stream `take` is generated at most this many seconds ahead: the shortest, if Pd's was less.
+
+    The answer to a `latency`; also sent before `started` where the stream begins with another one.
+    """
+
+    take: int
+    seconds: float
+
+    def check(self) -> None:
+        """Raise RequestError unless it is above 0 and at most an hour."""
+        if not 0 < self.seconds <= 3600:
+            raise RequestError(f"seconds: {self.seconds:g} (more than 0, at most 3600)")
+
+
+@dataclass(frozen=True)
 class SoundWarning(Message, type_name="warning"):
     """The sound of stream `take` fails: it is `kind`, and with `healed` an older state sounds."""
 

@@ -36,6 +36,7 @@ from sopilib.protocol.events import Alive as Alive
 from sopilib.protocol.events import Chunk as Chunk
 from sopilib.protocol.events import Failure as Failure
 from sopilib.protocol.events import Finished as Finished
+from sopilib.protocol.events import LatencyUsed as LatencyUsed
 from sopilib.protocol.events import Loaded as Loaded
 from sopilib.protocol.events import Notice as Notice
 from sopilib.protocol.events import Saved as Saved
@@ -182,7 +183,8 @@ class Played(Message, type_name="played"):
 class Latency(Message, type_name="latency", pd="latency MS"):
     """Let the running stream be generated at most this many seconds ahead.
 
-    The worker's stream, which knows its rates, decides whether the latency can be this short.
+    The worker's stream, which knows its rates, uses its shortest one where that is longer, and
+    answers with `LatencyUsed`.
     """
 
     seconds: float

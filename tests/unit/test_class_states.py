@@ -514,3 +514,33 @@ def test_what_is_lost_with_a_python_that_cannot_load_is_not_waited_for(idle):
     idle.say("load D")
     idle.event(MODEL)
     assert not idle.instrument.busy
+
+
+def test_a_latency_that_the_worker_cannot_keep_is_told_as_it_is_and_hinders_no_later_stream(
+    monkeypatch,
+):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("STREAMING")
+    session.say("latency 20")
+    assert session.sent() == ["latency"]
+    assert session.host.told == []
+    session.event(messages.LatencyUsed(1, 0.0255))
+    text = "a latency of 20 ms is too short for the rates of this stream: 26 ms is used"
+    assert session.host.told == ["latency 25.5", f"notice {text}"]
+    session.say("stop")
+    session.event(messages.Stopped(1, 0))
+    session.host.told.clear()
+    session.say("stream ring")
+    assert session.worker.sent[-1].latency_s == 0.02
+    session.event(messages.LatencyUsed(2, 0.0255))
+    session.event(messages.Started(2, None, 16000, 5))
+    assert session.host.told[:3] == [f"notice {text}", "stream on", "latency 25.5"]
+
+
+def test_a_latency_for_which_the_ring_is_too_short_ends_the_stream(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("STREAMING")
+    session.clear()
+    session.event(messages.LatencyUsed(1, 3000.0))
+    assert session.errors()[0].startswith("error stream: a latency of 48000000 samples is too long")
+    assert session.sent() == ["stop"]

@@ -37,8 +37,11 @@ class Host:
         self.told.append((np.count_nonzero(self.arrays.sound()), request))
         if isinstance(request, protocol.Played):
             self.num_played = request.num_samples
+        elif isinstance(request, protocol.Latency):
+            self.playing.use_latency(request.seconds)
 
     def play(self, stream, num_polls, is_begun=True):
+        self.playing = stream
         for _ in range(num_polls):
             self.arrays.play(POLL)
             stream.play_at(self.arrays.position)
