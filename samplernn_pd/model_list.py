@@ -61,7 +61,10 @@ class ModelList:
     def ask(self, question: Callable[[], list[Row]]) -> None:
         """Call `question` in a thread; what it returns becomes an answer."""
         self._num_open += 1
-        threading.Thread(target=self._answer, args=(question,), daemon=True).start()
+        try:
+            threading.Thread(target=self._answer, args=(question,), daemon=True).start()
+        except RuntimeError as error:
+            self._answers.put(f"models: the system refuses: {error} (close other programs)")
 
     def wait(self, timeout_s: float) -> None:
         """Wait for an answer, at most `timeout_s` seconds. Not for use on Pd's thread."""
@@ -81,6 +84,8 @@ class ModelList:
             self._answers.put(str(error))
         except OSError as error:
             self._answers.put(refused_text(error))
+        except Exception as error:  # there is always an answer
+            self._answers.put(f"models: {type(error).__name__}: {error}")
         self._arrived.set()
 
 

@@ -20,6 +20,10 @@ RECORD_BYTES = 32 << 20
 MOST_DEPTH = 32
 MOST_DIGITS = 1000
 
+# a JSON string, which is kept even where it does not end, or a comment, which may begin anywhere
+# outside a string
+_STRING_OR_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*"?)|//[^\n]*')
+
 FilePath: TypeAlias = "str | os.PathLike[str]"
 
 # strings hide brackets; one that does not end is taken to its line's end, so this is linear
@@ -103,6 +107,15 @@ def read_json(path: FilePath, most_bytes: int = SMALL_BYTES) -> Any:
         ValueError: it is not UTF-8, or see `parse_json`.
     """
     return parse_json(read_text(path, most_bytes))
+
+
+def read_commented_json(path: FilePath) -> Any:
+    """Return the value of the JSON in a regular file; comments go from `//` to the line's end.
+
+    Raises:
+        OSError, ValueError: see `read_json`.
+    """
+    return parse_json(_STRING_OR_COMMENT.sub(lambda match: match[1] or "", read_text(path)))
 
 
 def parse_json(text: str | bytes) -> Any:

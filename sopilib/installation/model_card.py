@@ -8,11 +8,15 @@ import re
 import textwrap
 from pathlib import Path
 
-CARD = "README.md"
-_IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+from sopilib.model_texts import CARD as CARD
+from sopilib.small_files import open_regular
+
+_MOST_BYTES = 1 << 16  # more than is shown of any card
+# of limited length, since a card may hold anything, and Pd waits for a search
+_IMAGE = re.compile(r"!\[[^\]]{0,500}\]\([^)]{0,500}\)")
+_LINK = re.compile(r"\[([^\]]{0,500})\]\([^)]{0,500}\)")
 _RULE = re.compile(r"^[|\s:-]+$")
-_FENCED = re.compile(r"^```.*?^```\s*$", re.MULTILINE | re.DOTALL)
+_FENCE = "```"
 
 
 def card_of(folder: Path) -> Path | None:
@@ -22,16 +26,17 @@ def card_of(folder: Path) -> Path | None:
 
 
 def read_card(path: Path) -> str:
-    """Return the text of a card, "" if it cannot be read."""
+    """Return the text of a card as far as it may be shown, "" if it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        with open_regular(path) as file:
+            return file.read(_MOST_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
 
 
 def paragraphs(markdown: str) -> list[str]:
     """Return headings, paragraphs and rows of tables, without markup and code blocks."""
-    text = _LINK.sub(r"\1", _IMAGE.sub("", _FENCED.sub("", markdown)))
+    text = _LINK.sub(r"\1", _IMAGE.sub("", _unfenced(markdown)))
     found: list[str] = []
     is_open = False  # whether the next line continues the last paragraph
     for line in (line.strip() for line in text.splitlines()):
@@ -58,6 +63,23 @@ def wrapped(markdown: str, width: int, count: int) -> list[str]:
     """Return the first `count` lines of a card, at most `width` characters each."""
     lines = [line for paragraph in paragraphs(markdown) for line in textwrap.wrap(paragraph, width)]
     return lines[:count]
+
+
+def _unfenced(markdown: str) -> str:
+    """Return the text with an empty line in place of each code block that ends."""
+    kept: list[str] = []
+    block: list[str] = []
+    for line in markdown.splitlines():
+        if block:
+            block.append(line)
+            if line.rstrip() == _FENCE:
+                block = []
+                kept.append("")
+        elif line.startswith(_FENCE):
+            block = [line]
+        else:
+            kept.append(line)
+    return "\n".join([*kept, *block])
 
 
 def _plain(line: str) -> str:

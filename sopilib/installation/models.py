@@ -8,7 +8,6 @@ own, the bundled ones. Only the standard library is used, and of the files only 
 """
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -16,14 +15,11 @@ from pathlib import Path
 
 from sopilib.errors import CheckpointError
 from sopilib.installation import paths
-from sopilib.limits import is_sample_rate
+from sopilib.model_texts import rate_of_arguments, rate_of_config
 from sopilib.small_files import is_closed_folder
 
 CONFIG_SUFFIX = ".config.json"
 _WEIGHTS_SUFFIXES = (".index", ".pack")
-_COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
-_RATE_IN_CONFIG = re.compile(r'"sample_rate"\s*:\s*(\d+)')
-_RATE_IN_ARGUMENTS = re.compile(r"--sample_rate\W+(\d+)")
 
 
 class Kind(str, Enum):
@@ -173,11 +169,9 @@ def stated_rate(folder: Path) -> int:
 
     Loading the model also looks at recordings in its folder; a list of models does not.
     """
-    texts = [_COMMENT.sub("", _text(path)) for path in sorted(folder.glob(f"*{CONFIG_SUFFIX}"))]
-    rates = [rate for text in texts[:1] for rate in _RATE_IN_CONFIG.findall(text)]
-    rates = rates or _RATE_IN_ARGUMENTS.findall(_text(folder / "args.txt"))
-    rate = int(rates[-1]) if rates else 0
-    return rate if is_sample_rate(rate) else 0
+    configs = sorted(folder.glob(f"*{CONFIG_SUFFIX}"))
+    rate = rate_of_config(configs[0]) if configs else None
+    return rate or rate_of_arguments(folder) or 0
 
 
 def _model_folders(place: Path) -> list[Path]:
@@ -198,13 +192,6 @@ def _folders_in(place: Path) -> list[Path]:
 def _exists(name: str, folders: Sequence[str | Path]) -> bool:
     places = [os.path.join(folder, name) for folder in folders]  # of a name of any length
     return any(os.path.exists(p) or os.path.exists(f"{p}.index") for p in places)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _absolute(folder: str | Path) -> str:

@@ -9,7 +9,6 @@ Comments from `//` to the end of the line are allowed.
 import dataclasses
 import json
 import numbers
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +16,13 @@ from typing import Any, NoReturn
 
 from sopilib.errors import ConfigError, RequestError
 from sopilib.limits import SAMPLE_RATES, is_sample_rate
-from sopilib.small_files import parse_json, read_text
+from sopilib.small_files import read_commented_json
 
 DEFAULT_SAMPLE_RATE = 16000
 RNN_TYPES = ("gru", "lstm")
 Q_TYPES = ("mu-law", "linear")
 PRISM_MU_LAW_LEVELS = 256
 
-# a JSON string, which is kept even where it does not end, or a comment, which may begin anywhere
-# outside a string
-_STRING_OR_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*"?)|//[^\n]*')
 # characters of a value that an error shows
 _SHOWN = 60
 
@@ -138,7 +134,7 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
       ConfigError: the file cannot be read or holds something else.
     """
     try:
-        values = parse_json(_without_comments(read_text(path)))
+        values = read_commented_json(path)
     except OSError as error:
         raise ConfigError(
             f"cannot read the config {path}: {error.strerror} (give the path of a "
@@ -152,11 +148,6 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
             '"frame_sizes" and "dim" in braces)'
         )
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _without_comments(text: str) -> str:
-    """Return JSON text without its comments, its lines at their places."""
-    return _STRING_OR_COMMENT.sub(lambda match: match[1] or "", text)
 
 
 def load_config(path: str | Path) -> ModelConfig:

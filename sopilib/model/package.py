@@ -17,8 +17,9 @@ from typing import IO
 
 from sopilib.errors import RequestError
 from sopilib.model.folder import ModelFiles
+from sopilib.model_texts import ARGUMENTS, CARD
+from sopilib.small_files import text_if_readable
 
-CARD = "README.md"
 MAX_FILES = 1000
 MAX_BYTES = 4 << 30
 PREVIEW_PLOT = "preview.png"
@@ -56,7 +57,7 @@ def model_files(files: ModelFiles) -> list[Path]:
         name = Path(files.prefix).name
         weights = [folder / "checkpoint", folder / f"{name}.index"]
         weights += sorted(folder.glob(f"{name.replace('[', '[[]')}.data-*"))
-    texts = [files.config_path, folder / "args.txt", *about_files(folder)]
+    texts = [files.config_path, folder / ARGUMENTS, *about_files(folder)]
     return [path for path in dict.fromkeys([*weights, *texts]) if path.is_file()]
 
 
@@ -75,7 +76,7 @@ def missing_for_sharing(folder: Path) -> list[str]:
     names = [path.name for path in about_files(folder)]
     card = ""
     if CARD in names:
-        card = (folder / CARD).read_text(encoding="utf-8", errors="replace")
+        card = text_if_readable(folder / CARD)
     has_licence = _LICENCE_HEADING.search(card) or any(map(_LICENCE_FILE.fullmatch, names))
     missing = {
         f"no card (write {CARD}: what it is, data, training)": bool(card.strip()),

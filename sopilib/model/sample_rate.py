@@ -9,18 +9,15 @@ been given, so they prove nothing and do not count. Without a source the rate is
 """
 
 import contextlib
-import re
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from sopilib.limits import is_sample_rate
 from sopilib.model.config import DEFAULT_SAMPLE_RATE
-from sopilib.small_files import RECORD_BYTES, is_regular, read_json, read_text
+from sopilib.model_texts import ARGUMENTS, rate_of_arguments
+from sopilib.small_files import RECORD_BYTES, is_regular, read_json
 
-_ARGUMENTS_NAME = "args.txt"
-# no number that is too long to be a rate
-_FLAG = re.compile(r"--sample_rate\W+(\d{1,9})(?!\d)")
 _SOUND_SUFFIXES = {".wav", ".wave", ".aif", ".aiff", ".flac"}
 
 
@@ -29,7 +26,7 @@ class RateSource(str, Enum):
 
     STATED = "stated"
     CONFIG = "config"
-    ARGUMENTS = _ARGUMENTS_NAME
+    ARGUMENTS = ARGUMENTS
     RECORDINGS = "recordings"
     ASSUMED = "assumed"
 
@@ -47,7 +44,7 @@ def find_sample_rate(
     if values.get("sample_rate") is not None:
         return values["sample_rate"], RateSource.CONFIG
     for place in (config_path.parent, folder):
-        rate = _rate_of_arguments(place / _ARGUMENTS_NAME)
+        rate = rate_of_arguments(place)
         if rate is not None:
             return rate, RateSource.ARGUMENTS
     rate = _rate_of_recordings(folder)
@@ -59,16 +56,6 @@ def find_sample_rate(
 def rate_text(rate: int, source: RateSource) -> str:
     """Return a rate for people: `22050 Hz`, with its source unless that is the config."""
     return f"{rate} Hz" if source is RateSource.CONFIG else f"{rate} Hz ({source.value})"
-
-
-def _rate_of_arguments(path: Path) -> int | None:
-    """Return the last `--sample_rate` of a command line, which is the one that counted."""
-    try:
-        text = read_text(path, errors="replace")
-    except (OSError, ValueError):
-        return None
-    rates = [int(digits) for digits in _FLAG.findall(text)]
-    return rates[-1] if rates and is_sample_rate(rates[-1]) else None
 
 
 def _rate_of_recordings(folder: Path) -> int | None:

@@ -15,7 +15,7 @@ _BASE = {
     "sopilib.errors",
     "sopilib.file_digest",
     "sopilib.limits",
-    "sopilib.lock_file",
+    "sopilib.model_texts",
     "sopilib.new_files",
     "sopilib.small_files",
 }
@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "sopilib.errors": set(),
     "sopilib.file_digest": {"sopilib.small_files"},
     "sopilib.limits": set(),
-    "sopilib.lock_file": set(),
+    "sopilib.model_texts": {"sopilib.limits", "sopilib.small_files"},
     "sopilib.new_files": set(),
     "sopilib.small_files": set(),
     "sopilib": set(),

@@ -1,17 +1,20 @@
 """Where models are found, what a name completes to, and what the class tells of it."""
 
+import os
+import shutil
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from class_host import Host, SilentWorker
-from places import PROJECT
+from places import GRU, PROJECT
 
 from samplernn_pd.instrument import Instrument
 from samplernn_pd.worker_link import WorkerLink
 from sopilib.errors import CheckpointError
 from sopilib.installation import model_card, models, paths
+from sopilib.model.folder import find_model
 
 CARD = """# tabla: a drum
 
@@ -106,6 +109,11 @@ def test_a_bundled_folder_beside_the_patch_stays_bundled(home):
         ('{"sample_rate": null}', None, 0),
         ('{"sample_rate": 7}', None, 0),
         ("no json", None, 0),
+        ('{"dim": 3, // was "sample_rate": 8000\n"sample_rate": 44100}', None, 44100),
+        ('{"dim": 3 // was "sample_rate": 8000\n}', None, 0),
+        ('{"teacher": {"sample_rate": 8000}}', None, 0),
+        ('{"sample_rate": ' + "1" * 5000 + "}", None, 0),
+        ("{}", "--sample_rate 22050 --sample_rate " + "1" * 5000, 22050),
     ],
 )
 def test_the_rate_is_the_stated_one_and_0_without_one(tmp_path, config, arguments, rate):
@@ -113,6 +121,46 @@ def test_the_rate_is_the_stated_one_and_0_without_one(tmp_path, config, argument
     if arguments:
         (folder / "args.txt").write_text(arguments)
     assert models.stated_rate(folder) == rate
+
+
+def test_the_list_and_the_load_read_one_rate(tmp_path):
+    """Whatever a config holds besides: both read it in the same way."""
+    for number, text in enumerate(
+        ['// was "sample_rate": 8000\n', '"old": {"sample_rate": 8000},', '"sample_rate": 8000,']
+    ):
+        folder = shutil.copytree(GRU, tmp_path / str(number))
+        config = next(folder.glob("*.config.json"))
+        config.write_text(config.read_text().replace("{", "{" + text, 1))
+        loaded = find_model(folder)
+        stated = 0 if loaded.rate_is_assumed else loaded.config.sample_rate
+        assert models.stated_rate(folder) == stated
+
+
+def odd_files(folder):
+    """Put into a model's folder what no text is, under the names of its texts."""
+    os.mkfifo(folder / "a.config.json")
+    (folder / "args.txt").symlink_to("/dev/zero")
+    (folder / "README.md").symlink_to("/dev/zero")
+
+
+def test_files_that_are_no_texts_state_no_rate_and_are_no_card(tmp_path):
+    folder = make_model(tmp_path, "m")
+    odd_files(folder)
+    assert models.stated_rate(folder) == 0
+    assert model_card.card_of(folder) is None
+    assert model_card.read_card(folder / "README.md") == ""
+
+
+@pytest.mark.parametrize("part", ["![", "[", "![](", "```x\n", "[](", "a\n", "|", "#\n"])
+def test_a_card_of_anything_is_read_in_no_time(tmp_path, part):
+    path = tmp_path / "README.md"
+    path.write_text(part * (4_000_000 // len(part)))
+    begin = time.monotonic()
+    card = model_card.read_card(path)
+    assert 0 < len(card) <= 1 << 16
+    model_card.description(card)
+    model_card.wrapped(card, 76, 20)
+    assert time.monotonic() - begin < 5
 
 
 def test_the_beginning_of_one_name_is_completed(home):
@@ -231,6 +279,23 @@ def test_a_further_folder_and_pds_path_are_searched_and_told_to_the_worker(home,
     (load,) = session.sent
     patch = home / "patch"
     assert load.search == (str(patch), str(patch / "sub folder"), str(home / "extra"))
+
+
+def test_a_question_is_answered_whatever_its_folders_hold(home, monkeypatch):
+    odd_files(make_model(home / "patch", "zz"))
+    session = Session(home)
+    assert "model zz 0 patch" in session.answers("models")
+    assert session.answers("card", "zz")[0].startswith("error card: zz has no card")
+    monkeypatch.setattr(models, "find_models", lambda places: int("x"))
+    assert session.answers("models")[0].startswith("error models: ValueError: invalid literal")
+    assert not session.instrument.busy
+    monkeypatch.setattr(threading.Thread, "start", _refuse)
+    assert session.answers("models")[0].startswith("error models: the system refuses: can't start")
+    assert not session.instrument.busy
+
+
+def _refuse(thread):
+    raise RuntimeError("can't start new thread")
 
 
 def test_a_slow_disk_holds_up_no_message(home, monkeypatch):
