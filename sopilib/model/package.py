@@ -10,7 +10,6 @@ import re
 import shutil
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -132,11 +131,14 @@ def unpack(path: Path, folder: Path) -> None:
             left = MAX_BYTES
             for entry in entries:
                 left -= _write_entry(archive, entry, folder, left)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
-        raise RequestError(f"{path} is not a sound zip file: {error} (get it again)") from error
+    except RequestError:
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise RequestError(f"cannot unpack {path}: {reason} (check path and disk)") from error
+    except Exception as error:  # each way of packing has errors of its own for damaged bytes
+        reason = str(error) or type(error).__name__
+        raise RequestError(f"{path} is not a sound zip file: {reason} (get it again)") from error
 
 
 def _checked_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:

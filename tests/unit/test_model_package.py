@@ -1,5 +1,6 @@
 """Models in zip files: what is packed, what is refused, and what `install` puts where."""
 
+import contextlib
 import os
 import shutil
 import stat
@@ -203,3 +204,21 @@ def test_what_a_shared_model_lacks_is_said_in_one_line(exported, tmp_path, capsy
     assert "no card" not in line
     (tmp_path / "bare" / "LICENSE").write_text("MIT")
     assert main([str(word) for word in words]) == 0
+
+
+@pytest.mark.parametrize(
+    "packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_damaged_zip_file_is_one_error_wherever_the_damage_is(tmp_path, packing):
+    path, into = tmp_path / "made.zip", tmp_path / "into"
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr("drum/drum.config.json", '{"dim": 8, "frame_sizes": [16, 64]}')
+        archive.writestr("drum/caf\u00e9.txt", "one stroke")
+    content = path.read_bytes()
+    for place in range(len(content)):
+        for value in (0xFF, content[place] ^ 1):
+            path.write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+            into.mkdir()
+            with contextlib.suppress(RequestError):
+                package.unpack(path, into)
+            shutil.rmtree(into)
