@@ -10,6 +10,7 @@ Loading from here imports no TensorFlow.
 """
 
 import dataclasses
+import glob
 import hashlib
 import json
 import logging
@@ -74,7 +75,9 @@ def user_cache_folder() -> Path:
 def _places(files: ModelFiles, precision: str, digest: str) -> tuple[Path, Path]:
     """Return the paths of the packed file, the preferred one first."""
     name = f"{Path(str(files.prefix)).name}.{digest}.{precision}.pack"
-    return files.folder / name, user_cache_folder() / f"{files.name}.{name}"
+    # of the folder, as models of one name lie in several
+    place = hashlib.sha256(os.fsencode(files.folder.absolute())).hexdigest()[:8]
+    return files.folder / name, user_cache_folder() / f"{files.name}.{place}.{name}"
 
 
 def _digest(files: ModelFiles, rate: int) -> str:
@@ -100,7 +103,7 @@ def _write(path: Path, config: ModelConfig, packed: PackedModel) -> bool:
 def _delete_outdated(path: Path) -> None:
     """Delete the packed files of earlier weights of this checkpoint and precision."""
     name, digest, precision, _ = path.name.rsplit(".", 3)
-    pattern = f"{name}.{'[0-9a-f]' * len(digest)}.{precision}.pack"
+    pattern = f"{glob.escape(name)}.{'[0-9a-f]' * len(digest)}.{precision}.pack"
     for other in path.parent.glob(pattern):
         if other != path:
             other.unlink(missing_ok=True)

@@ -72,8 +72,8 @@ def write_packed(path: str | Path, config: ModelConfig, packed: PackedModel) -> 
 def is_packed(path: Path) -> bool:
     """Return whether the file at `path` begins as a packed model does."""
     try:
-        with open(path, "rb") as file:
-            return path.is_file() and file.read(len(_MAGIC)) == _MAGIC
+        with open_regular(path) as file:
+            return file.read(len(_MAGIC)) == _MAGIC
     except OSError:
         return False
 

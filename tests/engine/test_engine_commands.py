@@ -203,6 +203,10 @@ def test_an_export_replaces_an_older_one_and_nothing_else(files):
         assert path.read_text() == '{"dim": 32}'
     export_model(files, ["int8"], folder, overwrite=True)
     load_generator(find_model(folder), 1, "int8")
+    packed.unlink()
+    os.mkfifo(packed)  # a pipe that nobody writes
+    with pytest.raises(CheckpointError, match="is no packed model"):
+        export_model(files, ["int8"], folder)
 
 
 def test_an_export_that_cannot_be_written_is_told(files):

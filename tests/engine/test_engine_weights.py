@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -199,17 +200,48 @@ def test_a_damaged_cache_is_made_anew(model_folder):
     assert len(times) == 2
 
 
-def test_where_the_model_folder_cannot_be_written_the_users_cache_is_used(
-    model_folder, monkeypatch, tmp_path
-):
-    files, times = find_model(model_folder), []
+@pytest.fixture
+def only_cache(monkeypatch, tmp_path):
+    """Let files be written into the user's cache alone, also for root."""
 
     def write(path, *rest):
-        if Path(path).parent == model_folder:
+        if not Path(path).is_relative_to(tmp_path / "cache"):
             raise PermissionError(13, "Permission denied")
         write_packed(path, *rest)
 
-    monkeypatch.setattr(cache, "write_packed", write)  # root may write anywhere
+    monkeypatch.setattr(cache, "write_packed", write)
+
+
+def test_models_of_one_name_in_several_folders_keep_their_files_in_the_users_cache(
+    only_cache, model_folder, tmp_path
+):
+    times = []
+    (tmp_path / "two").mkdir()
+    other = shutil.copytree(model_folder, tmp_path / "two" / "model")
+    index = next(other.glob("*.index"))
+    index.write_bytes(index.read_bytes() + b"\0")
+    for _ in range(2):
+        for folder in (model_folder, other):
+            load_packed(find_model(folder), "float32", made(times))
+    assert len(times) == 2 and len(packs(tmp_path / "cache" / "samplernn")) == 2
+
+
+def test_a_name_with_brackets_finds_its_outdated_file(model_folder):
+    for path in list(model_folder.glob("model.ckpt-1*")):
+        path.rename(path.with_name(path.name.replace("model.ckpt-1", "m[1].ckpt-1")))
+    (model_folder / "checkpoint").unlink()
+    files, times = find_model(model_folder), []
+    load_packed(files, "float32", made(times))
+    index = Path(files.prefix + ".index")
+    index.write_bytes(index.read_bytes() + b"\0")
+    load_packed(files, "float32", made(times))
+    assert len(times) == 2 and len(packs(model_folder)) == 1
+
+
+def test_where_the_model_folder_cannot_be_written_the_users_cache_is_used(
+    only_cache, model_folder, tmp_path
+):
+    files, times = find_model(model_folder), []
     for _ in range(2):
         load_packed(files, "float32", made(times))
     assert len(times) == 1

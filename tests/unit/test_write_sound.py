@@ -139,3 +139,7 @@ def test_a_chunk_is_written_again_but_not_over_another_file(tmp_path):
     with pytest.raises(AudioError, match="bell_chunk_1.wav exists"):
         write_new_audio(path, noise(100), 16000)
     assert path.read_bytes() == b"mine"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(AudioError, match="bell_chunk_1.wav exists"):
+        write_new_audio(path, noise(100), 16000)
