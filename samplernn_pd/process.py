@@ -5,6 +5,7 @@ one writes the queued messages, one keeps the last lines of the log.
 """
 
 import collections
+import io
 import os
 import queue
 import signal
@@ -13,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from sopilib.errors import ProtocolError
 from sopilib.installation.isolated import REFUSED, command
@@ -22,6 +23,7 @@ from sopilib.protocol.fields import checked
 
 READ_BYTES = 1 << 16
 LOG_LINES = 20
+_LONGEST_LINE = 1 << 16  # bytes; a longer one counts as several
 HELLO_LIMIT_S = 60.0
 END_S = 1.0
 THREAD_END_S = 1.0  # a grandchild may hold a pipe open
@@ -135,7 +137,8 @@ class WorkerProcess:
             pass  # `run` sees the end of the process
 
     def _keep_log(self) -> None:
-        for line in _stream(self._process.stderr):
+        pipe = io.BufferedReader(cast(io.RawIOBase, _stream(self._process.stderr)))
+        while line := pipe.readline(_LONGEST_LINE):
             self._log.append(line.decode(errors="replace").rstrip())
 
     def _how(self, returncode: int) -> End:

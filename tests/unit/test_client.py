@@ -1,5 +1,6 @@
 """The worker process seen from outside: how it starts and every way in which it ends."""
 
+import io
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from places import PROJECT
 from processes import is_running, returns, wait_until_ended
 
+from samplernn_pd import process
 from samplernn_pd.client import WorkerClient, WorkerGone
 from sopilib.protocol import codec as frames
 from sopilib.protocol import messages as protocol
@@ -113,6 +115,38 @@ def test_a_large_message_does_not_wait_for_a_worker_that_never_reads(tmp_path):
     message = protocol.Generate(1, 1.0, payload=bytes(64 << 20))
     assert returns(lambda: client.send(message))
     client.close()
+
+
+class CountingPipe(io.RawIOBase):
+    """A pipe that counts how often it is read."""
+
+    def __init__(self, pipe):
+        self.pipe, self.num_reads = pipe, 0
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self.num_reads += 1
+        return self.pipe.readinto(buffer)
+
+
+def test_the_log_of_a_worker_is_read_in_large_pieces(tmp_path, monkeypatch):
+    """It is read within Pd, where a read for each byte takes much of a processor."""
+    popen, pipes = process._popen, []
+
+    def counting(words):
+        started = popen(words)
+        started.stderr = CountingPipe(started.stderr)
+        pipes.append(started.stderr)
+        return started
+
+    monkeypatch.setattr(process, "_popen", counting)
+    command = "head -c 300000 /dev/zero >&2; echo >&2; echo why >&2; exit 3"
+    client = WorkerClient(script(tmp_path / "python", command), PROJECT)
+    assert "status 3: why" in next_event(client).reason
+    (pipe,) = pipes
+    assert pipe.num_reads < 300
 
 
 def test_the_worker_ends_when_its_parent_is_killed():
