@@ -110,7 +110,8 @@ def _beginning(
     """
     temperature, curve = _temperature(temperature, settings, model.num_seqs, host.arrays)
     seed_file, seed_samples, seed_rate = sound
-    _check_payload(seed_samples + curve)
+    payload = seed_samples + curve
+    _check_payload(payload)
     ramp = settings.ramp
     return {
         "temperature": temperature,
@@ -120,7 +121,7 @@ def _beginning(
         "seed_samples": len(seed_samples) // 4,
         "envelope_samples": len(curve) // 4,
         "rng_seed": settings.rng_seed,
-        "payload": seed_samples + curve,
+        "payload": payload,
     }
 
 

@@ -98,13 +98,10 @@ class Stream:
             past = self._rows(generator.handover.played)
             self._resampler = live_resampler(rate, self.sample_rate, past)
 
-    def next_chunk(self) -> np.ndarray:
-        """Return the next samples float32 (n,), 0 <= n; fewer while the resampler fills."""
-        sound: np.ndarray = self.next_rows()[0]
-        return sound
-
     def next_rows(self, most: int | None = None) -> np.ndarray:
-        """Return the next samples of the sum and, apart, of each voice; float32 (rows, n).
+        """Return the next samples of the sum and, apart, of each voice; float32 (rows, n), 0 <= n.
+
+        They are fewer while the resampler fills.
 
         Args:
           most: samples to generate, at the model's rate; default a chunk.

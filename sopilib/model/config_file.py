@@ -14,9 +14,7 @@ from sopilib.model.config import read_json_object
 from sopilib.new_files import NewFiles
 from sopilib.small_files import read_bytes
 
-_TOKEN = re.compile(
-    r'\s+|"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|[{}\[\],:]|[^\s{}\[\],:"/]+|.', re.DOTALL
-)
+_TOKEN = re.compile(r'\s+|"(?:\\.|[^"\\])*"|//[^\n]*|[{}\[\],:]|[^\s{}\[\],:"/]+|.', re.DOTALL)
 
 
 def write_sample_rate(path: Path, rate: int) -> None:
@@ -57,7 +55,7 @@ def with_number(text: str, key: str, number: int) -> str:
 
 
 def _is_blank(token: str) -> bool:
-    return token.isspace() or token.startswith(("//", "/*"))
+    return token.isspace() or token.startswith("//")
 
 
 def _value_span(tokens: list[re.Match[str]], key: str) -> tuple[int, int] | None:

@@ -314,7 +314,7 @@ def _facts(files: ModelFiles, generator: SampleGenerator) -> tuple[tuple[str | f
     return (
         ("model", files.name),
         ("folder", str(files.folder)),
-        ("checkpoint", str(files.prefix)),
+        *((("checkpoint", str(files.prefix)),) if files.prefix else ()),
         ("sample_rate", config.sample_rate, *_unless_config(files.rate_source)),
         ("rnn", config.rnn_type, config.dim, config.num_rnn_layers),
         ("frame_sizes", *config.frame_sizes),

@@ -27,7 +27,7 @@ def sound(stream, num_samples):
     """Receive at least this many samples."""
     chunks = [np.zeros(0, np.float32)]
     while sum(map(len, chunks)) < num_samples:
-        chunks.append(stream.next_chunk())
+        chunks.append(stream.next_rows()[0])
     return np.concatenate(chunks)
 
 

@@ -277,7 +277,7 @@ def test_set_rate_without_a_config_that_can_be_read_is_one_line(model, make, tol
             '{ // "sample_rate": 1\n "a": 1}',
             '{ "sample_rate": 22050, // "sample_rate": 1\n "a": 1}',
         ),
-        ('{"sample_rate": /* Hz */ 1 // old\n}', '{"sample_rate": /* Hz */ 22050 // old\n}'),
+        ('{"sample_rate": 1 // old\n}', '{"sample_rate": 22050 // old\n}'),
         (
             '{"a": "sample_rate", "b": "}\\""}',
             '{"sample_rate": 22050, "a": "sample_rate", "b": "}\\""}',

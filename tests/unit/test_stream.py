@@ -114,7 +114,7 @@ def test_what_is_made_is_never_further_ahead_than_the_latency_and_never_runs_out
     num_played, poll = 0, round(0.005 * out_rate)
     for _ in range(200):
         while stream.is_due(num_played):
-            stream.next_chunk()
+            stream.next_rows()
         assert stream.front <= num_played + latency_s * out_rate + 1e-6
         assert stream.num_made - num_played > latency_s * out_rate / 2
         num_played += poll
@@ -133,7 +133,7 @@ def test_a_turn_of_the_temperature_is_heard_within_the_latency(latency_s, out_ra
                 heard_at, is_turned = num_played, True
                 stream.temperature.set([0.0])
             while stream.is_due(num_played):
-                chunks.append(stream.next_chunk())
+                chunks.append(stream.next_rows()[0])
             num_played += round(0.005 * out_rate)
         turned = np.concatenate(chunks)
         changed = np.abs(turned - plain[: len(turned)]) > 1e-4
@@ -144,7 +144,7 @@ def test_a_turn_of_the_temperature_is_heard_within_the_latency(latency_s, out_ra
 def test_a_latency_changed_in_mid_stream_holds_from_then_on():
     stream = begun(engine_generator("gru_mulaw", num_seqs=1, threads=1), 0.4)
     while stream.is_due(0):
-        stream.next_chunk()
+        stream.next_rows()
     assert 6400 - 320 < stream.front <= 6400
     stream.set_latency(0.1)
     assert not stream.is_due(0)
@@ -155,7 +155,7 @@ def test_a_latency_changed_in_mid_stream_holds_from_then_on():
     with pytest.raises(RequestError):
         stream.set_latency(5)
     while stream.is_due(0):
-        stream.next_chunk()
+        stream.next_rows()
     assert 12800 - 320 < stream.front <= 12800
 
 

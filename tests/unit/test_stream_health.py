@@ -21,7 +21,7 @@ def played(stream, num_samples):
     """Return the sound of a stream, and (end of the chunk, failing) of what it reports."""
     chunks, reports, position = [], [], 0
     while position < num_samples:
-        chunks.append(stream.next_chunk())
+        chunks.append(stream.next_rows()[0])
         position += len(chunks[-1])
         if stream.failing:
             reports.append((position, stream.failing))

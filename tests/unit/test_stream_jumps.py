@@ -65,7 +65,7 @@ def test_a_recall_within_the_crossfade_of_another_begins_where_that_one_was():
     elsewhere = state_at(generator)
     old = free_run(elsewhere, CROSSFADE)
     stream.recall(state)
-    first = stream.next_chunk()
+    first = stream.next_rows()[0]
     assert len(first) == 64
     stream.recall(state)
     np.testing.assert_allclose(first, mixed(old, then)[:64], atol=1e-6)
@@ -146,7 +146,7 @@ def test_while_a_seed_is_being_heard_it_plays_on_and_then_from_the_seed(kind):
     stream.prime(seed, 16000)
     for _ in range(3):
         stream.listen()
-        played.append(stream.next_chunk())
+        played.append(stream.next_rows()[0])
     assert stream.is_listening
     played = np.concatenate(played)
     np.testing.assert_array_equal(played, plain[: len(played)])

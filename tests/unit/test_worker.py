@@ -24,6 +24,7 @@ def client():
     loaded = receive(client, protocol.Loaded)
     assert (loaded.name, loaded.sample_rate, loaded.num_seqs) == ("gru_mulaw", 16000, 2)
     assert ["rnn", "gru", 24, 2] in [list(fact) for fact in loaded.facts]
+    assert "checkpoint" in [fact[0] for fact in loaded.facts]
     yield client
     client.close()
 
@@ -95,6 +96,14 @@ def test_a_second_take_or_load_while_one_runs_is_refused_and_the_first_goes_on(c
     receive(client, protocol.Chunk)
     client.send(protocol.Stop())
     assert receive(client, protocol.Stopped).take == 4
+
+
+def test_a_model_without_a_checkpoint_tells_of_none(bells):
+    client = WorkerClient(sys.executable, PROJECT)
+    client.send(protocol.Load(str(bells)))
+    facts = dict(list(fact)[:2] for fact in receive(client, protocol.Loaded).facts)
+    client.close()
+    assert facts["model"] == bells.name and "checkpoint" not in facts
 
 
 @pytest.mark.parametrize(
