@@ -14,6 +14,7 @@ from samplernn_pd.host import absolute
 from samplernn_pd.messages import (
     Apart,
     Card,
+    Envelope,
     Generate,
     Info,
     Load,
@@ -143,6 +144,8 @@ def _generate(control: "Control", message: Generate) -> None:
     if message.resume and not control.output.can_continue:
         raise RequestError("continue: there is no take to continue (generate one first)")
     number = control.output.num_takes + 1
+    seed = None if message.resume else message.seed or control.settings.seed
+    _tell_reading(control, seed, None if message.temperature else control.settings.envelope)
     request = requests.generate_request(
         number, message, control.settings, _model(control), control.host
     )
@@ -150,9 +153,16 @@ def _generate(control: "Control", message: Generate) -> None:
     control.begin(take, request, State.TAKING)
 
 
+def _tell_reading(control: "Control", seed: Seed | None, envelope: Envelope | None) -> None:
+    """Write on the console, before it happens, that Pd stands still to read long arrays."""
+    if text := requests.reading_notice(seed, envelope, control.host.arrays):
+        control.outbox.notice(text)
+
+
 def _stream(control: "Control", message: Stream) -> None:
     if message.latency_s is not None:
         control.settings.change(messages.Latency(message.latency_s))
+    _tell_reading(control, None, control.settings.envelope)
     request = requests.stream_request(
         control.output.num_takes + 1,
         message,
@@ -218,6 +228,8 @@ def _seed_voice(control: "Control", message: SeedVoice) -> None:
 
 def _set(control: "Control", message: PdMessage) -> None:
     if control.state is State.STREAMING and control.output.stream:
+        if isinstance(message, Envelope):
+            _tell_reading(control, None, message)
         control.output.stream.apply(message)
     control.settings.change(message)
 

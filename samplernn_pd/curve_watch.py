@@ -1,4 +1,8 @@
-"""Watch an array in which the performer draws the temperature while a stream follows it."""
+"""Watch an array in which the performer draws the temperature while a stream follows it.
+
+A poll reads at most a slice of it, so that an array of any length is looked through without
+holding up Pd. Most fit one slice; one of minutes at Pd's rate takes some seconds.
+"""
 
 import time
 from collections.abc import Callable
@@ -9,7 +13,9 @@ from samplernn_pd.messages import Envelope
 from samplernn_pd.settings import Settings
 from sopilib.protocol import messages
 
-_LOOK_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.1  # from the end of one look through the array to the next one
+_SLICE = 1 << 14  # samples
+_BYTES = 4  # of a sample
 
 
 class CurveWatch:
@@ -25,19 +31,34 @@ class CurveWatch:
         self.seconds = seconds
         self._name, self._curve, self._arrays = name, curve, arrays
         self._looked_at = time.monotonic()
+        self._seen: list[bytes] = []  # the slices of this look through the array
+        self._length, self._has_changed = 0, False  # of the array in this look
 
     def new_curve(self) -> bytes | None:
-        """Return the samples as bytes if they have changed, else None."""
-        if time.monotonic() - self._looked_at < _LOOK_EVERY_S:
+        """Read another slice; return all samples as bytes at the end, if they have changed."""
+        if not self._seen and time.monotonic() - self._looked_at < _LOOK_EVERY_S:
             return None
+        length = self._arrays.length(self._name)
+        if not self._seen or length != self._length:
+            self._seen, self._length = [], length
+            self._has_changed = length * _BYTES != len(self._curve)
+        start = len(self._seen) * _SLICE
+        end = min(start + _SLICE, length)
+        piece = self._arrays.read_slice(self._name, start, end) if length else b""
+        if not piece:
+            return None
+        self._seen.append(piece)
+        self._has_changed |= not self._curve.startswith(piece, start * _BYTES)
+        return self._end_look() if start + _SLICE >= length else None
+
+    def _end_look(self) -> bytes | None:
+        """Return the samples of this look if they have changed, else None."""
         self._looked_at = time.monotonic()
-        if not self._arrays.length(self._name):
+        seen, self._seen = self._seen, []
+        if not self._has_changed:
             return None
-        curve = self._arrays.read(self._name)
-        if curve == self._curve:
-            return None
-        self._curve = curve
-        return curve
+        self._curve = b"".join(seen)
+        return self._curve
 
 
 class DrawnTemperature:

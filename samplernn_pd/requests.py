@@ -10,12 +10,13 @@ from typing import Any
 from samplernn_pd.host import Arrays, Host, absolute
 from samplernn_pd.messages import Envelope, Generate, Seed, Stream
 from samplernn_pd.settings import Settings
-from samplernn_pd.take import MAX_ARRAY_SAMPLES
+from samplernn_pd.take import ANNOUNCED_S, MAX_ARRAY_SAMPLES
 from sopilib.errors import RequestError
 from sopilib.protocol import codec, messages
 
 # A Pd array holds 8 bytes per sample; clearing and copying it needs as much again.
 _BYTES_PER_ARRAY_SAMPLE = 16
+READ_S = 1e-8  # of Pd's time for each sample of an array
 
 Temperature = tuple[float | str | None, ...]
 Sound = tuple[str | None, bytes, int | None]  # file, samples, rate
@@ -77,6 +78,16 @@ def stream_request(
         gains=settings.gains(model.num_seqs),
         **_beginning(None, sound, settings, model, host),
     )
+
+
+def reading_notice(seed: Seed | None, envelope: Envelope | None, arrays: Arrays) -> str | None:
+    """Return a notice where Pd stands still for long to read the arrays of a request, else None."""
+    names = [seed.source if seed else None, envelope.array if envelope else None]
+    read = [name for name in names if name is not None and arrays.length(name)]
+    reading_s = sum(arrays.length(name) for name in read) * READ_S
+    if reading_s < ANNOUNCED_S:
+        return None
+    return f"Pd stands still for about {reading_s:.1f} s to read {' '.join(read)}"
 
 
 def prime_request(seed: Seed, host: Host) -> messages.Prime:

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from class_host import Host, SilentWorker
+from class_host import Arrays, Host, SilentWorker
 from places import PROJECT
 
 from samplernn_pd.client import WorkerGone
+from samplernn_pd.curve_watch import CurveWatch
 from samplernn_pd.grammar import parse
 from samplernn_pd.instrument import Instrument
 from samplernn_pd.silence import WorkerSilent
@@ -354,6 +355,53 @@ def test_a_stream_follows_a_curve_as_it_is_drawn_until_the_temperature_is_set(mo
     session.host.arrays.samples["curve"][:] = 0.7
     session.say("poll 64")
     assert session.sent() == []
+
+
+def test_a_long_curve_is_looked_through_in_slices(monkeypatch):
+    """Pd must not wait for a comparison of minutes of samples at each poll."""
+    clock, arrays, read = [0.0], Arrays(curve=40000), []
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    read_slice = arrays.read_slice
+    arrays.read_slice = lambda name, start, stop: (
+        read.append(stop - start) or read_slice(name, start, stop)
+    )
+    watch = CurveWatch("curve", arrays.read("curve"), 1.0, arrays)
+    arrays.read = None
+    arrays.samples["curve"][39999] = 0.5
+    clock[0] += 0.2
+    assert [watch.new_curve() for _ in range(2)] == [None, None]
+    assert watch.new_curve() == arrays.samples["curve"].tobytes()
+    assert read == [16384, 16384, 40000 - 2 * 16384]
+    assert watch.new_curve() is None and len(read) == 3
+    clock[0] += 0.2
+    assert [watch.new_curve() for _ in range(3)] == [None] * 3
+    clock[0] += 0.2
+    watch.new_curve()
+    arrays.samples["curve"] = np.ones(5, np.float32)  # resized meanwhile
+    assert watch.new_curve() == np.ones(5, np.float32).tobytes()
+    del arrays.samples["curve"]
+    clock[0] += 0.2
+    assert watch.new_curve() is None
+
+
+def test_before_pd_stands_still_to_read_a_long_array_the_console_says_so(idle):
+    long = np.zeros(12_000_000, np.float32)
+    printed = []
+    idle.host.print = printed.append
+    idle.host.arrays.samples |= {"a long seed": long, "drawn": long}
+    idle.instrument.receive("seed", ["a long seed"])
+    assert printed == []
+    read = idle.host.arrays.read
+    idle.host.arrays.read = lambda name: printed.append(name) or read(name)
+    idle.say("generate a")
+    told = "Pd stands still for about 0.1 s to read a long seed"
+    assert printed == [f"samplernn: {told}", "a long seed"]
+    assert f"notice {told}" in idle.host.told
+    idle.event(messages.Stopped(1, 0))
+    printed.clear()
+    idle.say("envelope drawn")
+    idle.say("stream ring")
+    assert printed == ["samplernn: Pd stands still for about 0.1 s to read drawn", "drawn"]
 
 
 def test_a_seed_that_is_removed_in_a_stream_is_only_a_setting(monkeypatch):
