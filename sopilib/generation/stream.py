@@ -107,7 +107,7 @@ class Stream:
           most: samples to generate, at the model's rate; default a chunk.
         """
         num_samples = self._lead.chunk_size if most is None else min(most, self._lead.chunk_size)
-        num_samples = self._hold.advance(self._glided(num_samples))
+        num_samples = self._until_a_jump(num_samples)
         with self._speedometer.timing(num_samples):
             voices = self._voices.next(num_samples)  # (num_seqs, num_samples)
             self._judge(voices.sum(axis=0))
@@ -118,12 +118,20 @@ class Stream:
         self.num_made += rows.shape[1]
         return rows
 
-    def _glided(self, num_samples: int) -> int:
-        """Return how many of the next samples to generate before the next step of a morph."""
-        arrives = self._glide.arrives
-        num_samples = self._glide.advance(num_samples)
-        if arrives:
-            self._move_here(self._all)
+    def _until_a_jump(self, num_samples: int) -> int:
+        """Let voices jump that are to jump now; return how many samples to generate until others.
+
+        What is held while the stream glides moves along with each step.
+        """
+        if self._glide.is_due:
+            if self._glide.take_step():
+                self._move_here(self._all)
+            else:
+                self._hold.change_here()
+        self._hold.return_if_due()
+        num_samples = self._hold.limit(self._glide.limit(num_samples))
+        self._glide.advance(num_samples)
+        self._hold.advance(num_samples)
         return num_samples
 
     def _rows(self, voices: np.ndarray) -> np.ndarray:

@@ -37,24 +37,25 @@ class Glide:
         """Stay where the glide has come to."""
         self._target = None
 
-    def advance(self, num_samples: int) -> int:
-        """Return how many of the next `num_samples` to generate before the next step.
-
-        Where a step is due now, it is taken.
-        """
-        if self._target is None:
-            return num_samples
-        if not self._num_left:
-            self._take_step(self._target)
-            self._num_left = self._step
-        num_samples = min(num_samples, self._num_left)
-        self._num_left -= num_samples
-        return num_samples
-
     @property
-    def arrives(self) -> bool:
-        """Whether the next `advance` arrives at the target."""
-        return self._target is not None and not self._num_left and self._num_steps == 1
+    def is_due(self) -> bool:
+        """Whether a step is to be taken now."""
+        return self._target is not None and not self._num_left
+
+    def take_step(self) -> bool:
+        """Take the step that is due; return whether it arrived at the target."""
+        assert self._target is not None
+        self._take_step(self._target)
+        self._num_left = self._step
+        return self._target is None
+
+    def limit(self, num_samples: int) -> int:
+        """Return how many of the next `num_samples` to generate before the next step."""
+        return num_samples if self._target is None else min(num_samples, self._num_left)
+
+    def advance(self, num_samples: int) -> None:
+        """Count samples that are generated, as many as `limit` allows."""
+        self._num_left = max(0, self._num_left - num_samples)
 
     def _take_step(self, target: SavedState) -> None:
         self._num_steps -= 1

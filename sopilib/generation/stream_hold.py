@@ -62,18 +62,26 @@ class Hold:
             assert state is not None
             held.state, held.num_left = state, held.period
 
-    def advance(self, num_samples: int) -> int:
-        """Return how many of the next `num_samples` to generate before a state returns.
+    def change_here(self) -> None:
+        """Hold the present state in all voices that are held, and return to it as it was due."""
+        state = self._generator.save_state() if self._held else None
+        for held in self._held.values():
+            assert state is not None
+            held.state = state
 
-        Where states return now, the voices jump to them.
-        """
+    def return_if_due(self) -> None:
+        """Let the voices whose time is over jump to their states."""
         if due := [voice for voice, held in self._held.items() if not held.num_left]:
             self._return(due)
-        for held in self._held.values():
-            num_samples = min(num_samples, held.num_left)
+
+    def limit(self, num_samples: int) -> int:
+        """Return how many of the next `num_samples` to generate before a state returns."""
+        return min([num_samples, *(held.num_left for held in self._held.values())])
+
+    def advance(self, num_samples: int) -> None:
+        """Count samples that are generated, as many as `limit` allows."""
         for held in self._held.values():
             held.num_left -= num_samples
-        return num_samples
 
     def _return(self, voices: list[int]) -> None:
         """Let the voices jump to what is held, all of them together where one state is."""

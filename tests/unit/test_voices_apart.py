@@ -6,6 +6,7 @@ from places import GRU, LSTM
 
 from sopilib.generation.generator import make_generator
 from sopilib.generation.stream import Stream
+from sopilib.generation.stream_voices import StreamVoices
 from sopilib.generation.take import TakeRequest
 from sopilib.model.folder import find_model
 
@@ -195,6 +196,42 @@ def test_a_morph_with_seconds_ends_at_the_state_itself():
     stream.morph(state, state, 1.0, 0.2)
     play(stream, 3 * 800)  # three steps of 50 ms, each nearer
     np.testing.assert_array_equal(play(stream, 1000)[:, CROSSFADE:], then[:, CROSSFADE:])
+
+
+def test_a_morph_with_seconds_takes_its_time_and_what_is_held_along():
+    stream, generator = begun(1)
+    play(stream, 500)
+    state = generator.save_state()
+    then = play(stream, 480)
+    play(stream, 3000)
+    stream.hold(0.03)  # 480 samples
+    play(stream, 100)
+    stream.morph(state, state, 1.0, 0.2)
+    before = play(stream, 3 * 800)
+    np.testing.assert_array_equal(play(stream, 480)[:, CROSSFADE:], then[:, CROSSFADE:])
+    for begin in range(2000):
+        assert not np.array_equal(
+            before[:, begin : begin + 300], then[:, CROSSFADE : CROSSFADE + 300]
+        )
+
+
+def test_a_held_stream_returns_to_the_latest_step_of_a_morph(monkeypatch):
+    stream, generator = begun(1)
+    play(stream, 500)
+    state = generator.save_state()
+    play(stream, 3000)
+    stream.hold(0.03)  # 480 samples
+    jumps, jump = [], StreamVoices.jump
+
+    def spy(voices, state, random=False):
+        jumps.append(state)
+        jump(voices, state, random)
+
+    monkeypatch.setattr(StreamVoices, "jump", spy)
+    stream.morph(state, state, 1.0, 0.2)
+    play(stream, 481)
+    step, returned = (np.concatenate([x.ravel() for x in jumped.network]) for jumped in jumps)
+    np.testing.assert_array_equal(returned, step)
 
 
 class Keyboard:
