@@ -87,10 +87,12 @@ static t_message *next_message(long generation)
     return message;
 }
 
-static void finish(t_message *message)
+static void finish(t_message *message, int is_in_fifo)
 {
     pthread_mutex_lock(&mutex);
     message->host->num_running--;
+    if (is_in_fifo)
+        message->host->runs_in_fifo = 0;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&mutex);
     message_free(message);
@@ -105,8 +107,7 @@ static void *fifo_main(void *generation)
         PyEval_RestoreThread(idle);
         call(message);
         idle = PyEval_SaveThread();
-        message->host->runs_in_fifo = 0;
-        finish(message);
+        finish(message, 1);
     }
     PyEval_RestoreThread(idle);
     PyGILState_Release(state);
@@ -121,7 +122,7 @@ static void *single_main(void *message)
     pthread_mutex_lock(&mutex);
     num_threads--;
     pthread_mutex_unlock(&mutex);
-    finish(message);
+    finish(message, 0);
     return NULL;
 }
 

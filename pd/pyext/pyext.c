@@ -96,6 +96,39 @@ static PyObject *find_dotted(t_pyext *x, t_symbol *name)
         x->module->s_name, x->class_name->s_name, x->canvas_dir->s_name);
 }
 
+/* Returns whether a module is imported and is no package, so that none can be within it. */
+static int is_plain_module(t_symbol *module)
+{
+    PyObject *name = PyUnicode_FromString(module->s_name);
+    PyObject *found = name ? PyImport_GetModule(name) : NULL;
+    int is_plain = found && !PyObject_HasAttrString(found, "__path__");
+    Py_XDECREF(found);
+    Py_XDECREF(name);
+    PyErr_Clear();
+    return is_plain;
+}
+
+/* Finds the class that the first two arguments name, module and class. Where the module
+   cannot be there, since what precedes its last dot is none that holds others, the error
+   of `find_dotted` stays. Returns NULL with an error set. */
+static PyObject *find_pair(t_pyext *x, int argc, const t_atom *argv)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type && is_plain_module(x->module)) {
+        PyErr_Restore(type, value, traceback);
+        return NULL;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    x->module = argv[0].a_w.w_symbol;
+    x->class_name = argv[1].a_w.w_symbol;
+    set_arguments(x, argc - 2, argv + 2);
+    return interpreter_find_class(
+        x->module->s_name, x->class_name->s_name, x->canvas_dir->s_name);
+}
+
 /* Finds the class that the arguments name and stores the remaining arguments. Returns
    NULL with an error set. */
 static PyObject *find_class(t_pyext *x, int argc, const t_atom *argv)
@@ -115,12 +148,7 @@ static PyObject *find_class(t_pyext *x, int argc, const t_atom *argv)
             PyErr_SetString(PyExc_ValueError, "no class (write [pyext module Class])");
         return NULL;
     }
-    PyErr_Clear();
-    x->module = argv[0].a_w.w_symbol;
-    x->class_name = argv[1].a_w.w_symbol;
-    set_arguments(x, argc - 2, argv + 2);
-    return interpreter_find_class(
-        x->module->s_name, x->class_name->s_name, x->canvas_dir->s_name);
+    return find_pair(x, argc, argv);
 }
 
 static void add_inlet(t_pyext *x, int number)

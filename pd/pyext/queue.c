@@ -164,20 +164,27 @@ void queue_drop(const t_host *host)
     }
 }
 
+/* Removes and returns the job to which `link` leads, NULL without one; the mutex is held. */
+static t_job *take(t_job **link)
+{
+    t_job *job = *link;
+    if (!job)
+        return NULL;
+    *link = job->next;
+    if (!*link)
+        end = link;
+    length--;
+    if (job->state == QUEUED)
+        job->state = RUNNING;
+    if (num_waiting)
+        pthread_cond_broadcast(&changed);
+    return job;
+}
+
 static t_job *take_first(void)
 {
     pthread_mutex_lock(&mutex);
-    t_job *job = first;
-    if (job) {
-        first = job->next;
-        if (!first)
-            end = &first;
-        length--;
-        if (job->state == QUEUED)
-            job->state = RUNNING;
-        if (num_waiting)
-            pthread_cond_broadcast(&changed);
-    }
+    t_job *job = take(&first);
     pthread_mutex_unlock(&mutex);
     return job;
 }
@@ -235,17 +242,7 @@ static t_job *take_waited_for(void)
     pthread_mutex_lock(&mutex);
     while (*link && !(*link)->waited_for)
         link = &(*link)->next;
-    t_job *job = *link;
-    if (job) {
-        *link = job->next;
-        if (!*link)
-            end = link;
-        length--;
-        if (job->state == QUEUED)
-            job->state = RUNNING;
-        if (num_waiting)
-            pthread_cond_broadcast(&changed);
-    }
+    t_job *job = take(link);
     pthread_mutex_unlock(&mutex);
     return job;
 }
