@@ -65,7 +65,8 @@ class EngineGenerator:
       voice_axes: which axes of a saved network count the voices.
 
     Raises:
-      RequestError: num_seqs or threads is out of range, or this processor lacks `isa`.
+      RequestError: num_seqs or threads is out of range, the system refuses so many threads, or
+        this processor lacks `isa`.
       CheckpointError: the weights hold NaN, or are none that the kernels can play.
     """
 
@@ -99,6 +100,10 @@ class EngineGenerator:
         except MemoryError as error:
             raise RequestError(
                 f"{num_seqs} voices of this model need more memory than there is (give fewer)"
+            ) from error
+        except RuntimeError as error:  # a thread cannot be started
+            raise RequestError(
+                f"{self.threads} threads: the system refuses (give fewer)"
             ) from error
         self._engine = engine
         self.isa = self._engine.isa

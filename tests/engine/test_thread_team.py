@@ -1,4 +1,11 @@
-"""The choice of the thread count, with a clock that the test moves."""
+"""The choice of the thread count, with a clock that the test moves; a team that cannot start."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from places import PROJECT
 
 from sopilib.engine.thread_team import ThreadTeam
 
@@ -97,3 +104,35 @@ def test_a_limit_holds_until_the_next_one():
     for limit in (3, 8):
         team.chooser.limit(limit)
         assert list(team.work(20)) == [(limit, 0, 20)]
+
+
+_FEW_THREADS = """
+import resource
+from sopilib.engine.engine import EngineGenerator
+from sopilib.engine.pack import pack
+from sopilib.engine.random_model import random_folded
+from sopilib.errors import RequestError
+from sopilib.model.config import ModelConfig
+
+config = ModelConfig(frame_sizes=(4, 16), dim=24, num_rnn_layers=1)
+packed = pack(config, random_folded(config), "int8")
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+most = used + (40 << 20)  # room for the stacks of some threads, each of 8 MB
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+try:
+    EngineGenerator(config, packed, 1, 16)
+except RequestError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_threads_that_the_system_refuses_are_one_error():
+    ended = subprocess.run(
+        ["sh", "-c", 'ulimit -s 8192; exec "$0" "$@"', sys.executable, "-c", _FEW_THREADS],
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.stdout == "16 threads: the system refuses (give fewer)\n", ended.stderr

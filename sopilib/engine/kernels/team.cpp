@@ -40,11 +40,19 @@ void Patience::wake() {
 }
 
 Team::Team(int size) : active_(size), members_(size) {
-  for (int member = 1; member < size; ++member)
-    threads_.emplace_back([this, member] { serve(member); });
+  threads_.reserve(size);
+  try {
+    for (int member = 1; member < size; ++member)
+      threads_.emplace_back([this, member] { serve(member); });
+  } catch (...) {  // the system refuses another thread
+    close();
+    throw;
+  }
 }
 
-Team::~Team() {
+Team::~Team() { close(); }
+
+void Team::close() {
   is_closing_ = true;
   for (Member& member : members_) member.jobs.fetch_add(1);
   for_jobs_.wake();

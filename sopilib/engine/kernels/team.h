@@ -34,7 +34,8 @@ class Patience {
 
 class Team {
  public:
-  explicit Team(int size);  // including the caller of `run`
+  // `size` includes the caller of `run`. Throws std::system_error where a thread cannot be started.
+  explicit Team(int size);
   ~Team();
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
@@ -57,6 +58,7 @@ class Team {
   };
 
   void serve(int member);
+  void close();  // ends all threads
 
   std::atomic<int> active_;
   const std::function<void(int)>* job_ = nullptr;
