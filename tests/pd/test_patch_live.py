@@ -129,6 +129,23 @@ def test_the_arguments_are_model_voices_and_latency(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "arguments, told",
+    [
+        ("foo", "VOICES is foo (give 1 to 64)"),
+        ("2 foo", "LATENCY_MS is foo (give 20 to 2000)"),
+        ("2 150 7", "NAME is 7 (give a word)"),
+        ("-3 0 0", None),
+        ("2 150 duo", None),
+    ],
+)
+def test_an_argument_of_the_wrong_kind_is_one_clear_line(tmp_path, arguments, told):
+    with LivePatch(tmp_path, arguments=f"{GRU} {arguments}") as pd:
+        pd.status(f"loaded gru_mulaw 16000 {2 if arguments[0] == '2' else 1}")
+        lines = [line for line in pd.console.splitlines() if not line.startswith("status:")]
+    assert lines == ([] if told is None else [f"samplernn~: {told}"])
+
+
+@pytest.mark.parametrize(
     "arguments, latency_ms, least_ahead_ms",
     [(f"{GRU} 1 500", 500, 250), (f"{GRU} 1", 100, 1), (f"{GRU}", 100, 1)],
 )
