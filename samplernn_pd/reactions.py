@@ -89,7 +89,7 @@ def _on_latency_used(control: "Control", event: messages.LatencyUsed) -> None:
     if stream is None or not _is_running(control, event):
         return
     try:
-        if notice := stream.use_latency(event.seconds):
+        if notice := stream.use_latency(event.seconds, event.asked):
             control.outbox.notice(notice)
     except RequestError as error:
         control.outbox.error(str(error))

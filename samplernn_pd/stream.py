@@ -171,11 +171,11 @@ class StreamInPd:
             f"[block~] and these polls: {round(1e3 * latency.seconds)} ms is used"
         )
 
-    def use_latency(self, seconds: float) -> str | None:
+    def use_latency(self, seconds: float, asked_s: float) -> str | None:
         """Use the latency of the worker, in seconds.
 
         Returns:
-            A notice for the performer where it is longer than the one that was asked for.
+            A notice for the performer where it is longer than `asked_s`.
 
         Raises:
             RequestError: the ring is too short for it.
@@ -185,11 +185,11 @@ class StreamInPd:
         self._playout.latency = latency
         self._playout.ring.fit(latency)
         self._report.latency(latency / self.sample_rate)
-        if latency <= self._asked_latency:
+        if seconds <= asked_s:
             return None
         return (
-            f"a latency of {round(1e3 * self._asked_latency / self.sample_rate)} ms is too short "
-            f"for the rates of this stream: {math.ceil(1e3 * seconds)} ms is used"
+            f"a latency of {round(1e3 * asked_s)} ms is too short for the rates of this stream: "
+            f"{math.ceil(1e3 * seconds)} ms is used"
         )
 
     def advance(self) -> bool:

@@ -84,18 +84,20 @@ class Stopped(Message, type_name="stopped"):
 
 @dataclass(frozen=True)
 class LatencyUsed(Message, type_name="latency_used"):
-    """Stream `take` is generated at most this many seconds ahead: the shortest, if Pd's was less.
+    """Stream `take` is generated at most this many seconds ahead, where Pd has asked for `asked`.
 
     The answer to a `latency`; also sent before `started` where the stream begins with another one.
     """
 
     take: int
     seconds: float
+    asked: float
 
     def check(self) -> None:
-        """Raise RequestError unless it is above 0 and at most an hour."""
-        if not 0 < self.seconds <= 3600:
-            raise RequestError(f"seconds: {self.seconds:g} (more than 0, at most 3600)")
+        """Raise RequestError unless both are above 0 and at most an hour."""
+        for seconds in (self.seconds, self.asked):
+            if not 0 < seconds <= 3600:
+                raise RequestError(f"seconds: {seconds:g} (more than 0, at most 3600)")
 
 
 @dataclass(frozen=True)

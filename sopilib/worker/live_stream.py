@@ -70,7 +70,7 @@ class LiveStream(Steered, KeepsStates):
         self._number, self._generator, self._states = number, generator, states
         self._read_seed = read_seed
         self._stream = Stream(generator, request, latency_s, is_apart)
-        self._is_latency_other = self._stream.latency_s != latency_s
+        self._asked_latency_s = latency_s
         self.temperature = self._stream.temperature
         settle(generator, precisions)
         self._num_played = 0
@@ -91,8 +91,9 @@ class LiveStream(Steered, KeepsStates):
         """
         stream = self._stream
         self._send, self._fail = send, fail
-        if self._is_latency_other:
-            send(messages.LatencyUsed(self._number, stream.latency_s))
+        if stream.latency_s != self._asked_latency_s:
+            asked_s = self._asked_latency_s
+            send(messages.LatencyUsed(self._number, stream.latency_s, asked_s))
         send(messages.Started(self._number, None, stream.sample_rate, stream.rng_seed))
         try:
             stream.begin()
@@ -153,7 +154,8 @@ class LiveStream(Steered, KeepsStates):
     @handles(messages.Latency)
     def _set_latency(self, request: messages.Latency) -> None:
         self._stream.set_latency(request.seconds)
-        self._send(messages.LatencyUsed(self._number, self._stream.latency_s))
+        used_s = self._stream.latency_s
+        self._send(messages.LatencyUsed(self._number, used_s, request.seconds))
 
     @handles(messages.Prime)
     def _prime(self, request: messages.Prime) -> None:

@@ -572,7 +572,7 @@ def test_a_latency_that_the_worker_cannot_keep_is_told_as_it_is_and_hinders_no_l
     session.say("latency 20")
     assert session.sent() == ["latency"]
     assert session.host.told == []
-    session.event(messages.LatencyUsed(1, 0.0255))
+    session.event(messages.LatencyUsed(1, 0.0255, 0.02))
     text = "a latency of 20 ms is too short for the rates of this stream: 26 ms is used"
     assert session.host.told == ["latency 25.5", f"notice {text}"]
     session.say("stop")
@@ -580,15 +580,26 @@ def test_a_latency_that_the_worker_cannot_keep_is_told_as_it_is_and_hinders_no_l
     session.host.told.clear()
     session.say("stream ring")
     assert session.worker.sent[-1].latency_s == 0.02
-    session.event(messages.LatencyUsed(2, 0.0255))
+    session.event(messages.LatencyUsed(2, 0.0255, 0.02))
     session.event(messages.Started(2, None, 16000, 5))
     assert session.host.told[:3] == [f"notice {text}", "stream on", "latency 25.5"]
+
+
+def test_of_two_latencies_in_a_row_neither_is_told_as_too_short(monkeypatch):
+    monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
+    session = Session("STREAMING")
+    for text in ("latency 500", "latency 50"):
+        session.say(text)
+    for seconds in (0.5, 0.05):
+        session.event(messages.LatencyUsed(1, seconds, seconds))
+    told = [line for line in session.host.told if not line.startswith("streaming")]
+    assert told == ["latency 500.0", "latency 50.0"]
 
 
 def test_a_latency_for_which_the_ring_is_too_short_ends_the_stream(monkeypatch):
     monkeypatch.setenv("SAMPLERNN_PYTHON", "python")
     session = Session("STREAMING")
     session.clear()
-    session.event(messages.LatencyUsed(1, 3000.0))
+    session.event(messages.LatencyUsed(1, 3000.0, 0.02))
     assert session.errors()[0].startswith("error stream: a latency of 48000000 samples is too long")
     assert session.sent() == ["stop"]

@@ -146,10 +146,10 @@ def test_at_the_rate_of_pd_the_filter_is_within_the_latency(listen):
 def test_a_latency_that_the_rates_do_not_allow_is_the_shortest_one(client):
     client.send(protocol.Generate(take=7, latency_s=0.02, out_rate=8000))
     used = receive(client, protocol.LatencyUsed)
-    assert used.take == 7 and 0.025 < used.seconds <= 0.026
+    assert (used.take, used.asked) == (7, 0.02) and 0.025 < used.seconds <= 0.026
     receive(client, protocol.Started)
     client.send(protocol.Latency(0.2))
-    assert receive(client, protocol.LatencyUsed) == protocol.LatencyUsed(7, 0.2)
+    assert receive(client, protocol.LatencyUsed) == protocol.LatencyUsed(7, 0.2, 0.2)
     client.send(protocol.Latency(0.02))
     assert receive(client, protocol.LatencyUsed) == used
     client.send(protocol.Stop())

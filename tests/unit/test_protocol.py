@@ -60,7 +60,7 @@ CASES = [
     protocol.Loaded("preludes", 16000, 1, (["rnn", "gru"],)),
     protocol.Started(3, 64000, 16000, 123),
     protocol.Alive(10.0),
-    protocol.LatencyUsed(3, 0.026),
+    protocol.LatencyUsed(3, 0.026, 0.02),
     protocol.SoundWarning(3, "stuck", True),
     protocol.Chunk(3, 128, 2, 0.2, struct.pack("<4f", 0, 1, 2, 3)),
     protocol.Finished(3, 64000),

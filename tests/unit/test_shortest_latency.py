@@ -49,7 +49,7 @@ class Rehearsal:
             self._played = message.num_samples
         elif isinstance(message, messages.Latency):
             self._lead.set_latency(message.seconds)
-            self._stream.use_latency(self._lead.latency_s)
+            self._stream.use_latency(self._lead.latency_s, message.seconds)
 
     def _say(self, selector, *atoms):
         if selector == "underrun":

@@ -38,7 +38,7 @@ class Host:
         if isinstance(request, protocol.Played):
             self.num_played = request.num_samples
         elif isinstance(request, protocol.Latency):
-            self.playing.use_latency(request.seconds)
+            self.playing.use_latency(request.seconds, request.seconds)
 
     def play(self, stream, num_polls, is_begun=True):
         self.playing = stream

@@ -26,7 +26,7 @@ EVENTS = [
     messages.Chunk(1, 0, 1, 1.5, SAMPLES),
     messages.Finished(1, 64),
     messages.Stopped(1, 32),
-    messages.LatencyUsed(1, 0.026),
+    messages.LatencyUsed(1, 0.026, 0.02),
     messages.SoundWarning(1, "stuck"),
     messages.State(1, "saved"),
     messages.StatesFile("a.states", "written", (1, 2)),
