@@ -18,7 +18,7 @@ import soundfile
 
 from sopilib.errors import AudioError
 from sopilib.new_files import NewFiles, check_writable, unwritable, write_whole
-from sopilib.small_files import is_regular
+from sopilib.small_files import is_regular, open_regular
 
 _BLOCK = 1 << 14  # samples
 _TRIED = 4096  # samples
@@ -85,7 +85,11 @@ def write_new_audio(path: Path, audio: np.ndarray, sample_rate: int) -> None:
 
 
 def _holds(path: Path, content: bytes) -> bool:
-    return is_regular(path) and path.read_bytes() == content
+    """Return whether a regular file with this content is at `path`, which exists."""
+    if not is_regular(path):
+        return False
+    with open_regular(path) as file:
+        return file.read(len(content) + 1) == content
 
 
 def write_sound(

@@ -170,6 +170,23 @@ def test_unload_in_mid_take_keeps_what_is_finished_and_ends_the_worker():
         pd.load()
 
 
+@pytest.mark.parametrize("patch", ["class-polled.pd", "class-detached.pd"])
+def test_a_take_is_saved_although_its_model_is_unloaded_at_once(tmp_path, patch):
+    path = tmp_path / "take.wav"
+    with ClassInPd(patch) as pd:
+        pd.load()
+        (worker,) = pd.worker_pids()
+        pd.message("length 0.5")
+        pd.message("generate sound1")
+        pd.status("generated sound1 16000 8000")
+        pd.message(f"save {path}")
+        pd.message("unload")
+        wait_until_ended(worker)
+        pd.sync()
+        assert {f"status: saved {path}", "status: worker off"} <= set(pd.console.splitlines())
+        assert path.exists() and pd.console.count("status: error") == 0
+
+
 def test_a_wrong_python_is_told_and_the_installations_goes_on():
     with ClassInPd() as pd:
         pd.message(f"load --python /no/such/python -- --num_seqs 1 --ckpt_dir {GRU}")
