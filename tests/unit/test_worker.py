@@ -50,7 +50,7 @@ def test_a_stream_that_is_refused_leaves_the_rate_of_the_take_to_what_continues_
     events, first = generate(client, out_rate=44100)
     assert isinstance(events[0], protocol.Notice)
     assert events[1] == protocol.Started(1, 1469, 44100, 5)
-    client.send(protocol.Generate(take=2, latency_s=1e-6))
+    client.send(protocol.Generate(take=2, latency_s=3.0))
     assert "latency" in receive(client, protocol.Failure).text
     _, second = generate(client, resume=True)
     _, whole = generate(client, dur_s=0.0666, out_rate=44100)
