@@ -56,7 +56,8 @@ def test_with_its_context_a_part_is_resampled_as_within_the_whole(in_rate, out_r
     np.testing.assert_allclose(part, whole[:, out_rate:], atol=1e-5)
 
 
-@pytest.mark.parametrize("in_rate, out_rate", RATES)
+# the last has a table of 1001 places, of at most 1024 that are used
+@pytest.mark.parametrize("in_rate, out_rate", [*RATES[:-1], (16000, 16016)])
 def test_a_stream_is_resampled_by_table_as_by_soxr_chunk_by_chunk(in_rate, out_rate):
     audio, context = noise(in_rate // 4, num_seqs=2), noise(in_rate, num_seqs=2)[:, : in_rate // 50]
     table = TableResampler(in_rate, out_rate, context)
