@@ -11,7 +11,7 @@ import soundfile
 from sopilib import __version__
 from sopilib.album.album_file import SavedAlbum
 from sopilib.album.page import check_page, write_page
-from sopilib.album.track_files import TrackFiles, file_digest, track_values
+from sopilib.album.track_files import TrackFiles, digest_of, track_values
 from sopilib.audio.spectrogram import plot_source
 from sopilib.audio.write import write_sound
 from sopilib.errors import AudioError, RequestError
@@ -90,7 +90,7 @@ def _older(kept: Path) -> dict[str, str]:
 def _check_free(kept: Path, names: set[str], older: Mapping[str, str]) -> None:
     for name in sorted(names | {Path(file).stem for file in older}):
         path = kept / f"{name}.flac"
-        if os.path.lexists(path) and file_digest(path) != older.get(path.name):
+        if os.path.lexists(path) and digest_of(path) != older.get(path.name):
             raise _not_ours(path)
         image = path.with_suffix(".png")
         if os.path.lexists(image) and plot_source(image) is None:
@@ -125,5 +125,5 @@ def _copy(
         new.open(kept / f"{name}.png").write(image.read_bytes())
     else:  # an earlier choice may have left that of another track
         new.remove(kept / f"{name}.png")
-    digest = file_digest(Path(copy.name))
+    digest = digest_of(Path(copy.name))
     return {**track, "track": place, "file": f"{name}.flac", "kept_sha256": digest}

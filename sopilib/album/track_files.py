@@ -5,7 +5,6 @@ that says what was made of the take. It names the FLAC file and its digest, by w
 an album are known: what else has their names is someone's own and stays.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,13 +19,14 @@ from sopilib.album.settings import TrackPlan
 from sopilib.audio.spectrogram import plot_source
 from sopilib.audio.write import write_sound
 from sopilib.errors import AudioError, RecordError
+from sopilib.file_digest import file_digest
 from sopilib.generation import record_fields as kinds
 from sopilib.generation.record import ModelRecord, TakeRecord
 from sopilib.generation.record_fields import check_fields
 from sopilib.generation.record_file import RECORD_VERSION, write_values
 from sopilib.generation.record_values import record_values
 from sopilib.new_files import NewFiles, unwritable
-from sopilib.small_files import RECORD_BYTES, open_regular, read_json
+from sopilib.small_files import RECORD_BYTES, read_json
 
 _KINDS = {
     "track": kinds.POSITIVE,
@@ -46,7 +46,6 @@ _KINDS = {
     "true_peak_dbfs": kinds.NUMBER_OR_NULL,
     "choice": kinds.OBJECT,
 }
-_BLOCK = 1 << 20  # bytes
 
 
 class State(Enum):
@@ -106,7 +105,7 @@ def state_of(files: TrackFiles, plan: TrackPlan) -> State:
         return State.ABSENT
     if not os.path.lexists(files.sound):
         return State.LOST
-    return State.FINISHED if file_digest(files.sound) == values["sha256"] else State.CHANGED
+    return State.FINISHED if digest_of(files.sound) == values["sha256"] else State.CHANGED
 
 
 def _is_of(values: Mapping[str, Any], plan: TrackPlan) -> bool:
@@ -119,16 +118,12 @@ def _is_foreign_image(path: Path) -> bool:
     return os.path.lexists(path) and plot_source(path) is None
 
 
-def file_digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
     """Return the SHA-256 in hex of a regular file, '' where it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with open_regular(path) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        return file_digest(path)
     except OSError:
         return ""
-    return digest.hexdigest()
 
 
 def write_track(
@@ -159,7 +154,7 @@ def write_track(
             sound = new.open(files.sound)
             write_sound(sound, files.sound, audio[:, np.newaxis], sample_rate, "PCM_16", tags)
             sound.flush()
-            complete = {**values, "file": files.sound.name, "sha256": file_digest(Path(sound.name))}
+            complete = {**values, "file": files.sound.name, "sha256": digest_of(Path(sound.name))}
             new.open(files.image).write(image)
             write_values(new, files.record, _record_json(files, record, complete))
     except OSError as error:

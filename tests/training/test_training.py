@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
+from damaged_zip import encrypted, unknown_method
 from golden import copy_checkpoint
 from samplernn_process import start_samplernn
 from training_runs import CONFIG, PLAN, history, losses, prepared, write_sounds
@@ -227,12 +228,16 @@ def test_a_state_that_cannot_be_written_whole_leaves_the_old_one(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [STATE_NAME]
 
 
-@pytest.mark.parametrize("keep", [0, 10, 1000])
-def test_a_damaged_state_is_refused(keep, sounds, uninterrupted, tmp_path):
+def cut(num_bytes):
+    return lambda content: content[:num_bytes]
+
+
+@pytest.mark.parametrize("damage", [cut(0), cut(10), cut(1000), encrypted, unknown_method])
+def test_a_damaged_state_is_refused(damage, sounds, uninterrupted, tmp_path):
     folder = tmp_path / "23.11.2026_12.00.00"
     folder.mkdir()
     content = (uninterrupted.path / STATE_NAME).read_bytes()
-    (folder / STATE_NAME).write_bytes(content[:keep])
+    (folder / STATE_NAME).write_bytes(damage(content))
     with pytest.raises(CheckpointError, match="damaged.*--resume_from"):
         prepared(sounds, tmp_path)
 

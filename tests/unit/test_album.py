@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from damaged_zip import encrypted, unknown_method
 from exported_model import write_exported
 
 from sopilib.album import cluster_runner, job
@@ -215,7 +216,22 @@ def test_a_killed_album_goes_on_with_the_takes_that_it_has(
     assert contents(out) == contents(whole)
 
 
-def test_a_take_whose_samples_were_damaged_is_made_again(whole, models, tmp_path, monkeypatch):
+def change_samples(path):
+    with np.load(path) as arrays:
+        values, levels = arrays["values"], arrays["levels"]
+    levels[100:200] ^= 1
+    np.savez(path, values=values, levels=levels)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        change_samples,
+        lambda path: path.write_bytes(encrypted(path.read_bytes())),
+        lambda path: path.write_bytes(unknown_method(path.read_bytes())),
+    ],
+)
+def test_a_take_that_was_damaged_is_made_again(damage, whole, models, tmp_path, monkeypatch):
     out, keep = tmp_path / "night", WorkFolder.keep
 
     def keep_or_die(self, one, take):
@@ -228,10 +244,7 @@ def test_a_take_whose_samples_were_damaged_is_made_again(whole, models, tmp_path
         album(models, out, "--tracks", 3, *FLAGS)
     monkeypatch.setattr(WorkFolder, "keep", keep)
     for path in (out / "unfinished").glob("01-*.npz"):
-        with np.load(path) as arrays:
-            values, levels = arrays["values"], arrays["levels"]
-        levels[100:200] ^= 1
-        np.savez(path, values=values, levels=levels)
+        damage(path)
     assert album(models, out, "--tracks", 3, *FLAGS) == 0
     assert contents(out) == contents(whole)
 
