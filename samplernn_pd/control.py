@@ -17,12 +17,12 @@ from samplernn_pd.output import AnyTake, Output
 from samplernn_pd.reactions import react, react_to_leaving, tell_not_written
 from samplernn_pd.settings import Settings
 from samplernn_pd.states import NO_MODEL, Answer, Refusal, State, answer_to
+from samplernn_pd.unanswered import WRITES_FILE
 from samplernn_pd.worker_link import WorkerLink
 from sopilib.errors import RequestError, SampleRNNError
 from sopilib.protocol import messages
 
 POLL_LIMIT_S = 0.001
-_WRITES_FILE = (messages.Save, messages.WriteStates)
 
 
 class Control:
@@ -178,7 +178,7 @@ class Control:
 
     def wait_for_files(self, message: PdMessage) -> bool:
         """Let `message` wait behind deferred ones that write a file; return False without any."""
-        has_files = any(isinstance(waits, _WRITES_FILE) for waits in self._deferred)
+        has_files = any(isinstance(waits, WRITES_FILE) for waits in self._deferred)
         if has_files and not self.worker.is_silent:
             self._deferred.append(message)
             return True

@@ -2,6 +2,7 @@
 
 from sopilib.protocol import messages
 
+WRITES_FILE = (messages.Save, messages.WriteStates)
 _LOAD = messages.Load.type_name
 _ANSWERED = {
     messages.Load,
@@ -11,7 +12,6 @@ _ANSWERED = {
     messages.WriteStates,
     messages.ReadStates,
 }
-_WRITES_FILE = (messages.Save.type_name, messages.WriteStates.type_name)
 _STATE = {"saved": messages.SaveState.type_name, "recalled": messages.RecallState.type_name}
 _STATES_FILE = {
     "written": messages.WriteStates.type_name,
@@ -31,7 +31,8 @@ class Unanswered:
     @property
     def files(self) -> list[str]:
         """The names of those that write what would otherwise be lost."""
-        return [name for name in self._names if name in _WRITES_FILE]
+        write = {request.type_name for request in WRITES_FILE}
+        return [name for name in self._names if name in write]
 
     def forget(self) -> None:
         """Expect no answer any more."""

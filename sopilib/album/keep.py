@@ -15,6 +15,7 @@ from sopilib.album.track_files import TrackFiles, digest_of, track_values
 from sopilib.audio.spectrogram import plot_source
 from sopilib.audio.write import write_sound
 from sopilib.errors import AudioError, RequestError
+from sopilib.file_digest import content_digest
 from sopilib.new_files import NewFiles, unwritable
 from sopilib.small_files import RECORD_BYTES, open_regular, read_json
 
@@ -119,11 +120,10 @@ def _copy(
     copy = new.open(kept / f"{name}.flac")
     tags = {**tags, "tracknumber": str(place), "software": f"samplernn {__version__}"}
     write_sound(copy, kept / f"{name}.flac", samples, rate, "PCM_16", tags)
-    copy.flush()
     image = source.with_suffix(".png")
     if image.is_file():
         new.open(kept / f"{name}.png").write(image.read_bytes())
     else:  # an earlier choice may have left that of another track
         new.remove(kept / f"{name}.png")
-    digest = digest_of(Path(copy.name))
+    digest = content_digest(copy)
     return {**track, "track": place, "file": f"{name}.flac", "kept_sha256": digest}

@@ -19,7 +19,7 @@ from sopilib.album.settings import TrackPlan
 from sopilib.audio.spectrogram import plot_source
 from sopilib.audio.write import write_sound
 from sopilib.errors import AudioError, RecordError
-from sopilib.file_digest import file_digest
+from sopilib.file_digest import content_digest, file_digest
 from sopilib.generation import record_fields as kinds
 from sopilib.generation.record import ModelRecord, TakeRecord
 from sopilib.generation.record_fields import check_fields
@@ -153,8 +153,7 @@ def write_track(
         with NewFiles() as new:
             sound = new.open(files.sound)
             write_sound(sound, files.sound, audio[:, np.newaxis], sample_rate, "PCM_16", tags)
-            sound.flush()
-            complete = {**values, "file": files.sound.name, "sha256": digest_of(Path(sound.name))}
+            complete = {**values, "file": files.sound.name, "sha256": content_digest(sound)}
             new.open(files.image).write(image)
             write_values(new, files.record, _record_json(files, record, complete))
     except OSError as error:

@@ -31,6 +31,7 @@ from sopilib.generation.generator import make_generator
 from sopilib.generation.sample_generator import SampleGenerator
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.model.folder import ModelFiles, checkpoint_number, find_model
+from sopilib.model_texts import ARGUMENTS
 from sopilib.new_files import unwritable
 from sopilib.small_files import text_if_readable
 from sopilib.training.history import HISTORY_NAME, find_run, read_history
@@ -173,7 +174,7 @@ def _val_frac(folder: Path) -> float:
     parser = argparse.ArgumentParser(exit_on_error=False, add_help=False)
     parser.add_argument("--val_frac", type=float, default=VAL_FRAC)
     try:
-        words = shlex.split(text_if_readable(folder / "args.txt"))
+        words = shlex.split(text_if_readable(folder / ARGUMENTS))
         val_frac = parser.parse_known_args(words)[0].val_frac
     except (ValueError, argparse.ArgumentError):
         return VAL_FRAC

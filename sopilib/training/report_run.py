@@ -12,6 +12,7 @@ from typing import Any
 from sopilib.errors import CheckpointError
 from sopilib.model.config import load_config
 from sopilib.model.folder import find_config
+from sopilib.model_texts import ARGUMENTS
 from sopilib.small_files import text_if_readable
 from sopilib.training.history import HISTORY_NAME, find_run, read_history
 
@@ -96,7 +97,7 @@ def read_run(path: Path, previews: Path | None = None) -> Run:
         steps=steps,
         epochs=[line for line in lines if line["kind"] == "epoch"],
         settings=load_config(find_config(folder)).to_dict(),
-        command=text_if_readable(folder / "args.txt").strip(),
+        command=text_if_readable(folder / ARGUMENTS).strip(),
         previews=_find_previews(previews or folder / "previews"),
     )
 

@@ -24,6 +24,7 @@ from sopilib.model.checkpoint import save_checkpoint
 from sopilib.model.config import ModelConfig
 from sopilib.model.folder import checkpoint_number, prefix_of
 from sopilib.model.network import SampleRNN
+from sopilib.model_texts import ARGUMENTS
 from sopilib.training.state import STATE_NAME, replacing
 
 _LOCK_NAME = "training.lock"
@@ -65,7 +66,7 @@ class RunFolder:
             (path / config_name).write_text(text + "\n", encoding="utf-8")
             line = shlex.join([*arguments, "--sample_rate", str(config.sample_rate)])
             # names of files in it may be bytes that are not UTF-8
-            (path / "args.txt").write_text(line + "\n", encoding="utf-8", errors="surrogateescape")
+            (path / ARGUMENTS).write_text(line + "\n", encoding="utf-8", errors="surrogateescape")
         except OSError as error:
             raise CheckpointError(
                 f"cannot make the run folder {path}: {error.strerror} (choose another "

@@ -192,20 +192,26 @@ class Killed(Exception):
     """Stands for a kill: nothing in the program expects it."""
 
 
-def test_a_killed_album_goes_on_with_the_takes_that_it_has(
-    whole, models, tmp_path, monkeypatch, jobs_done
-):
-    out, keep = tmp_path / "night", WorkFolder.keep
+def kill_after(key, models, out, monkeypatch):
+    """Begin an album of three tracks in `out`, which ends once the take of `key` is kept."""
+    keep = WorkFolder.keep
 
     def keep_or_die(self, one, take):
         keep(self, one, take)
-        if one.key == (2, 0):
+        if one.key == key:
             raise Killed
 
-    monkeypatch.setattr(WorkFolder, "keep", keep_or_die)
-    with pytest.raises(Killed):
-        album(models, out, "--tracks", 3, *FLAGS)
-    monkeypatch.setattr(WorkFolder, "keep", keep)
+    with monkeypatch.context() as patch:
+        patch.setattr(WorkFolder, "keep", keep_or_die)
+        with pytest.raises(Killed):
+            album(models, out, "--tracks", 3, *FLAGS)
+
+
+def test_a_killed_album_goes_on_with_the_takes_that_it_has(
+    whole, models, tmp_path, monkeypatch, jobs_done
+):
+    out = tmp_path / "night"
+    kill_after((2, 0), models, out, monkeypatch)
     assert jobs_done == [(1, 0), (1, 1), (2, 0)]
     assert sorted(p.name for p in out.iterdir())[:3] == ["01.flac", "01.json", "01.png"]
     page = (out / "album.html").read_text()
@@ -232,17 +238,8 @@ def change_samples(path):
     ],
 )
 def test_a_take_that_was_damaged_is_made_again(damage, whole, models, tmp_path, monkeypatch):
-    out, keep = tmp_path / "night", WorkFolder.keep
-
-    def keep_or_die(self, one, take):
-        keep(self, one, take)
-        if one.key == (1, 1):
-            raise Killed
-
-    monkeypatch.setattr(WorkFolder, "keep", keep_or_die)
-    with pytest.raises(Killed):
-        album(models, out, "--tracks", 3, *FLAGS)
-    monkeypatch.setattr(WorkFolder, "keep", keep)
+    out = tmp_path / "night"
+    kill_after((1, 1), models, out, monkeypatch)
     for path in (out / "unfinished").glob("01-*.npz"):
         damage(path)
     assert album(models, out, "--tracks", 3, *FLAGS) == 0
