@@ -61,7 +61,7 @@ def finish_track(
     if state_of(files, plan) is State.FOREIGN:
         raise foreign(files)
     take, rate = chosen.take, model.config.sample_rate
-    audio = SampleCodec(model.config).decode(take.levels[np.newaxis].astype(np.int64))[0]
+    audio = SampleCodec(model.config).played(take.levels[np.newaxis].astype(np.int64))[0]
     if hashlib.sha256(audio.astype("<f4").tobytes()).hexdigest() != take.sha256:
         raise AudioError(f"track {plan.number}: its samples were damaged (repeat the command)")
     out_rate = settings.sample_rate or rate

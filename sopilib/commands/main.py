@@ -37,6 +37,7 @@ COMMANDS = {
     "tune": "search for good settings, on one machine or several",
     "report": "show a training on one page: curves, settings, previews",
     "audition": "rank the checkpoints of a training by their bits and their takes",
+    "match": "find the temperature, noise shaping and gain with which takes resemble recordings",
     "bench": "measure how fast this machine plays a model",
     "play": "open the patch in Pure Data",
     "demo": "generate a take in Pure Data, without a window",

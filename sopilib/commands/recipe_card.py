@@ -7,6 +7,8 @@ from sopilib.audio.recordings import RecordingSet
 from sopilib.model.config import ModelConfig
 from sopilib.training.time_budget import time_text
 
+TEMPERATURE = 1.0  # recommended: the export makes the best one temperature 1
+
 _CARD = """# {name}
 
 A SampleRNN model trained on {recordings}. It plays in Pd without TensorFlow.
@@ -17,6 +19,7 @@ A SampleRNN model trained on {recordings}. It plays in Pd without TensorFlow.
 | sound | {rate} Hz, mono, {q_type}, {q_levels} levels |
 | weights | int8 (8 bits) |
 | temperature | {temperature:g} recommended |
+| played with | {playing} of the checkpoint |
 | held-out bits per sample | {bits:.3f} |
 | audition | {audition} |
 | training | {stages} |
@@ -49,7 +52,7 @@ class Facts:
     Attributes:
       name: of the model.
       bits: per sample, on held-out sound.
-      temperature: recommended.
+      playing: how the checkpoint is played, see `sopilib.training.match.Playing`.
       shortcomings: what the audition found beyond its limits; empty if all holds.
       command: line with which it was trained.
       stages: (name, seconds) of each.
@@ -57,7 +60,7 @@ class Facts:
 
     name: str
     bits: float
-    temperature: float
+    playing: str
     shortcomings: Sequence[str]
     command: str
     stages: Sequence[tuple[str, float]]
@@ -81,7 +84,8 @@ def card(config: ModelConfig, facts: Facts, recordings: RecordingSet, preview_s:
         rate=config.sample_rate,
         q_type=config.q_type,
         q_levels=config.q_levels,
-        temperature=facts.temperature,
+        temperature=TEMPERATURE,
+        playing=facts.playing,
         bits=facts.bits,
         audition="; ".join(facts.shortcomings) or "all measures within their limits",
         stages=", ".join(f"{name} {time_text(seconds)}" for name, seconds in facts.stages),

@@ -19,7 +19,7 @@ from sopilib import engine
 from sopilib.audio.recordings import RecordingSet, read_recordings
 from sopilib.audio.spectrogram import draw_take, draw_takes
 from sopilib.audio.write import write_audio
-from sopilib.commands.recipe_card import Facts, card
+from sopilib.commands.recipe_card import TEMPERATURE, Facts, card
 from sopilib.engine.export import export_model
 from sopilib.errors import CheckpointError
 from sopilib.generation.generator import make_generator
@@ -59,7 +59,7 @@ def write_model(
     files = replace(files, name=facts.name)
     export_model(files, [PRECISION], unfinished)
     try:
-        sound = _preview(files, unfinished, facts.temperature, left_s)
+        sound = _preview(files, unfinished, left_s)
         recordings = read_recordings(data, files.config.sample_rate)
         _write_sound_and_plots(unfinished, sound, recordings, facts)
         text = card(files.config, facts, recordings, len(sound) / recordings.sample_rate)
@@ -83,13 +83,11 @@ def _free_path(path: Path) -> Path:
     return free
 
 
-def _preview(
-    files: ModelFiles, exported: Path, temperature: float, left_s: Callable[[], float]
-) -> np.ndarray:
+def _preview(files: ModelFiles, exported: Path, left_s: Callable[[], float]) -> np.ndarray:
     """Return a take of the exported model, float32 (num_samples,), as long as the time allows."""
     generator = make_generator(find_model(exported) if engine.is_built() else files, 1)
     rate = files.config.sample_rate
-    request = TakeRequest(dur_s=PREVIEW_S, temperature=(temperature,), rng_seed=0)
+    request = TakeRequest(dur_s=PREVIEW_S, temperature=(TEMPERATURE,), rng_seed=0)
     chunks, num_samples = [], 0
     for chunk in Take(generator, request):
         chunks.append(chunk[0])
@@ -104,7 +102,7 @@ def _write_sound_and_plots(
 ) -> None:
     rate = recordings.sample_rate
     write_audio(folder / "preview.flac", sound, rate)
-    title = f"{facts.name}, temperature {facts.temperature:g}"
+    title = f"{facts.name}, temperature {TEMPERATURE:g}"
     draw_take(sound, rate, title, folder / PREVIEW_PLOT)
     length = min(round(_COMPARED_S * rate), len(sound))
     longest = max((recording.audio for recording in recordings.recordings), key=len)

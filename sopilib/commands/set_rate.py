@@ -6,7 +6,7 @@ from pathlib import Path
 from sopilib.commands import quantities
 from sopilib.commands.arguments import model_path, search_folders
 from sopilib.errors import ConfigError
-from sopilib.model.config_file import write_sample_rate
+from sopilib.model.config_file import write_numbers
 from sopilib.model.folder import find_model, find_model_config
 from sopilib.model.sample_rate import RateSource
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if before == (rate, RateSource.CONFIG):
         print(f"{path}: sample_rate is {rate} Hz already")
         return 0
-    write_sample_rate(Path(path), rate)
+    write_numbers(Path(path), {"sample_rate": rate})
     was = "an invalid one" if before is None else f"{before[0]} Hz, {before[1].value}"
     print(f"{path}: sample_rate set to {rate} Hz (was {was})")
     return 0

@@ -1,9 +1,9 @@
 """`samplernn train --preset NAME --hours H`: from recordings to a model that plays, in one go.
 
 It measures how fast this machine trains, divides the time among the stages of the preset's
-recipe (`sopilib.training.recipe`), trains one after another, auditions what they leave, and
-exports the best. `recipe.json` in LOGDIR_ROOT/ID says how far the whole has come; stopped at any
-moment, the same command resumes with the time that is left.
+recipe (`sopilib.training.recipe`), trains one after another, auditions what they leave, finds out
+how to play the best, and exports it. `recipe.json` in LOGDIR_ROOT/ID says how far the whole has
+come; stopped at any moment, the same command resumes with the time that is left.
 """
 
 import contextlib
@@ -16,7 +16,9 @@ from types import FrameType
 
 from sopilib.commands import INTERRUPTED
 from sopilib.commands.recipe_audition import all_candidates, audition_in_time, generation_time
-from sopilib.commands.recipe_card import Facts
+from sopilib.commands.recipe_card import TEMPERATURE, Facts
+from sopilib.commands.recipe_match import PART as MATCH_PART
+from sopilib.commands.recipe_match import match_in_time
 from sopilib.commands.recipe_model import EXPORT_S, PREVIEW_S, write_model
 from sopilib.commands.recipe_request import RecipeRequest
 from sopilib.commands.recipe_stages import Stages
@@ -130,28 +132,38 @@ def _finish(
     candidates = all_candidates(request.logdir, progress.stages)
     second_s = generation_time(candidates[0].files)
     kept_s = min(max(0.0, budget.left_s / 2), PREVIEW_S * second_s + EXPORT_S)
+    match_s = MATCH_PART * max(0.0, budget.left_s - kept_s)
     ranking = audition_in_time(
         candidates,
         request.data,
         recipe.finish,
-        lambda: budget.left_s - kept_s,
+        lambda: budget.left_s - kept_s - match_s,
         request.logdir / "audition",
         second_s,
     )
     print(table([result for result, _ in ranking]), flush=True)
     best, candidate = ranking[0]
+    playing, shortcomings = match_in_time(
+        candidate.files,
+        best,
+        request.data,
+        recipe.finish.dur,
+        lambda: budget.left_s - kept_s,
+        second_s,
+    )
     facts = Facts(
         name=request.logdir.name,
         bits=candidate.bits,
-        temperature=best.best,
-        shortcomings=best.similarities[best.best].reasons,
+        playing=str(playing),
+        shortcomings=shortcomings,
         command=shlex.join(request.words),
         stages=[(stage.name, stage.seconds) for stage in progress.stages],
     )
+    files = playing.of_files(candidate.files)
     folder = write_model(
-        candidate.files, facts, request.data, request.logdir, lambda: budget.left_s - EXPORT_S
+        files, facts, request.data, request.logdir, lambda: budget.left_s - EXPORT_S
     )
-    progress.result = Result(folder.name, candidate.name, best.best)
+    progress.result = Result(folder.name, candidate.name, TEMPERATURE)
     progress.used_s = budget.used_s
     progress.save(request.logdir)
     _print_result(request, progress, progress.result)

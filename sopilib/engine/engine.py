@@ -109,7 +109,7 @@ class EngineGenerator:
         self.isa = self._engine.isa
         self._team = ThreadTeam(self._engine.use_threads, self.threads, config.frame_sizes[-1])
         self._codec = SampleCodec(config, num_seqs)
-        self._random = VoiceRandom(num_seqs)
+        self._random = VoiceRandom(num_seqs, noise_shaping=config.noise_shaping)
         self.handover = Handover(num_seqs)
         self._engine.reset()
         self._team.measure(self._rehearse)
@@ -162,7 +162,7 @@ class EngineGenerator:
           float32 (num_seqs, n), -1 <= x <= 1, at the model's rate.
         """
         pieces = self._pieces(temperature, self._engine.generate)
-        return self._codec.decode(np.concatenate(pieces, axis=1))
+        return self._codec.played(np.concatenate(pieces, axis=1))
 
     def generate_scored(self, temperature: np.ndarray) -> ScoredSamples:
         """Generate the next samples as `generate` does, with their levels and cost in bits.
@@ -171,13 +171,14 @@ class EngineGenerator:
         """
         pieces = self._pieces(temperature, self._engine.generate_scored)
         levels, bits = (np.concatenate(parts, axis=1) for parts in zip(*pieces))
-        return ScoredSamples(self._codec.decode(levels), levels, bits)
+        return ScoredSamples(self._codec.played(levels), levels, bits)
 
     def _pieces(
         self, temperature: np.ndarray, draw: Callable[[np.ndarray, np.ndarray], _Piece]
     ) -> list[_Piece]:
         """Return what `draw` makes of each piece of the team's work, with fresh random numbers."""
         num_samples = temperature.shape[1]
+        temperature = temperature * self.config.temperature
         uniform = self._random.uniform(num_samples)
         pieces = []
 

@@ -3,13 +3,14 @@
 The folder holds `NAME.config.json` and `NAME.PRECISION.pack` for each precision.
 """
 
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sopilib.engine.load import checkpoint_packed, read_packed
+from sopilib.engine.load import checkpoint_packed
 from sopilib.engine.pack import config_of_packed
 from sopilib.engine.packed_file import is_packed, write_packed
 from sopilib.errors import CheckpointError, ConfigError
@@ -34,7 +35,7 @@ def export_model(
       precisions: some of `pack.RECIPES`.
       folder: path.
       overwrite: replace any other files of these names, too.
-      temperature: of the checkpoint that is temperature 1 of the exported model, > 0.
+      temperature: at which the checkpoint plays what the exported model plays at temperature 1.
 
     Returns:
       The paths of the written files.
@@ -53,13 +54,10 @@ def export_model(
     paths = {precision: folder / f"{files.name}.{precision}.pack" for precision in precisions}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        config, has_config = files.config, False
+        own = files.config.temperature * temperature
+        config, has_config = dataclasses.replace(files.config, temperature=own), False
         for precision, path in paths.items():
-            packed = (
-                checkpoint_packed(files, precision)
-                if temperature == 1.0
-                else read_packed(files, precision, temperature)
-            )
+            packed = checkpoint_packed(files, precision)
             config = config_of_packed(config, packed)
             if not overwrite:
                 has_config = _check_older(config_path, path, _config_values(files, config))

@@ -91,15 +91,14 @@ def checkpoint_packed(files: ModelFiles, precision: str) -> PackedModel:
     Raises:
       CheckpointError: the checkpoint is damaged or does not fit its config.
     """
-    return load_packed(files, precision, lambda: read_packed(files, precision))
+    return load_packed(files, precision, lambda: _packed_checkpoint(files, precision))
 
 
-def read_packed(files: ModelFiles, precision: str, temperature: float = 1.0) -> PackedModel:
-    """Return the PackedModel of a checkpoint read with TensorFlow, see `pack_checkpoint`."""
+def _packed_checkpoint(files: ModelFiles, precision: str) -> PackedModel:
     # the import takes seconds, and TensorFlow may be missing
     from sopilib.engine.pack_checkpoint import pack_checkpoint
 
-    return pack_checkpoint(files, precision, temperature)
+    return pack_checkpoint(files, precision)
 
 
 def _exported_packed(

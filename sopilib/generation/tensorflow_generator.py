@@ -39,7 +39,7 @@ class Generator:
         self.config, self.num_seqs = model.config, num_seqs
         self._model = model
         self._codec = SampleCodec(self.config, num_seqs)
-        self._random = VoiceRandom(num_seqs)
+        self._random = VoiceRandom(num_seqs, noise_shaping=self.config.noise_shaping)
         self.handover = Handover(num_seqs)
         self._loop = SampleLoop(model, num_seqs)
         self._primer = Primer(model, num_seqs)
@@ -104,12 +104,13 @@ class Generator:
           float32 (num_seqs, n), -1 <= x <= 1, at the model's rate.
         """
         num_samples = temperature.shape[1]
+        temperature = temperature * self.config.temperature
         uniform = self._random.uniform(num_samples)
         blocks = [np.zeros((self.num_seqs, 0), np.int32)]
         for begin in range(0, num_samples, BLOCK):
             block = slice(begin, begin + BLOCK)
             blocks.append(self._generate_levels(temperature[:, block], uniform[:, block]))
-        return self._codec.decode(np.concatenate(blocks, axis=1))
+        return self._codec.played(np.concatenate(blocks, axis=1))
 
     def _generate_levels(self, temperature: np.ndarray, uniform: np.ndarray) -> np.ndarray:
         """Return levels int32 (num_seqs, n), n <= BLOCK; the state advances."""

@@ -16,12 +16,17 @@ from typing import Any, NoReturn
 
 from sopilib.errors import ConfigError, RequestError
 from sopilib.limits import SAMPLE_RATES, is_sample_rate
+from sopilib.model.noise_shaping import LIMIT
 from sopilib.small_files import read_commented_json
 
 DEFAULT_SAMPLE_RATE = 16000
 RNN_TYPES = ("gru", "lstm")
 Q_TYPES = ("mu-law", "linear")
 PRISM_MU_LAW_LEVELS = 256
+TEMPERATURES = (0.1, 10.0)  # that the model as trained may have at temperature 1
+MOST_GAIN_DB = 40.0  # either way
+# keys that PRiSM's configs do not have, with the values that change nothing
+_NOT_OF_PRISM = {"pre_emphasis": 0.0, "temperature": 1.0, "noise_shaping": 0.0, "gain_db": 0.0}
 
 # characters of a value that an error shows
 _SHOWN = 60
@@ -55,6 +60,11 @@ class ModelConfig:
       rnn_dropout: dropout between recurrent layers in training, 0 <= x < 1.
       seq_len: samples in a training segment.
       pre_emphasis: 0 <= k < 1, see `sopilib.model.sample_codec`; not of PRiSM.
+      temperature: > 0, of the model as trained that is temperature 1 for whoever plays it; a
+        model that is too sure of itself plays best above 1 (Guo et al. 2017, section 4.2); not
+        of PRiSM.
+      noise_shaping: -1 <= b <= 1, see `sopilib.model.noise_shaping`; not of PRiSM.
+      gain_db: of what the model plays, see `sopilib.model.sample_codec`; not of PRiSM.
       sample_rate: in Hz; whether it is known or assumed: `sopilib.model.sample_rate`.
 
     Raises:
@@ -73,6 +83,9 @@ class ModelConfig:
     seq_len: int = 1024
     sample_rate: int = DEFAULT_SAMPLE_RATE
     pre_emphasis: float = 0.0
+    temperature: float = 1.0
+    noise_shaping: float = 0.0
+    gain_db: float = 0.0
 
     def __post_init__(self) -> None:
         _check_frame_sizes(self.frame_sizes)
@@ -88,9 +101,15 @@ class ModelConfig:
             _fail("skip_conn", self.skip_conn, "true or false")
         for key in ("rnn_dropout", "pre_emphasis"):
             value = getattr(self, key)
-            is_number = _is_integer(value) or isinstance(value, float)
-            if not is_number or not 0 <= value < 1:
+            if not _is_number(value) or not 0 <= value < 1:
                 _fail(key, value, "a number from 0 to below 1")
+        coldest, hottest = TEMPERATURES
+        if not _is_number(self.temperature) or not coldest <= self.temperature <= hottest:
+            _fail("temperature", self.temperature, f"a number from {coldest:g} to {hottest:g}")
+        for key, most in (("noise_shaping", LIMIT), ("gain_db", MOST_GAIN_DB)):
+            value = getattr(self, key)
+            if not _is_number(value) or not abs(value) <= most:
+                _fail(key, value, f"a number from {-most:g} to {most:g}")
 
     @property
     def big_frame_size(self) -> int:
@@ -104,10 +123,11 @@ class ModelConfig:
         return cls(**{key: value for key, value in values.items() if key in names})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every value, ready for JSON; no pre-emphasis is left out, as PRiSM's have none."""
+        """Return the values, ready for JSON; keys that PRiSM lacks only where they matter."""
         values = {**dataclasses.asdict(self), "frame_sizes": list(self.frame_sizes)}
-        if not self.pre_emphasis:
-            del values["pre_emphasis"]
+        for key, default in _NOT_OF_PRISM.items():
+            if values[key] == default:
+                del values[key]
         return values
 
 
@@ -165,6 +185,10 @@ def load_config(path: str | Path) -> ModelConfig:
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_integer(value) or isinstance(value, float)
 
 
 def _check_frame_sizes(sizes: Any) -> None:

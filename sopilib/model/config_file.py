@@ -1,4 +1,4 @@
-"""Change one value in a config's file and leave the rest of the file unchanged.
+"""Change values in a config's file and leave the rest of the file unchanged.
 
 The file is someone's own: comments, the order of the keys, keys that are not ours and the
 indentation stay. So the text is edited where the value stands, after a look at its tokens
@@ -6,6 +6,7 @@ alone; that the result says what it should is checked before it takes the file's
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,19 @@ from sopilib.small_files import read_bytes
 _TOKEN = re.compile(r'\s+|"(?:\\.|[^"\\])*"|//[^\n]*|[{}\[\],:]|[^\s{}\[\],:"/]+|.', re.DOTALL)
 
 
-def write_sample_rate(path: Path, rate: int) -> None:
-    """Write `"sample_rate": rate` into the config at `path`; the file changes as a whole.
+def write_numbers(path: Path, numbers: Mapping[str, float]) -> None:
+    """Write numbers by their keys into the config at `path`; the file changes as a whole.
 
     Raises:
         ConfigError: the file cannot be read or written, or holds no JSON object.
     """
     path = path.resolve()  # where it is a link, that stays
-    expected = {**read_json_object(path), "sample_rate": rate}
+    expected = {**read_json_object(path), **numbers}
     try:
-        text = with_number(read_bytes(path).decode("utf-8"), "sample_rate", rate)
-        _replace(path, text, expected)
+        text = read_bytes(path).decode("utf-8")
+        for key, number in numbers.items():
+            text = with_number(text, key, number)
+        _replace(path, text, expected, numbers)
     except OSError as error:
         raise ConfigError(
             f"cannot write {path}: {error.strerror} (check the permissions of its folder; "
@@ -35,7 +38,7 @@ def write_sample_rate(path: Path, rate: int) -> None:
         ) from error
 
 
-def with_number(text: str, key: str, number: int) -> str:
+def with_number(text: str, key: str, number: float) -> str:
     """Return a JSON object's text with the number under `key`, new keys first.
 
     Args:
@@ -75,14 +78,15 @@ def _value_span(tokens: list[re.Match[str]], key: str) -> tuple[int, int] | None
     return span
 
 
-def _replace(path: Path, text: str, expected: dict[str, Any]) -> None:
-    """Put `text` in the place of the file at `path`, once it reads as `expected`."""
+def _replace(path: Path, text: str, expected: dict[str, Any], numbers: Mapping[str, float]) -> None:
+    """Put `text` in the place of the file at `path`, once it reads as `expected`.
+
+    `numbers` are what has changed.
+    """
     with NewFiles() as files:
         unfinished = files.open(path)
         unfinished.write(text.encode("utf-8"))
         unfinished.flush()
         if read_json_object(unfinished.name) != expected:
-            raise ConfigError(
-                f"cannot change {path} by itself (write the sample rate into it by hand: "
-                f'"sample_rate": {expected["sample_rate"]})'
-            )
+            change = ", ".join(f'"{key}": {number}' for key, number in numbers.items())
+            raise ConfigError(f"cannot change {path} by itself (write into it by hand: {change})")

@@ -10,12 +10,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sopilib.model.noise_shaping import FIRST, shaped
+
 # samples of the past that a take which resumes may need as the context of its resampler
 CONTEXT = 4096
 
 
 class RandomState(NamedTuple):
-    """Where the random numbers of all voices stand; `bit_states` has one state a voice."""
+    """Where the random numbers of all voices stand.
+
+    `bit_states` has one state a voice, that of its numpy generator. With noise shaping its
+    `before` is the number drawn last, which is missing in states of before there was any.
+    """
 
     rng_seed: int
     bit_states: tuple[Mapping[str, Any], ...]
@@ -30,37 +36,56 @@ class VoiceRandom:
     Args:
       num_seqs: number of voices.
       rng_seed: int >= 0.
+      noise_shaping: of the model's config, see `sopilib.model.noise_shaping`.
 
     Attributes:
       rng_seed: the random seed in use.
     """
 
-    def __init__(self, num_seqs: int, rng_seed: int = 0) -> None:
-        self._num_seqs = num_seqs
+    def __init__(self, num_seqs: int, rng_seed: int = 0, noise_shaping: float = 0.0) -> None:
+        self._num_seqs, self._noise_shaping = num_seqs, noise_shaping
         self.reseed(rng_seed)
 
     def reseed(self, rng_seed: int) -> None:
         """Start the random numbers of `rng_seed`, an int >= 0."""
         self.rng_seed = rng_seed
         self._rngs = [np.random.default_rng([rng_seed, v]) for v in range(self._num_seqs)]
+        self._before = np.full(self._num_seqs, FIRST)
 
     def reseed_voice(self, voice: int, rng_seed: int) -> None:
         """Start the random numbers of one voice that it would have alone with `rng_seed`."""
         self._rngs[voice] = np.random.default_rng([rng_seed, 0])
+        self._before[voice] = FIRST
 
     def uniform(self, num_samples: int) -> np.ndarray:
         """Draw the next numbers: float32 (num_seqs, num_samples), 0 <= x < 1."""
-        return np.stack([rng.random(num_samples, dtype=np.float32) for rng in self._rngs])
+        numbers = np.stack([rng.random(num_samples, dtype=np.float32) for rng in self._rngs])
+        uniform = shaped(numbers, self._before, self._noise_shaping)
+        if num_samples:
+            self._before = numbers[:, -1].astype(np.float64)
+        return uniform
 
     def save(self) -> RandomState:
         """Return the state that `restore` takes."""
-        return RandomState(self.rng_seed, tuple(rng.bit_generator.state for rng in self._rngs))
+        return RandomState(self.rng_seed, tuple(map(self._state_of, self._rngs, self._before)))
+
+    def _state_of(self, rng: np.random.Generator, before: float) -> dict[str, Any]:
+        state = dict(rng.bit_generator.state)
+        return {**state, "before": float(before)} if self._noise_shaping else state
 
     def restore(self, state: RandomState) -> None:
-        """Continue from where `save` was called."""
+        """Continue from where `save` was called.
+
+        Raises:
+          ValueError, TypeError, KeyError: a voice's state cannot be one.
+        """
         self.rng_seed = state.rng_seed
-        for rng, bit_state in zip(self._rngs, state.bit_states):
+        for voice, (rng, bit_state) in enumerate(zip(self._rngs, state.bit_states)):
             rng.bit_generator.state = bit_state
+            before = float(bit_state.get("before", FIRST))
+            if not 0 <= before < 1:
+                raise ValueError(f"a random number of {before}")
+            self._before[voice] = before
 
 
 class HandoverState(NamedTuple):

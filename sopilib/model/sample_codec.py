@@ -1,10 +1,13 @@
-"""From audio to the levels of a model and back, with the model's pre-emphasis.
+"""From audio to the levels of a model and back, with the model's pre-emphasis and gain.
 
 A model may be trained on pre-emphasized sound, as in J.-M. Valin and J. Skoglund, LPCNet,
 ICASSP 2019, section 3.2: x[n] - k x[n-1] with k = `pre_emphasis` of its config is quantized,
 and y[n] = x[n] + k y[n-1] undoes it at the output. So the noise of 8-bit levels follows the
 sound's own spectrum, low where most sounds are weak, in the treble. With k = 0 levels and
 audio are those of `sopilib.model.quantize` alone.
+
+What a model plays is made louder or softer by `gain_db` of its config, as one that plays at
+another level than its recordings needs. What it reads, a seed, is not.
 """
 
 import numpy as np
@@ -25,6 +28,7 @@ class SampleCodec:
         self._config, self._num_seqs = config, num_seqs
         levels = np.arange(config.q_levels)
         self._audio_of_level = dequantize(levels, config.q_type, config.q_levels)
+        self._gain = np.float32(10 ** (config.gain_db / 20))
         self.reset()
 
     def reset(self) -> None:
@@ -49,8 +53,13 @@ class SampleCodec:
             audio = exact - self._config.pre_emphasis * before
         return quantize(audio, self._config.q_type, self._config.q_levels)
 
+    def played(self, levels: np.ndarray) -> np.ndarray:
+        """Return the audio of the next levels with the model's gain; see `decode`."""
+        audio = self.decode(levels)
+        return np.clip(audio * self._gain, -1, 1) if self._config.gain_db else audio
+
     def decode(self, levels: np.ndarray) -> np.ndarray:
-        """Return the audio of the next levels.
+        """Return the audio of the next levels, without the model's gain.
 
         Args:
           levels: int (num_seqs, n), 0 <= level < q_levels.

@@ -43,6 +43,9 @@ def config_of(**values):
         skip_conn=False,
         sample_rate=16000,
         pre_emphasis=0.0,
+        temperature=1.0,
+        noise_shaping=0.0,
+        gain_db=0.0,
     )
     return SimpleNamespace(**{**defaults, **values})
 

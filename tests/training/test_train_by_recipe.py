@@ -202,17 +202,20 @@ def test_flags_and_the_settings_of_a_stage_stand_in_its_run_folder(results):
 def test_the_exported_folder_holds_card_preview_and_plots_of_the_best_checkpoint(results):
     folder, _ = results
     result = json.loads((folder / "recipe.json").read_text())["result"]
-    assert result["folder"] == "sounds" and result["temperature"] == 0.9
+    assert result["folder"] == "sounds" and result["temperature"] == 1
     names = {path.name for path in (folder / "sounds").iterdir()}
     plots = {"preview.png", "beside_recordings.png"}
     assert names == {"sounds.config.json", "sounds.int8.pack", "README.md", "preview.flac", *plots}
     info = soundfile.info(folder / "sounds" / "preview.flac")
     assert info.samplerate == 1000 and 1000 <= info.frames <= 30_000
     text = (folder / "sounds" / "README.md").read_text()
-    assert text.startswith("# sounds\n") and "0.9 recommended" in text
+    assert text.startswith("# sounds\n") and "temperature | 1 recommended" in text
     assert "1000 Hz, mono, linear, 16 levels" in text and "2 recordings, 3.0 s of sound" in text
     config = find_model(folder / "sounds").config
-    assert config == dataclasses.replace(STEADY, pre_emphasis=0.5)
+    playing = {key: getattr(config, key) for key in ("temperature", "noise_shaping", "gain_db")}
+    assert config == dataclasses.replace(STEADY, pre_emphasis=0.5, **playing)
+    shown = ", ".join(f"{key} {value:g}" for key, value in playing.items())
+    assert f"played with | {shown} of the checkpoint" in text
     weights = named_variables(load_model(find_model(folder / result["checkpoint"])))
     assert all(np.isfinite(variable.numpy()).all() for variable in weights.values())
     assert not list(folder.glob(".*.part"))
@@ -223,7 +226,7 @@ def test_the_exported_folder_generates_without_tensorflow(results, tmp_path):
     path = tmp_path / "take.flac"  # libsndfile rounds in another way for WAV
     flags = ["--ckpt_dir", folder / "sounds", "--dur", 1, "--rng_seed", 0, "--output_path", path]
     done = subprocess.run(
-        [sys.executable, "-c", GENERATE, *map(str, flags), "--temperature", "0.9"],
+        [sys.executable, "-c", GENERATE, *map(str, flags), "--temperature", "1"],
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,
         text=True,

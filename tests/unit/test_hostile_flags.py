@@ -29,6 +29,7 @@ NEEDED = {
     "tune": ["--data_dir", NOT_THERE, "--logdir_root", NOT_THERE],
     "report": [NOT_THERE],
     "audition": [NOT_THERE, "--data_dir", NOT_THERE],
+    "match": [NOT_THERE, "--data_dir", NOT_THERE],
     "bench": ["--ckpt_dir", NOT_THERE],
     "share": [NOT_THERE],
     "install": [NOT_THERE],

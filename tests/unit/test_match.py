@@ -1,0 +1,114 @@
+"""`samplernn match`: its search, and what it writes."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from exported_model import write_exported
+
+from sopilib.audio.write import write_audio
+from sopilib.commands.main import main
+from sopilib.evaluation.reference import rounded_like_takes
+from sopilib.evaluation.similarity import ReferenceStatistics
+from sopilib.evaluation.verdict import LEAST, Similarity
+from sopilib.model.config import ModelConfig, load_config
+from sopilib.model.folder import find_model
+from sopilib.training.match import MatchRequest, Playing, Trial, best_of, search, table, trial
+
+START = Playing(1.0, 0.0, 0.0)
+
+
+def trial_of(playing, misfit):
+    """Return a Trial of one take of a misfit."""
+    measures = dict.fromkeys(LEAST, 0.0) | {"level": misfit * LEAST["level"]}
+    return Trial(playing, [Similarity(measures, np.zeros(1), np.ones(1), dict(LEAST))])
+
+
+@pytest.mark.parametrize(
+    "temperature, shaping", [(1.0, 0.0), (1.05, -0.15), (0.94, 0.03), (1.0, 0.2)]
+)
+def test_the_search_comes_near_the_best(temperature, shaping):
+    def evaluate(playing):
+        far = (playing.temperature - temperature) ** 2 + (playing.noise_shaping - shaping) ** 2
+        return trial_of(playing, 0.5 + 50 * far)
+
+    trials = list(search(evaluate, START))
+    best = best_of(trials).playing
+    assert best.temperature == pytest.approx(temperature, abs=0.005)
+    assert best.noise_shaping == pytest.approx(shaping, abs=0.01)
+    places = [(one.playing.temperature, one.playing.noise_shaping) for one in trials]
+    assert len(set(places)) == len(places)  # none is tried twice
+
+
+def test_the_search_stays_within_the_ranges():
+    def evaluate(playing):
+        return trial_of(playing, 3 - playing.noise_shaping + playing.temperature / 9)
+
+    start = Playing(0.11, 0.97, 0.0)
+    for one in search(evaluate, start):
+        dataclasses.replace(ModelConfig(), **dataclasses.asdict(one.playing))  # validates
+
+
+def test_a_lost_take_does_not_decide():
+    good, lost = trial_of(START, 0.9).similarities, trial_of(START, 40.0).similarities
+    assert Trial(START, [*good * 7, *lost]).misfit < trial_of(START, 1.5).misfit
+
+
+def test_the_table_has_the_best_first():
+    other = dataclasses.replace(START, noise_shaping=0.04)
+    lines = table([trial_of(START, 2.0), trial_of(other, 0.5)]).splitlines()
+    assert lines[1].split()[:2] == ["1", "0.04"] and lines[1].endswith("holds")
+    assert "1 of 1" in lines[1] and "0 of 1" in lines[2] and "louder" in lines[2]
+
+
+def write_tones(folder, dur_s=3.0):
+    folder.mkdir()
+    time = np.arange(round(dur_s * 16000)) / 16000
+    noise = np.random.default_rng(0).standard_normal(len(time))
+    sound = 0.02 * np.sin(2 * np.pi * 300 * time) + 0.002 * noise
+    write_audio(folder / "tone.wav", sound.astype(np.float32), 16000)
+    return folder, sound.astype(np.float32)
+
+
+def test_a_trial_finds_the_gain_that_the_takes_lack(tmp_path):
+    files = find_model(write_exported(tmp_path / "noise"))  # loud noise
+    _, sound = write_tones(tmp_path / "sounds")
+    reference = ReferenceStatistics([rounded_like_takes(sound, files.config)], 16000, 0.5)
+    done = trial(files, reference, MatchRequest(dur_s=0.5, num_takes=2), START)
+    assert done.playing.gain_db < -6
+    plain = trial(files, reference, MatchRequest(dur_s=0.5, num_takes=2), done.playing)
+    assert plain.playing == done.playing  # that gain is not used, and the takes are the same
+    assert plain.misfit == done.misfit
+
+
+def match(model, sounds, *flags):
+    words = ["--dur", "0.5", "--num_takes", "2", "--num_trials", "4", *flags]
+    return main(["match", str(model), "--data_dir", str(sounds), *words])
+
+
+def test_the_best_is_written_into_the_config(tmp_path, capsys):
+    model, (sounds, _) = write_exported(tmp_path / "m"), write_tones(tmp_path / "sounds")
+    path = model / "m.config.json"
+    before = path.read_text()
+    assert match(model, sounds, "--dry_run") == 0
+    best = capsys.readouterr().out.splitlines()[-1].removeprefix("best: ")
+    assert path.read_text() == before
+    assert match(model, sounds) == 0
+    out = capsys.readouterr().out
+    assert str(Playing.of(load_config(path))) == best
+    assert f"{path}: {best} (was {START})" in out
+    kept = json.loads(path.read_text())
+    assert {key: kept[key] for key in json.loads(before)} == json.loads(before)
+
+
+def test_what_cannot_be_used_is_one_line(tmp_path, capsys):
+    model, (sounds, _) = write_exported(tmp_path / "m"), write_tones(tmp_path / "sounds")
+    for words, text in [
+        ([str(model), "--data_dir", str(sounds), "--dur", "0.1"], "--dur 0.1 (give 0.5"),
+        ([str(tmp_path / "none"), "--data_dir", str(sounds)], "none"),
+        ([str(model), "--data_dir", str(tmp_path / "empty")], "empty"),
+    ]:
+        assert main(["match", *words]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("samplernn: ") and err.count("\n") == 1 and text in err
