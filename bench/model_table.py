@@ -12,7 +12,8 @@ corpus is a sound file or a folder of them. The end of the corpus is held out, a
   recommends. The first minute of each voice is a take, which is measured like those of
   `samplernn audition`. Of all minutes those count as clean that have no more noise bursts,
   silence and loops than the limits allow, and no stuck value.
-- takes after seeds from the held-out sound (`sopilib.evaluation.seed_steering`).
+- takes after seeds from the held-out sound (`sopilib.evaluation.seed_steering`). *In the
+  recordings* has the same figures, own and best match, of what follows the seeds there.
 
 The bits per sample of the held-out sound stand beside those of an adaptive linear predictor
 (`bench/linear_predictor.py`), and the speed is that of one voice. A take holds if no measure is
@@ -41,7 +42,7 @@ from sopilib.engine.measure import measure_speed
 from sopilib.errors import SampleRNNError
 from sopilib.evaluation.engine_score import score_files
 from sopilib.evaluation.reference import rounded_like_takes
-from sopilib.evaluation.seed_steering import held_out_seeds, measure_seed_steering
+from sopilib.evaluation.seed_steering import measure_seed_steering
 from sopilib.evaluation.similarity import ReferenceStatistics, Similarity
 from sopilib.evaluation.verdict import LEAST
 from sopilib.generation.take import Take, TakeRequest
@@ -166,8 +167,7 @@ def measured(
     generator = load_generator(files, sizes.num_voices, args.precision, args.threads)
     minutes = list(similarities(generator, reference, (temperature,), sizes))  # in order of time
     takes = minutes[: sizes.num_voices]
-    seeds = held_out_seeds(validation, files.config.sample_rate)
-    steering = None if seeds is None else measure_seed_steering(generator, seeds)
+    steering = measure_seed_steering(generator, validation)
     say("scoring the held-out sound")
     held_out = np.concatenate(validation)[: int(sizes.held_out_s * corpus.sample_rate)]
     alone = load_generator(files, 1, args.precision, args.threads)
@@ -258,6 +258,7 @@ def summary_table(rows: dict[str, dict[str, Any]]) -> str:
         "seed: own take",
         "seed: others",
         "seed: best match its own",
+        "in the recordings",
         "held-out bits",
         "linear predictor",
         "times real time",
@@ -268,10 +269,12 @@ def summary_table(rows: dict[str, dict[str, Any]]) -> str:
 def summary_cells(row: dict[str, Any]) -> list[str]:
     """Return the cells of a model, without its name."""
     steering, predictor = row["seed_steering"], row["predictor_bits"]
-    steered = ["-", "-", "-"]
+    steered = ["-"] * 4
     if steering is not None:
-        steered = [f"{steering[key]:.2f}" for key in ("own", "others")]
-        steered.append(f"{100 * steering['best_is_own']:.0f} %")
+        steered[:3] = steering_cells(steering)
+        if steering["recorded"] is not None:
+            own, _, best_is_own = steering_cells(steering["recorded"])
+            steered[3] = f"{own}, {best_is_own}"
     return [
         f"{row['temperature']:g}",
         f"{row['num_held']} of {len(row['takes'])}",
@@ -281,6 +284,12 @@ def summary_cells(row: dict[str, Any]) -> list[str]:
         "-" if predictor is None else f"{predictor:.3f}",
         f"{row['times_real_time']:.1f} ({row['precision']})",
     ]
+
+
+def steering_cells(steering: dict[str, Any]) -> list[str]:
+    """Return the cells of a SeedSteering as plain numbers: own, others, best match its own."""
+    correlations = [f"{steering[key]:.2f}" for key in ("own", "others")]
+    return [*correlations, f"{100 * steering['best_is_own']:.0f} %"]
 
 
 def measures_table(rows: dict[str, dict[str, Any]]) -> str:

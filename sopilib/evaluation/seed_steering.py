@@ -5,10 +5,14 @@ numbers, so that only the seeds differ. The log spectra of the last second of ea
 the first second of each take, from 60 to 1500 Hz in bands of 10 Hz, are compared: first the mean
 over all seeds is taken from the seeds' spectra, and that over all takes from the takes', so that
 what all have in common does not count; then each seed is correlated with each take.
+
+The recordings themselves are measured likewise, each seed with the sound that follows it there. No
+model can be expected to follow seeds more closely: where notes are short, what comes next has other
+pitches.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +29,7 @@ TEMPERATURE = 0.9
 LOWEST_HZ, HIGHEST_HZ, BAND_HZ = 60.0, 1500.0, 10.0
 FLOOR_DB = -60.0  # of a band, below the mean of all seeds
 STEP_S = 0.25  # between places where a seed may begin
+_LEAST_COMPARED = 2  # seeds
 SILENT_DB = -30.0  # of a seed's last second, below the held-out sound
 
 
@@ -64,17 +69,26 @@ class SeedSteering:
       others: mean correlation of a seed and the takes of other seeds.
       best_is_own: share of the seeds whose best match is their own take, 0 to 1.
       num_seeds: how many seeds were compared.
+      recorded: the same of what follows the seeds in the recordings, None if that is not known.
     """
 
     own: float
     others: float
     best_is_own: float
     num_seeds: int
+    recorded: "SeedSteering | None" = None
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"own take {self.own:.2f}, others {self.others:.2f}, best match its own for "
             f"{100 * self.best_is_own:.0f} % of {self.num_seeds} seeds"
+        )
+        if self.recorded is None:
+            return text
+        there = self.recorded
+        return (
+            f"{text} (what follows in the recordings: {there.own:.2f}, {there.others:.2f}, "
+            f"{100 * there.best_is_own:.0f} %)"
         )
 
 
@@ -93,6 +107,34 @@ def held_out_seeds(
     Returns:
       float32 (num_seeds, samples of `SEED_S`).
     """
+    length = round(SEED_S * sample_rate)
+    places = _places(stretches, sample_rate, num_seeds)
+    return np.stack([sound[begin : begin + length] for sound, begin in places]) if places else None
+
+
+def recorded_steering(
+    stretches: Sequence[np.ndarray], sample_rate: int, num_seeds: int = NUM_SEEDS
+) -> SeedSteering | None:
+    """Return how the recordings themselves go on after the seeds; None if too few go on.
+
+    Args as of `held_out_seeds`.
+    """
+    length, compared = round(SEED_S * sample_rate), round(COMPARED_S * sample_rate)
+    pairs = [
+        (sound[begin : begin + length], sound[begin + length : begin + length + compared])
+        for sound, begin in _places(stretches, sample_rate, num_seeds)
+        if begin + length + compared <= len(sound)
+    ]
+    if len(pairs) < _LEAST_COMPARED:
+        return None
+    seeds, following = map(np.stack, zip(*pairs))
+    return compare(seeds, following, sample_rate)
+
+
+def _places(
+    stretches: Sequence[np.ndarray], sample_rate: int, num_seeds: int
+) -> list[tuple[np.ndarray, int]]:
+    """Return the stretch of each seed and where it begins there; none if there is too little."""
     length, step = round(SEED_S * sample_rate), round(STEP_S * sample_rate)
     compared = round(COMPARED_S * sample_rate)
     num_samples = max(1, sum(map(len, stretches)))
@@ -105,9 +147,8 @@ def held_out_seeds(
         if np.mean(np.square(stretch[begin + length - compared : begin + length])) > least
     ]
     if len(places) < num_seeds:
-        return None
-    chosen = np.linspace(0, len(places) - 1, num_seeds).round().astype(int)
-    return np.stack([places[k][0][places[k][1] : places[k][1] + length] for k in chosen])
+        return []
+    return [places[k] for k in np.linspace(0, len(places) - 1, num_seeds).round().astype(int)]
 
 
 def takes_after(generator: SeededGenerator, seeds: np.ndarray, rng_seed: int = 0) -> np.ndarray:
@@ -188,8 +229,18 @@ def _without_the_common(spectra_db: np.ndarray) -> np.ndarray:
 
 
 def measure_seed_steering(
-    generator: SeededGenerator, seeds: np.ndarray, rng_seed: int = 0
-) -> SeedSteering:
-    """Return the SeedSteering of a model; see `takes_after` for the arguments."""
-    takes = takes_after(generator, seeds, rng_seed)
-    return compare(seeds, takes, generator.config.sample_rate)
+    generator: SeededGenerator,
+    stretches: Sequence[np.ndarray],
+    rng_seed: int = 0,
+    num_seeds: int = NUM_SEEDS,
+) -> SeedSteering | None:
+    """Return the SeedSteering of a model and of its recordings; None if there are too few seeds.
+
+    See `takes_after` and `held_out_seeds` for the arguments.
+    """
+    rate = generator.config.sample_rate
+    seeds = held_out_seeds(stretches, rate, num_seeds)
+    if seeds is None:
+        return None
+    steering = compare(seeds, takes_after(generator, seeds, rng_seed), rate)
+    return replace(steering, recorded=recorded_steering(stretches, rate, num_seeds))

@@ -21,11 +21,7 @@ from sopilib.engine.load import check_weights_fit
 from sopilib.errors import AudioError
 from sopilib.evaluation import engine_score
 from sopilib.evaluation.auditions import Audition
-from sopilib.evaluation.seed_steering import (
-    SeedSteering,
-    held_out_seeds,
-    measure_seed_steering,
-)
+from sopilib.evaluation.seed_steering import SeedSteering, measure_seed_steering
 from sopilib.evaluation.similarity import ReferenceStatistics
 from sopilib.generation.generator import make_generator
 from sopilib.generation.sample_generator import SampleGenerator
@@ -159,14 +155,13 @@ def steering_of(files: ModelFiles, corpus: RecordingSet, rng_seed: int) -> SeedS
     A line on stderr says if there are too few.
     """
     stretches = [np.asarray(part) for part in held_out_split(files, corpus).validation]
-    seeds = held_out_seeds(stretches, corpus.sample_rate)
-    if seeds is None:
+    steering = measure_seed_steering(_generator(files, STEERED_VOICES), stretches, rng_seed)
+    if steering is None:
         print(
             "too little held-out sound to measure how seeds steer (raise --val_frac in train)",
             file=sys.stderr,
         )
-        return None
-    return measure_seed_steering(_generator(files, STEERED_VOICES), seeds, rng_seed)
+    return steering
 
 
 def _val_frac(folder: Path) -> float:

@@ -61,6 +61,11 @@ def test_a_model_has_a_row_in_both_tables_and_all_figures_in_the_json(table, fol
     assert row["predictor_bits"] < 7  # a sine is predictable
     assert row["held_out_s"] == 5.0
     assert abs(row["seed_steering"]["own"]) <= 1 and row["seed_steering"]["num_seeds"] == 24
+    recorded = row["seed_steering"]["recorded"]
+    there = f"{recorded['own']:.2f}, {100 * recorded['best_is_own']:.0f} %"
+    assert (
+        cells[summary.splitlines()[0].strip("|").split(" | ").index("in the recordings")] == there
+    )
     assert row["takes"][0]["measures"]["windows"] > 1.5
 
 

@@ -9,6 +9,7 @@ from sopilib.evaluation.seed_steering import (
     compare,
     held_out_seeds,
     measure_seed_steering,
+    recorded_steering,
     takes_after,
 )
 from sopilib.model.config import ModelConfig
@@ -111,7 +112,27 @@ def test_equal_seeds_have_equal_takes(make_generator):
 
 
 def test_a_generator_is_measured_whole(make_generator):
-    seeds = np.random.default_rng(4).uniform(-0.5, 0.5, (4, 3000)).astype(np.float32)
-    steering = measure_seed_steering(make_generator(4), seeds)
+    sound = np.random.default_rng(4).uniform(-0.5, 0.5, 8000).astype(np.float32)
+    steering = measure_seed_steering(make_generator(4), [sound], num_seeds=4)
     assert isinstance(steering, SeedSteering) and steering.num_seeds == 4
     assert -1 <= steering.own <= 1
+    assert steering.recorded == recorded_steering([sound], 1000, 4)
+    assert "(what follows in the recordings: " in str(steering)
+    assert measure_seed_steering(make_generator(4), [sound[:2000]], num_seeds=4) is None
+
+
+def held_tones(tone_s, num_tones=24):
+    """Return a sound of tones of random pitches, each as long."""
+    pitches = np.random.default_rng(5).choice(np.arange(100, 1400, 40), num_tones)
+    hertz = np.repeat(pitches, round(tone_s * RATE))
+    return np.sin(2 * np.pi * np.cumsum(hertz) / RATE).astype(np.float32)
+
+
+def test_recordings_of_long_tones_follow_their_seeds_and_those_of_short_ones_do_not():
+    long, short = (recorded_steering([held_tones(s, round(80 / s))], RATE) for s in (8.0, 0.25))
+    assert long.own > 0.5 and long.best_is_own >= 0.2
+    assert short.own < 0.1
+
+
+def test_recordings_that_end_with_the_seeds_say_nothing():
+    assert recorded_steering([np.ones(3 * RATE, np.float32)] * 30, RATE) is None
