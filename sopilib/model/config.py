@@ -25,8 +25,9 @@ Q_TYPES = ("mu-law", "linear")
 PRISM_MU_LAW_LEVELS = 256
 TEMPERATURES = (0.1, 10.0)  # that the model as trained may have at temperature 1
 MOST_GAIN_DB = 40.0  # either way
-# keys that PRiSM's configs do not have, with the values that change nothing
-_NOT_OF_PRISM = {"pre_emphasis": 0.0, "temperature": 1.0, "noise_shaping": 0.0, "gain_db": 0.0}
+# keys that say how a trained model is played, with the values that change nothing
+_PLAYING: dict[str, Any] = {"temperature": 1.0, "noise_shaping": 0.0, "gain_db": 0.0}
+_NOT_OF_PRISM = {"pre_emphasis": 0.0, **_PLAYING}
 
 # characters of a value that an error shows
 _SHOWN = 60
@@ -115,6 +116,10 @@ class ModelConfig:
     def big_frame_size(self) -> int:
         """Samples in a frame of the upper frame tier."""
         return self.frame_sizes[-1]
+
+    def untrained(self) -> "ModelConfig":
+        """Return the config of a new training: how another model is played is not in it."""
+        return dataclasses.replace(self, **_PLAYING)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ModelConfig":

@@ -1,5 +1,6 @@
 """`samplernn match`: its search, and what it writes."""
 
+import argparse
 import dataclasses
 import json
 
@@ -8,6 +9,7 @@ import pytest
 from exported_model import write_exported
 
 from sopilib.audio.write import write_audio
+from sopilib.commands.arguments import chosen_config
 from sopilib.commands.main import main
 from sopilib.evaluation.reference import rounded_like_takes
 from sopilib.evaluation.similarity import ReferenceStatistics
@@ -112,3 +114,18 @@ def test_what_cannot_be_used_is_one_line(tmp_path, capsys):
         assert main(["match", *words]) == 1
         err = capsys.readouterr().err
         assert err.startswith("samplernn: ") and err.count("\n") == 1 and text in err
+
+
+def test_a_training_with_the_config_of_a_played_model_begins_without_that(tmp_path):
+    path = tmp_path / "m.config.json"
+    played = {
+        "dim": 32,
+        "pre_emphasis": 0.7,
+        "temperature": 1.1,
+        "noise_shaping": 0.1,
+        "gain_db": 3,
+    }
+    path.write_text(json.dumps(played))
+    args = argparse.Namespace(config_file=path, preset=None, sample_rate=None, pre_emphasis=None)
+    config, _ = chosen_config(args)
+    assert config == ModelConfig(dim=32, pre_emphasis=0.7)
