@@ -193,7 +193,7 @@ def chosen_config(args: argparse.Namespace) -> tuple[ModelConfig, str]:
     if args.config_file is not None and args.preset is not None:
         raise RequestError("--config_file and --preset together (give one of them)")
     path = args.config_file if args.preset is None else _preset_path(args.preset)
-    config = ModelConfig() if path is None else load_config(path).untrained()
+    config = ModelConfig() if path is None else load_config(path).as_trained()
     if args.sample_rate is not None:
         config = dataclasses.replace(config, sample_rate=args.sample_rate)
     if args.pre_emphasis is not None:

@@ -1,11 +1,12 @@
 """Keep the packed weights of a checkpoint on disk, so that a second load is quick.
 
-The file lies beside the checkpoint or, where that folder cannot be written, in the user's
-cache folder. Its name holds a digest of everything that determines the weights: the
-checkpoint's index, which has a checksum of every variable, the config and the version of the
-layout. The weights do not depend on the sample rate, so setting a model's rate later does
-not pack it again. A name is no proof: what a file says of itself must fit, too. A packed file
-beside the checkpoint that was not made from it is not used, and a warning says so.
+The file lies beside the checkpoint or, where that folder cannot be written, in the user's cache
+folder. Its name holds a digest of everything that determines the weights: the checkpoint's index,
+which has a checksum of every variable, the config and the version of the layout. The weights do
+not depend on the sample rate or on how the model is played, so setting its rate, temperature,
+noise shaping or gain later does not pack it again. A name is no proof: what a file says of itself
+must fit, too. A packed file beside the checkpoint that was not made from it is not used, and a
+warning says so.
 Loading from here imports no TensorFlow.
 """
 
@@ -83,7 +84,7 @@ def _places(files: ModelFiles, precision: str, digest: str) -> tuple[Path, Path]
 def _digest(files: ModelFiles, rate: int) -> str:
     """Return the digest in a file's name; earlier versions put the model's own `rate` into it."""
     index = read_index(str(files.prefix))
-    values = dataclasses.replace(files.config, sample_rate=rate).to_dict()
+    values = dataclasses.replace(files.config.as_trained(), sample_rate=rate).to_dict()
     config = json.dumps(values, sort_keys=True).encode()
     return hashlib.sha256(b"%d %s %s" % (VERSION, config, index)).hexdigest()[:12]
 

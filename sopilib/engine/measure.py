@@ -147,7 +147,7 @@ def measured_precision(config: ModelConfig, num_seqs: int, threads: int | None =
 
 def _digest(config: ModelConfig, num_seqs: int, threads: int) -> str:
     what = [
-        config.to_dict(),
+        config.as_trained().to_dict(),
         num_seqs,
         threads,
         LIVE,

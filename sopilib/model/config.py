@@ -117,8 +117,8 @@ class ModelConfig:
         """Samples in a frame of the upper frame tier."""
         return self.frame_sizes[-1]
 
-    def untrained(self) -> "ModelConfig":
-        """Return the config of a new training: how another model is played is not in it."""
+    def as_trained(self) -> "ModelConfig":
+        """Return the config without how the trained model is played."""
         return dataclasses.replace(self, **_PLAYING)
 
     @classmethod

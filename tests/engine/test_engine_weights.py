@@ -16,6 +16,7 @@ from golden import copy_checkpoint, golden_config, golden_variables, needs_tenso
 import sopilib
 from sopilib.engine import cache, measure
 from sopilib.engine.cache import load_packed
+from sopilib.engine.calibrate import state_moments
 from sopilib.engine.fold import fold
 from sopilib.engine.load import load_generator
 from sopilib.engine.measure import choose_precision
@@ -190,6 +191,26 @@ def test_a_checkpoint_or_config_that_changed_is_packed_anew_and_the_old_file_goe
     assert len(times) == 4
 
 
+PLAYING = {"temperature": 1.2, "noise_shaping": 0.1, "gain_db": -3.0}
+
+
+def test_how_a_model_is_played_packs_nothing_anew(model_folder):
+    files, times = find_model(model_folder), []
+    load_packed(files, "float32", made(times))
+    before = packs(model_folder)
+    played = dataclasses.replace(files, config=dataclasses.replace(files.config, **PLAYING))
+    load_packed(played, "float32", made(times))
+    assert len(times) == 1 and packs(model_folder) == before
+
+
+def test_the_statistics_of_int4_are_those_of_the_model_as_trained():
+    config = golden_config("gru_mulaw")
+    folded = folded_model("gru_mulaw")
+    plain = state_moments(config, folded)
+    played = state_moments(dataclasses.replace(config, **PLAYING), folded)
+    np.testing.assert_array_equal(played[0][0], plain[0][0])
+
+
 def test_a_damaged_cache_is_made_anew(model_folder):
     files, times = find_model(model_folder), []
     load_packed(files, "float32", made(times))
@@ -286,6 +307,7 @@ def test_auto_takes_the_most_exact_precision_for_a_model_that_any_machine_plays(
     assert len(kept) == 1 and kept[0].read_text() == '"float32"'
     kept[0].write_text('"int4"')
     assert choose_precision(config, 1, threads=1) == "int4"  # it is not measured twice
+    assert choose_precision(dataclasses.replace(config, **PLAYING), 1, threads=1) == "int4"
     kept[0].write_text("{")
     assert choose_precision(config, 1, threads=1) == "float32"
 
