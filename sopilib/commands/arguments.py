@@ -32,6 +32,11 @@ def add_model_arguments(
         metavar="MODEL",
         help="a model folder or checkpoint, or a name from `samplernn models`",
     )
+    add_config_argument(parser)
+
+
+def add_config_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names the model's config."""
     parser.add_argument(
         "--config_file",
         "--config",

@@ -11,12 +11,15 @@ import sys
 
 from sopilib.audio.recordings import read_recordings
 from sopilib.commands import quantities
-from sopilib.commands.arguments import add_rate_argument, model_path, search_folders
+from sopilib.commands.arguments import (
+    add_config_argument,
+    add_rate_argument,
+    find_model,
+)
 from sopilib.errors import RequestError
 from sopilib.evaluation.reference import LEAST_DUR_S, reference_of
 from sopilib.generation.request_checks import checked_length
-from sopilib.model.config_file import write_numbers
-from sopilib.model.folder import find_model
+from sopilib.model.config_file import check_writable_config, write_numbers
 from sopilib.training.match import (
     NUM_TRIALS,
     MatchRequest,
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="a model folder, or a checkpoint in it",
     )
+    add_config_argument(parser)
     add_rate_argument(parser)
     add(
         "--data_dir",
@@ -89,8 +93,10 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.dur < LEAST_DUR_S:
         raise RequestError(f"--dur {args.dur:g} (give {LEAST_DUR_S} seconds or more)")
-    files = find_model(model_path(args.model), None, search_folders(), args.sample_rate)
+    files = find_model(args, args.sample_rate)
     config = files.config
+    if not args.dry_run:
+        check_writable_config(files.config_path)  # before minutes of trials
     checked_length(args.dur, config.sample_rate, args.num_takes)
     corpus = read_recordings(args.data_dir, config.sample_rate)
     for line in [*corpus.left_out_lines(), *corpus.odd_lines()]:

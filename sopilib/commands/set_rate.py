@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from sopilib.commands import quantities
-from sopilib.commands.arguments import model_path, search_folders
+from sopilib.commands.arguments import add_config_argument, model_path, search_folders
 from sopilib.errors import ConfigError
 from sopilib.model.config_file import write_numbers
 from sopilib.model.folder import find_model, find_model_config
@@ -26,14 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HZ",
         help="sample rate of the sounds on which it was trained",
     )
-    add(
-        "--config_file",
-        "--config",
-        type=quantities.path,
-        dest="config",
-        metavar="FILE.config.json",
-        help="the model's config (default: the one in its folder)",
-    )
+    add_config_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:

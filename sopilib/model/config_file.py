@@ -12,7 +12,7 @@ from typing import Any
 
 from sopilib.errors import ConfigError
 from sopilib.model.config import read_json_object
-from sopilib.new_files import NewFiles
+from sopilib.new_files import NewFiles, check_writable
 from sopilib.small_files import read_bytes
 
 _TOKEN = re.compile(r'\s+|"(?:\\.|[^"\\])*"|//[^\n]*|[{}\[\],:]|[^\s{}\[\],:"/]+|.', re.DOTALL)
@@ -32,10 +32,22 @@ def write_numbers(path: Path, numbers: Mapping[str, float]) -> None:
             text = with_number(text, key, number)
         _replace(path, text, expected, numbers)
     except OSError as error:
-        raise ConfigError(
-            f"cannot write {path}: {error.strerror} (check the permissions of its folder; "
-            "the file is as it was)"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def check_writable_config(path: Path) -> None:
+    """Raise the ConfigError that `write_numbers` would raise where the file cannot be written."""
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"cannot write {path}: {error.strerror} (check the permissions of its folder; "
+        "the file is as it was)"
+    )
 
 
 def with_number(text: str, key: str, number: float) -> str:

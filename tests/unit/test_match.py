@@ -86,7 +86,7 @@ def test_a_trial_finds_the_gain_that_the_takes_lack(tmp_path):
 
 def match(model, sounds, *flags):
     words = ["--dur", "0.5", "--num_takes", "2", "--num_trials", "4", *flags]
-    return main(["match", str(model), "--data_dir", str(sounds), *words])
+    return main(["match", str(model), "--data_dir", str(sounds), *map(str, words)])
 
 
 def test_the_best_is_written_into_the_config(tmp_path, capsys):
@@ -102,6 +102,18 @@ def test_the_best_is_written_into_the_config(tmp_path, capsys):
     assert f"{path}: {best} (was {START})" in out
     kept = json.loads(path.read_text())
     assert {key: kept[key] for key in json.loads(before)} == json.loads(before)
+
+
+def test_of_several_configs_one_can_be_named(tmp_path, capsys):
+    model, (sounds, _) = write_exported(tmp_path / "m"), write_tones(tmp_path / "sounds")
+    other = model / "other.config.json"
+    other.write_text((model / "m.config.json").read_text())
+    assert match(model, sounds) == 1
+    assert "2 configs" in capsys.readouterr().err
+    before = (model / "m.config.json").read_text()
+    assert match(model, sounds, "--config", other) == 0
+    assert Playing.of(load_config(other)) != START
+    assert (model / "m.config.json").read_text() == before
 
 
 def test_what_cannot_be_used_is_one_line(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,8 @@ for words in json.load(sys.stdin):
     results.append((status, printed.getvalue()))
 print(json.dumps(results))
 """
-# in place of LOCKED a folder that nobody may read, of MODEL a model
+# in place of LOCKED a folder that nobody may read, of FIXED a model that nobody may change, of
+# MODEL a model
 COMMANDS = [
     "info --ckpt_dir LOCKED",
     "generate --ckpt_dir LOCKED --output_path x.wav",
@@ -41,6 +43,9 @@ COMMANDS = [
     "set-rate LOCKED 16000",
     "report LOCKED",
     "audition LOCKED --data_dir MODEL",
+    "match LOCKED --data_dir MODEL",
+    "match FIXED --data_dir MODEL",  # before it reads the recordings, which are none
+    "set-rate FIXED 22050",
     "chunk --input LOCKED --output_dir x",
     "export --ckpt_dir LOCKED --output_dir x",
     "bench --ckpt_dir LOCKED",
@@ -68,20 +73,20 @@ def results(tmp_path_factory):
         can = shutil.which("setpriv") and subprocess.run([*AS_A_USER, "true"]).returncode == 0
         if not can:
             pytest.skip("an administrator who cannot give up the right to read everything")
-    model, locked = folder / "model", folder / "locked"
+    model, locked, fixed = (folder / name for name in ("model", "locked", "locked-fixed"))
     write_exported(model, card="# model: noise\n\nRandom weights.\n\n## Licence\nCC0\n")
     shutil.copytree(model, locked)
     locked.chmod(0)
-    words = {"LOCKED": str(locked), "MODEL": str(model)}
+    write_exported(fixed)
+    fixed.chmod(0o500)
+    words = {"LOCKED": str(locked), "MODEL": str(model), "FIXED": str(fixed)}
     commands = [
-        [
-            word.replace("LOCKED", words["LOCKED"]).replace("MODEL", words["MODEL"])
-            for word in line.split()
-        ]
+        [re.sub("LOCKED|MODEL|FIXED", lambda found: words[found[0]], word) for word in line.split()]
         for line in [*COMMANDS, "models"]
     ]
     yield dict(zip([*COMMANDS, "models"], run_all(commands, folder)))
-    locked.chmod(0o700)
+    for closed in (locked, fixed):
+        closed.chmod(0o700)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
