@@ -11,7 +11,6 @@ from sopilib.commands.arguments import (
 )
 from sopilib.commands.take_output import add_overwrite_argument
 from sopilib.engine.export import export_model
-from sopilib.errors import RequestError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,12 +39,10 @@ def run(args: argparse.Namespace) -> int:
     """Run `samplernn export`; return its exit status.
 
     Raises:
-        RequestError: the temperature is 0.
+        RequestError: the temperature is out of range.
         CheckpointError: the model does not load, or the folder cannot be written.
     """
     files = find_model(args, args.sample_rate)
-    if args.temperature == 0:
-        raise RequestError("--temperature 0 (give one above 0)")
     for path in export_model(
         files, args.precision, args.output_dir, args.overwrite, args.temperature
     ):

@@ -13,8 +13,8 @@ from typing import Any
 from sopilib.engine.load import checkpoint_packed
 from sopilib.engine.pack import config_of_packed
 from sopilib.engine.packed_file import is_packed, write_packed
-from sopilib.errors import CheckpointError, ConfigError
-from sopilib.model.config import ModelConfig, read_json_object
+from sopilib.errors import CheckpointError, ConfigError, RequestError
+from sopilib.model.config import TEMPERATURES, ModelConfig, read_json_object
 from sopilib.model.folder import ModelFiles
 from sopilib.new_files import write_whole
 
@@ -41,6 +41,7 @@ def export_model(
       The paths of the written files.
 
     Raises:
+      RequestError: the temperature is out of range.
       CheckpointError: the model is exported already, the checkpoint is damaged, the folder cannot
         be written, or other files have these names.
     """
@@ -50,12 +51,12 @@ def export_model(
             "made from)"
         )
     folder = Path(folder)
+    config = _at_temperature(files.config, temperature)
     config_path = folder / f"{files.name}.config.json"
     paths = {precision: folder / f"{files.name}.{precision}.pack" for precision in precisions}
+    has_config = False
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        own = files.config.temperature * temperature
-        config, has_config = dataclasses.replace(files.config, temperature=own), False
         for precision, path in paths.items():
             packed = checkpoint_packed(files, precision)
             config = config_of_packed(config, packed)
@@ -70,6 +71,21 @@ def export_model(
             f"cannot write {folder}: {error.strerror} (choose a folder that is writable)"
         ) from error
     return [config_path, *paths.values()]
+
+
+def _at_temperature(config: ModelConfig, temperature: float) -> ModelConfig:
+    """Return the config of a model that plays at temperature 1 as `config` at this one.
+
+    Raises:
+      RequestError: no config may have that temperature.
+    """
+    low, high = TEMPERATURES
+    before = config.temperature
+    product = float(f"{before * temperature:.12g}")  # 1.1 times 1.1 is 1.21
+    if not low <= product <= high:
+        between = f"{low / before:g} to {high / before:g}"
+        raise RequestError(f"--temperature {temperature:g} (give {between} for this model)")
+    return dataclasses.replace(config, temperature=product)
 
 
 def _check_older(config_path: Path, path: Path, values: dict[str, Any]) -> bool:

@@ -169,6 +169,26 @@ def test_a_temperature_of_the_checkpoint_is_1_of_the_export(files, tmp_path, pre
     assert not np.array_equal(expected[:, :50], unlike[:, :50])
 
 
+def test_the_temperature_of_an_export_stands_in_its_config(files, tmp_path):
+    warm = dataclasses.replace(files, config=dataclasses.replace(files.config, temperature=1.1))
+    export_model(warm, ["int8"], tmp_path / "hot", temperature=1.1)
+    assert find_model(tmp_path / "hot").config.temperature == 1.21
+    with pytest.raises(RequestError, match=r"--temperature 9.5 \(give 0.0909091 to 9.09091 "):
+        export_model(warm, ["int8"], tmp_path / "lava", temperature=9.5)
+    assert not (tmp_path / "lava").exists()
+
+
+@pytest.mark.parametrize("temperature", ["0", "0.05", "11"])
+def test_a_temperature_that_no_config_may_have_is_not_exported(
+    files, tmp_path, capsys, temperature
+):
+    words = ["--ckpt_dir", str(files.folder), "--temperature", temperature]
+    assert main(["export", *words, "--output_dir", str(tmp_path / "new")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"samplernn: --temperature {temperature} (give 0.1 to 10 " in line
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_precision_that_was_not_exported_is_told_but_auto_takes_what_there_is(files):
     copy = exported(files, "int4", "int8")
     assert loadable_precisions(copy) == ("int8", "int4")
