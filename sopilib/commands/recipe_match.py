@@ -45,15 +45,19 @@ def match_in_time(
       left_s: returns the seconds that are left.
       second_s: seconds that a second of sound takes.
     """
-    start = replace(Playing.of(files.config), temperature=auditioned.best)
+    config = files.config
+    temperature = round(config.temperature * auditioned.best, 4)
+    start = replace(Playing.of(config), temperature=temperature)
+    as_auditioned = start, auditioned.similarities[auditioned.best].reasons
     fitting = (left_s() / (_LEAST_TRIALS * _NUM_TAKES) - _MEASURE_S) / second_s
     dur_s = round(min(dur_s, fitting), 1)
     if dur_s < LEAST_DUR_S:
-        return start, auditioned.similarities[auditioned.best].reasons
-    config = files.config
+        return as_auditioned
     reference = reference_of(read_recordings(data, config.sample_rate), config, dur_s)
     request = MatchRequest(dur_s, _NUM_TAKES)
-    slowest_s = 0.0
+    slowest_s = _NUM_TAKES * (dur_s * second_s + _MEASURE_S)  # of a trial
+    if left_s() < slowest_s:  # many hours of recordings take their time
+        return as_auditioned
     trials: list[Trial] = []
 
     def evaluate(playing: Playing) -> Trial:

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from sopilib.errors import ConfigError, RequestError
-from sopilib.generation.temperature import check_temperature
-from sopilib.model.config import ModelConfig, read_json_object
+from sopilib.model.config import TEMPERATURES, ModelConfig, read_json_object
 from sopilib.training.json_fields import check_fields, from_json
 from sopilib.training.plan import PREVIEW_TEMPERATURES, Plan, check_seq_len
 
@@ -165,8 +164,12 @@ def _check(recipe: Recipe) -> None:
     _must(finish.max_minutes > 0, f"max_minutes {finish.max_minutes} (give some above 0)")
     _must(finish.dur > 0, f"dur {finish.dur} (give seconds above 0)")
     _must(len(finish.temperatures) > 0, "no temperatures (give one or more)")
+    low, high = TEMPERATURES  # of the model that is exported
     for temperature in finish.temperatures:
-        check_temperature(temperature)
+        _must(
+            low <= temperature <= high,
+            f"the temperature {temperature:g} of finish (give {low:g} to {high:g})",
+        )
 
 
 def _must(is_good: bool, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -11,6 +12,8 @@ from exported_model import write_exported
 from sopilib.audio.write import write_audio
 from sopilib.commands.arguments import chosen_config
 from sopilib.commands.main import main
+from sopilib.commands.recipe_match import match_in_time
+from sopilib.evaluation.auditions import Audition
 from sopilib.evaluation.reference import rounded_like_takes
 from sopilib.evaluation.similarity import ReferenceStatistics
 from sopilib.evaluation.verdict import LEAST, Similarity
@@ -82,6 +85,40 @@ def test_a_trial_finds_the_gain_that_the_takes_lack(tmp_path):
     plain = trial(files, reference, MatchRequest(dur_s=0.5, num_takes=2), done.playing)
     assert plain.playing == done.playing  # that gain is not used, and the takes are the same
     assert plain.misfit == done.misfit
+
+
+def matched_in_time(folder, left_s, temperature=1.0):
+    """Return what `match_in_time` returns of a model that was auditioned best at 0.9."""
+    model, (sounds, _) = write_exported(folder / "m"), write_tones(folder / "sounds")
+    files = find_model(model)
+    files = dataclasses.replace(
+        files, config=dataclasses.replace(files.config, temperature=temperature)
+    )
+    similarity = trial_of(START, 2.0).similarities[0]
+    left = functools.partial(next, iter(left_s))
+    return match_in_time(files, Audition("m", 4.0, {0.9: similarity}), [sounds], 0.5, left, 0.001)
+
+
+@pytest.mark.parametrize(
+    "left_s",
+    [
+        pytest.param([3.0], id="too little for the shortest takes"),
+        pytest.param([100.0, 1.0], id="too little once the recordings are read"),
+    ],
+)
+def test_without_time_the_model_is_played_as_auditioned(tmp_path, left_s):
+    playing, shortcomings = matched_in_time(tmp_path, left_s, temperature=1.1)
+    assert playing == Playing(0.99, 0.0, 0.0)
+    assert shortcomings == ["12.0 dB louder (limit 6.0)"]
+
+
+def test_the_trials_end_with_the_time(tmp_path, capsys):
+    # each trial takes 10 s; the third would end too late
+    left_s = [100.0, 90.0, 30.0, 20.0, 20.0, 20.0, 10.0, 9.9]
+    playing, _ = matched_in_time(tmp_path, left_s)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 2
+    assert playing.temperature == 0.9
 
 
 def match(model, sounds, *flags):
