@@ -129,7 +129,7 @@ TEMPERATURE = Quantity(
     float,
     0.0,
     HIGHEST_TEMPERATURE,
-    "a finite number, 0 or above; 0 is the most likely sample, 1 the model as trained",
+    "a finite number, 0 or above; 0 is the most likely sample, 1 the model itself",
     shown="the temperature {} is out of range",
 )
 PART = Quantity(float, 0.0, 1.0, "a part between 0 and 1", has_low=False, has_high=False)

@@ -37,7 +37,7 @@ class ScoredSamples(NamedTuple):
     Attributes:
       audio: float32, -1 <= x <= 1, at the model's rate.
       levels: int32, 0 <= level < q_levels.
-      bits: float32, -log2 of the probability of each level at temperature 1.
+      bits: float32, -log2 of the probability of each level under the model as trained.
     """
 
     audio: np.ndarray

@@ -31,7 +31,7 @@ class Candidate:
     Attributes:
       rng_seed: that made it.
       dur_s: its length in seconds.
-      bits: per sample, under the model at temperature 1.
+      bits: per sample, under the model as trained.
       failing_s: seconds that fail, by the kinds of `sopilib.evaluation.failing_sound`.
       misfit: of its similarity to a corpus, None without one.
       reasons: what is beyond the limits of the similarity.

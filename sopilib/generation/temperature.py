@@ -134,7 +134,7 @@ def check_temperature(value: float) -> float:
     if not 0 <= value <= HIGHEST_TEMPERATURE:
         raise RequestError(
             f"the temperature {value:g} is out of range (give a finite number, 0 or "
-            "above; 0 is the most likely sample, 1 the model as trained)"
+            "above; 0 is the most likely sample, 1 the model itself)"
         )
     return value
 

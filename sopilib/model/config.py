@@ -23,7 +23,7 @@ DEFAULT_SAMPLE_RATE = 16000
 RNN_TYPES = ("gru", "lstm")
 Q_TYPES = ("mu-law", "linear")
 PRISM_MU_LAW_LEVELS = 256
-TEMPERATURES = (0.1, 10.0)  # that the model as trained may have at temperature 1
+TEMPERATURES = (0.1, 10.0)  # range of a config's `temperature`
 MOST_GAIN_DB = 40.0  # either way
 # keys that say how a trained model is played, with the values that change nothing
 _PLAYING: dict[str, Any] = {"temperature": 1.0, "noise_shaping": 0.0, "gain_db": 0.0}
@@ -61,11 +61,11 @@ class ModelConfig:
       rnn_dropout: dropout between recurrent layers in training, 0 <= x < 1.
       seq_len: samples in a training segment.
       pre_emphasis: 0 <= k < 1, see `sopilib.model.sample_codec`; not of PRiSM.
-      temperature: > 0, of the model as trained that is temperature 1 for whoever plays it; a
-        model that is too sure of itself plays best above 1 (Guo et al. 2017, section 4.2); not
-        of PRiSM.
+      temperature: 0.1 to 10, the temperature of the model as trained that counts as 1 when it
+        is played; a model that is too sure of itself plays best above 1 (Guo et al. 2017,
+        section 4.2); not of PRiSM.
       noise_shaping: -1 <= b <= 1, see `sopilib.model.noise_shaping`; not of PRiSM.
-      gain_db: of what the model plays, see `sopilib.model.sample_codec`; not of PRiSM.
+      gain_db: -40 to 40, of what the model plays, see `sopilib.model.sample_codec`; not of PRiSM.
       sample_rate: in Hz; whether it is known or assumed: `sopilib.model.sample_rate`.
 
     Raises:

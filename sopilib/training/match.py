@@ -1,7 +1,7 @@
 """Find out how to play a model so that its takes come closest to its recordings.
 
 Three values of a model's config say how it is played, none of which needs training:
-`temperature`, that of the model as trained which is temperature 1 for whoever plays it;
+`temperature`, the temperature of the model as trained that counts as 1 when it is played;
 `noise_shaping` (`sopilib.model.noise_shaping`); and `gain_db`. A trial makes takes from silence
 with one random seed, and the misfit of each says how far it is from the recordings
 (`sopilib.evaluation.similarity`). The gain follows from the level of the takes. The search for the
