@@ -40,7 +40,8 @@ def shaped(numbers: np.ndarray, before: np.ndarray, factor: float) -> np.ndarray
 
 def _distribution(sums: np.ndarray, width: float) -> np.ndarray:
     """Return P(x + width y <= sum) of independent uniform x and y, 0 < width <= 1."""
-    rising = sums**2 / (2 * width)
+    with np.errstate(over="ignore"):  # where these are not used, with next to no width
+        rising = sums**2 / (2 * width)
+        falling = 1 - (1 + width - sums) ** 2 / (2 * width)
     middle = sums - width / 2
-    falling = 1 - (1 + width - sums) ** 2 / (2 * width)
     return np.where(sums < width, rising, np.where(sums <= 1, middle, falling))

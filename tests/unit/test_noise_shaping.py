@@ -1,6 +1,7 @@
 """Noise shaping: what its random numbers are like, and that cuts and states do not matter."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -53,6 +54,14 @@ def test_the_ends_of_the_range_stay_within_it():
     for factor in FACTORS:
         numbers = shaped(ends, np.array([FIRST]), factor)
         assert numbers.min() >= 0 and numbers.max() < 1
+
+
+@pytest.mark.parametrize("factor", [5e-324, -1e-310, 1e-17])
+def test_next_to_no_shaping_changes_nothing_and_warns_of_nothing(factor):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        numbers = drawn(factor, 1000)
+    np.testing.assert_allclose(numbers, drawn(0.0, 1000), atol=1e-7)
 
 
 def test_chunks_voices_and_states_make_no_difference():
