@@ -94,8 +94,11 @@ class Trial:
 
     @property
     def level_db(self) -> float:
-        """By how much the takes are louder than the recordings, in dB, their mean."""
-        return float(np.mean([take.measures["level"] for take in self.similarities]))
+        """By how much the takes are louder than the recordings, in dB, their median.
+
+        A take that fell silent, 100 dB below, would turn a mean around.
+        """
+        return float(np.median([take.measures["level"] for take in self.similarities]))
 
     @property
     def middle(self) -> Similarity:

@@ -60,6 +60,11 @@ def test_a_lost_take_does_not_decide():
     assert Trial(START, [*good * 7, *lost]).misfit < trial_of(START, 1.5).misfit
 
 
+def test_a_take_that_fell_silent_does_not_decide_the_gain():
+    loud, silent = trial_of(START, 1.5).similarities, trial_of(START, -100 / 6).similarities
+    assert Trial(START, [*loud * 7, *silent]).level_db == 9.0
+
+
 def test_the_table_has_the_best_first():
     other = dataclasses.replace(START, noise_shaping=0.04)
     lines = table([trial_of(START, 2.0), trial_of(other, 0.5)]).splitlines()
