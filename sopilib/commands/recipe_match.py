@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sopilib.audio.recordings import read_recordings
 from sopilib.evaluation.auditions import Audition
-from sopilib.evaluation.reference import LEAST_DUR_S, reference_of
+from sopilib.evaluation.reference import LEAST_DUR_S, comparable_dur, reference_of
 from sopilib.model.folder import ModelFiles
 from sopilib.training.match import (
     NUM_TRIALS,
@@ -53,7 +53,11 @@ def match_in_time(
     dur_s = round(min(dur_s, fitting), 1)
     if dur_s < LEAST_DUR_S:
         return as_auditioned
-    reference = reference_of(read_recordings(data, config.sample_rate), config, dur_s)
+    corpus = read_recordings(data, config.sample_rate)
+    dur_s = comparable_dur(corpus, dur_s)
+    if dur_s < LEAST_DUR_S:
+        return as_auditioned
+    reference = reference_of(corpus, config, dur_s)
     request = MatchRequest(dur_s, _NUM_TAKES)
     slowest_s = _NUM_TAKES * (dur_s * second_s + _MEASURE_S)  # of a trial
     if left_s() < slowest_s:  # many hours of recordings take their time

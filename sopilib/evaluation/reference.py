@@ -12,6 +12,15 @@ LEAST_DUR_S = 0.5  # of a take, to compare it
 _PIECE = 1 << 20  # samples
 
 
+def comparable_dur(corpus: RecordingSet, dur_s: float) -> float:
+    """Return `dur_s`, or the length of the longest recording in seconds if that is shorter.
+
+    A corpus of chunks has no piece as long as a longer take; one chunk would stand for all.
+    """
+    longest = max(len(recording.audio) for recording in corpus.recordings)
+    return min(dur_s, longest / corpus.sample_rate)
+
+
 def reference_of(corpus: RecordingSet, config: ModelConfig, dur_s: float) -> ReferenceStatistics:
     """Return the statistics of a corpus, quantized like a model's takes of `dur_s` seconds."""
     sounds = [rounded_like_takes(recording.audio, config) for recording in corpus.recordings]

@@ -146,6 +146,23 @@ def test_the_best_is_written_into_the_config(tmp_path, capsys):
     assert {key: kept[key] for key in json.loads(before)} == json.loads(before)
 
 
+def test_takes_are_no_longer_than_the_longest_recording(tmp_path, capsys):
+    model, (sounds, _) = write_exported(tmp_path / "m"), write_tones(tmp_path / "sounds", 0.75)
+    assert match(model, sounds, "--dry_run", "--dur", "20") == 0
+    printed = capsys.readouterr()
+    assert "takes of 0.75 s, as no recording is longer\n" in printed.err
+    assert match(model, sounds, "--dry_run", "--dur", "0.75") == 0
+    assert capsys.readouterr().out == printed.out
+
+
+def test_recordings_too_short_for_any_take_are_refused(tmp_path, capsys):
+    model, (sounds, _) = write_exported(tmp_path / "m"), write_tones(tmp_path / "sounds", 0.2)
+    assert match(model, sounds) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    told = "samplernn: the longest recording has 0.2 s (give one of 0.5 s or more)"
+    assert last == told
+
+
 def test_of_several_configs_one_can_be_named(tmp_path, capsys):
     model, (sounds, _) = write_exported(tmp_path / "m"), write_tones(tmp_path / "sounds")
     other = model / "other.config.json"
