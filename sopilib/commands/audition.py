@@ -18,7 +18,12 @@ from pathlib import Path
 from sopilib.audio.recordings import read_recordings
 from sopilib.audio.spectrogram import plot_source
 from sopilib.commands import quantities
-from sopilib.commands.arguments import add_rate_argument, model_path, search_folders
+from sopilib.commands.arguments import (
+    add_rate_argument,
+    model_path,
+    search_folders,
+)
+from sopilib.commands.comparison import comparable_length
 from sopilib.commands.take_output import add_overwrite_argument, check_plotted_sound
 from sopilib.errors import AudioError, RequestError
 from sopilib.evaluation.auditions import as_json, ranked, table
@@ -115,9 +120,10 @@ def run(args: argparse.Namespace) -> int:
     corpus = read_recordings(args.data_dir, config.sample_rate)
     for line in [*corpus.left_out_lines(), *corpus.odd_lines()]:
         print(line, file=sys.stderr)
-    reference = reference_of(corpus, config, args.dur)
+    dur_s = comparable_length(corpus, args.dur)
+    reference = reference_of(corpus, config, dur_s)
     bits = recorded_bits(checkpoints) or scored_bits(checkpoints, corpus)
-    request = AuditionRequest(temperatures, args.dur, args.rng_seed, args.output_dir)
+    request = AuditionRequest(temperatures, dur_s, args.rng_seed, args.output_dir)
     auditions = [
         audition(files, held_out, reference, request) for files, held_out in zip(checkpoints, bits)
     ]

@@ -9,15 +9,16 @@ import dataclasses
 import itertools
 import sys
 
-from sopilib.audio.recordings import RecordingSet, read_recordings
+from sopilib.audio.recordings import read_recordings
 from sopilib.commands import quantities
 from sopilib.commands.arguments import (
     add_config_argument,
     add_rate_argument,
     find_model,
 )
-from sopilib.errors import AudioError, RequestError
-from sopilib.evaluation.reference import LEAST_DUR_S, comparable_dur, reference_of
+from sopilib.commands.comparison import comparable_length
+from sopilib.errors import RequestError
+from sopilib.evaluation.reference import LEAST_DUR_S, reference_of
 from sopilib.generation.request_checks import checked_length
 from sopilib.model.config_file import check_writable_config, write_numbers
 from sopilib.training.match import (
@@ -101,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     corpus = read_recordings(args.data_dir, config.sample_rate)
     for line in [*corpus.left_out_lines(), *corpus.odd_lines()]:
         print(line, file=sys.stderr)
-    dur_s = _checked_dur(corpus, args.dur)
+    dur_s = comparable_length(corpus, args.dur)
     reference = reference_of(corpus, config, dur_s)
     request = MatchRequest(dur_s, args.num_takes, args.rng_seed)
 
@@ -122,19 +123,3 @@ def run(args: argparse.Namespace) -> int:
     write_numbers(files.config_path, changed)
     print(f"{files.config_path}: {best} (was {before})")
     return 0
-
-
-def _checked_dur(corpus: RecordingSet, dur_s: float) -> float:
-    """Return how many seconds takes may have; a line on stderr says if they are fewer.
-
-    Raises:
-      AudioError: the recordings are too short for any.
-    """
-    comparable_s = comparable_dur(corpus, dur_s)
-    if comparable_s < LEAST_DUR_S:
-        raise AudioError(
-            f"the longest recording has {comparable_s:.2g} s (give one of {LEAST_DUR_S} s or more)"
-        )
-    if comparable_s < dur_s:
-        print(f"takes of {comparable_s:g} s, as no recording is longer", file=sys.stderr)
-    return comparable_s

@@ -13,7 +13,7 @@ from pathlib import Path
 from sopilib.audio.recordings import read_recordings
 from sopilib.errors import CheckpointError
 from sopilib.evaluation.auditions import Audition, ranked
-from sopilib.evaluation.reference import LEAST_DUR_S, reference_of
+from sopilib.evaluation.reference import LEAST_DUR_S, comparable_dur, reference_of
 from sopilib.generation.generator import make_generator
 from sopilib.generation.take import Take, TakeRequest
 from sopilib.model.folder import ModelFiles
@@ -100,8 +100,10 @@ def audition_in_time(
       second_s: seconds that a second of sound takes, see `generation_time`.
     """
     config = candidates[0].files.config
+    corpus = read_recordings(data, config.sample_rate)
     dur_s = _take_length(len(candidates), finish, left_s(), second_s)
-    reference = reference_of(read_recordings(data, config.sample_rate), config, dur_s)
+    dur_s = max(LEAST_DUR_S, comparable_dur(corpus, dur_s))
+    reference = reference_of(corpus, config, dur_s)
     results: dict[str, tuple[Audition, Candidate]] = {}
     slowest_s = 0.0
     for candidate in candidates:

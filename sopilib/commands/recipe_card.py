@@ -19,7 +19,7 @@ A SampleRNN model trained on {recordings}. It plays in Pd without TensorFlow.
 | sound | {rate} Hz, mono, {q_type}, {q_levels} levels |
 | weights | int8 (8 bits) |
 | temperature | {temperature:g} recommended |
-| played with | {playing} of the checkpoint |
+| config | {playing}: how the checkpoint is played |
 | held-out bits per sample | {bits:.3f} |
 | audition | {audition} |
 | training | {stages} |

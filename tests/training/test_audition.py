@@ -197,3 +197,10 @@ def test_seeds_of_the_held_out_sound_steer_the_best_checkpoint(trained, tmp_path
     assert len(found["checkpoints"][0]["takes"]) == 2
     assert audition(tmp_path / "run", sounds, tmp_path / "others", "--no_steering") == 0
     assert "seeds steer" not in capsys.readouterr().out
+
+
+def test_takes_are_no_longer_than_the_longest_recording(trained, tmp_path, capsys):
+    sounds, run_folder = trained
+    assert audition(run_folder.path, sounds, tmp_path, "--dur", "20", "--no_steering") == 0
+    assert "takes of 2 s, as no recording is longer\n" in capsys.readouterr().err
+    assert soundfile.info(tmp_path / "model.ckpt-3_t1.wav").duration == 2.0

@@ -215,7 +215,7 @@ def test_the_exported_folder_holds_card_preview_and_plots_of_the_best_checkpoint
     playing = {key: getattr(config, key) for key in ("temperature", "noise_shaping", "gain_db")}
     assert config == dataclasses.replace(STEADY, pre_emphasis=0.5, **playing)
     shown = ", ".join(f"{key} {value:g}" for key, value in playing.items())
-    assert f"played with | {shown} of the checkpoint" in text
+    assert f"| config | {shown}: how the checkpoint is played |" in text
     weights = named_variables(load_model(find_model(folder / result["checkpoint"])))
     assert all(np.isfinite(variable.numpy()).all() for variable in weights.values())
     assert not list(folder.glob(".*.part"))
