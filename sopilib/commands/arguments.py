@@ -35,6 +35,17 @@ def add_model_arguments(
     add_config_argument(parser)
 
 
+def add_model_to_change(parser: argparse.ArgumentParser) -> None:
+    """Add the argument and the flag that name a model whose config the command changes."""
+    parser.add_argument(
+        "model",
+        type=quantities.model_name,
+        metavar="MODEL",
+        help="a model folder, or a checkpoint in it",
+    )
+    add_config_argument(parser)
+
+
 def add_config_argument(parser: argparse.ArgumentParser) -> None:
     """Add the flag that names the model's config."""
     parser.add_argument(

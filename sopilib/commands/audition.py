@@ -23,7 +23,7 @@ from sopilib.commands.arguments import (
     model_path,
     search_folders,
 )
-from sopilib.commands.comparison import comparable_length
+from sopilib.commands.comparison import add_corpus_argument, comparable_length
 from sopilib.commands.take_output import add_overwrite_argument, check_plotted_sound
 from sopilib.errors import AudioError, RequestError
 from sopilib.evaluation.auditions import as_json, ranked, table
@@ -56,14 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="a run folder, a model folder or a bundled model's name",
     )
-    add(
-        "--data_dir",
-        type=quantities.path,
-        nargs="+",
-        required=True,
-        metavar="CORPUS",
-        help="the recordings on which the model was trained",
-    )
+    add_corpus_argument(parser)
     add_rate_argument(parser)
     add(
         "--dur",

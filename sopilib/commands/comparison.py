@@ -1,10 +1,24 @@
-"""The length of takes that are compared with recordings."""
+"""Commands that compare takes with recordings: which ones, and how long the takes may be."""
 
+import argparse
 import sys
 
 from sopilib.audio.recordings import RecordingSet
+from sopilib.commands import quantities
 from sopilib.errors import AudioError
 from sopilib.evaluation.reference import LEAST_DUR_S, comparable_dur
+
+
+def add_corpus_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names the recordings of a model."""
+    parser.add_argument(
+        "--data_dir",
+        type=quantities.path,
+        nargs="+",
+        required=True,
+        metavar="CORPUS",
+        help="the recordings on which the model was trained",
+    )
 
 
 def comparable_length(corpus: RecordingSet, dur_s: float) -> float:

@@ -12,11 +12,11 @@ import sys
 from sopilib.audio.recordings import read_recordings
 from sopilib.commands import quantities
 from sopilib.commands.arguments import (
-    add_config_argument,
+    add_model_to_change,
     add_rate_argument,
     find_model,
 )
-from sopilib.commands.comparison import comparable_length
+from sopilib.commands.comparison import add_corpus_argument, comparable_length
 from sopilib.errors import RequestError
 from sopilib.evaluation.reference import LEAST_DUR_S, reference_of
 from sopilib.generation.request_checks import checked_length
@@ -36,22 +36,9 @@ from sopilib.training.match import (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `samplernn match`."""
     add = quantities.adder(parser)
-    add(
-        "model",
-        type=quantities.model_name,
-        metavar="MODEL",
-        help="a model folder, or a checkpoint in it",
-    )
-    add_config_argument(parser)
+    add_model_to_change(parser)
     add_rate_argument(parser)
-    add(
-        "--data_dir",
-        type=quantities.path,
-        nargs="+",
-        required=True,
-        metavar="CORPUS",
-        help="the recordings on which the model was trained",
-    )
+    add_corpus_argument(parser)
     add(
         "--dur",
         type=quantities.SECONDS,

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from sopilib.commands import quantities
-from sopilib.commands.arguments import add_config_argument, model_path, search_folders
+from sopilib.commands.arguments import add_model_to_change, model_path, search_folders
 from sopilib.errors import ConfigError
 from sopilib.model.config_file import write_numbers
 from sopilib.model.folder import find_model, find_model_config
@@ -14,19 +14,13 @@ from sopilib.model.sample_rate import RateSource
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `samplernn set-rate`."""
     add = quantities.adder(parser)
-    add(
-        "model",
-        type=quantities.model_name,
-        metavar="MODEL",
-        help="a model folder, or a checkpoint in it",
-    )
+    add_model_to_change(parser)
     add(
         "rate",
         type=quantities.RATE,
         metavar="HZ",
         help="sample rate of the sounds on which it was trained",
     )
-    add_config_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
