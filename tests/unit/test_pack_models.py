@@ -22,7 +22,7 @@ def test_a_packed_model_loads_in_any_precision_without_its_checkpoint(
     def fail(*arguments):
         raise AssertionError("the checkpoint is read again")
 
-    monkeypatch.setattr(load, "read_packed", fail)
+    monkeypatch.setattr(load, "_packed_checkpoint", fail)
     pack_models(tmp_path)
     for precision in RECIPES:
         generator = load_generator(find_model(tmp_path / "bells"), 1, precision, threads=1)
