@@ -12,7 +12,7 @@ from example_in_pd import EXAMPLES, LOUD, RATE, START_LIMIT_S, ExampleInPd, brig
 from treble import treble_share
 
 MODERATE_DB = (-50, -6)
-TAME, WILD = 0.5, 1.5
+TAME, WILD = 0.75, 1.5
 BLOCK = 64
 
 
