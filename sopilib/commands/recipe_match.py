@@ -22,7 +22,7 @@ from sopilib.training.match import (
 PART = 0.4  # of the time for auditions
 _NUM_TAKES = 4
 _LEAST_TRIALS = 5  # for which the takes must be short enough: the start and its neighbours
-_MEASURE_S = 1.0  # to measure a take, about
+_MEASURE_S = 2.0  # to measure a take at several gains, about
 
 
 def match_in_time(

@@ -4,11 +4,14 @@ Three values of a model's config say how it is played, none of which needs train
 `temperature`, the temperature of the model as trained that counts as 1 when it is played;
 `noise_shaping` (`sopilib.model.noise_shaping`); and `gain_db`. A trial makes takes from silence
 with one random seed, and the misfit of each says how far it is from the recordings
-(`sopilib.evaluation.similarity`). The gain follows from the level of the takes. The search for the
-other two goes to the best of four neighbours while that is better, else it halves its steps.
+(`sopilib.evaluation.similarity`). The gain is searched in each trial, since it needs no new takes.
+The search for the other two goes to the best of four neighbours while that is better, else it
+halves its steps.
 """
 
 import dataclasses
+import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,8 +29,9 @@ NUM_TRIALS = 15
 _FIRST_STEPS = 0.02, 0.04  # of the temperature and the noise shaping
 _NUM_HALVINGS = 3
 _DIGITS = 4  # of a temperature and a noise shaping
-_LEAST_GAIN_DB = 1.0  # less is not heard
+_GAIN_STEPS_DB = 3.0, 1.0  # less is not heard
 _PARTS_OF_GAIN = 1.0, 0.75, 0.5  # the one to prefer where the misfits are equal first
+_MOST_CLIPPED = 1e-3  # of the samples of a trial's takes, more is heard
 
 
 @dataclass(frozen=True)
@@ -112,24 +116,46 @@ def trial(
 ) -> Trial:
     """Generate takes and compare them with the recordings; the gain of `playing` is not used.
 
-    The takes without gain, at the gain that gives them the recordings' level and at some between
-    are compared, and the nearest are those of the Trial.
+    The search for the gain begins at the one that gives the takes the recordings' level, at parts
+    of it, or at none. That is not always the best: where a model lacks treble, takes that are
+    louder as a whole come nearer. So it goes on up or down while the misfit becomes less and few
+    samples clip.
     """
     without = dataclasses.replace(playing, gain_db=0.0)
     generator = make_generator(without.of_files(files), request.num_takes)
     take = TakeRequest(dur_s=request.dur_s, temperature=(1.0,), rng_seed=request.rng_seed)
     sound = np.concatenate(list(Take(generator, take)), axis=1)
 
+    @functools.cache
     def at_gain(gain_db: float) -> Trial:
         louder = np.clip(sound * 10 ** (gain_db / 20), -1, 1)
         similarities = [reference.measure(voice) for voice in louder]
         return Trial(dataclasses.replace(playing, gain_db=gain_db), similarities)
 
-    first = at_gain(0.0)
-    gain_db = float(np.clip(round(-first.level_db, 1), -MOST_GAIN_DB, MOST_GAIN_DB))
-    if abs(gain_db) < _LEAST_GAIN_DB:
-        return first
-    return best_of([*(at_gain(round(part * gain_db, 1)) for part in _PARTS_OF_GAIN), first])
+    highest_db = min(MOST_GAIN_DB, _clipping_gain_db(sound))
+
+    def is_allowed(gain_db: float) -> bool:
+        return -MOST_GAIN_DB <= gain_db <= highest_db
+
+    best = at_gain(0.0)
+    missing_db = float(np.clip(-best.level_db, -MOST_GAIN_DB, MOST_GAIN_DB))
+    if abs(missing_db) >= min(_GAIN_STEPS_DB):
+        gains = [round(part * missing_db, 1) for part in _PARTS_OF_GAIN]
+        best = best_of([*map(at_gain, filter(is_allowed, gains)), best])
+    for step in _GAIN_STEPS_DB:
+        is_better = True
+        while is_better:
+            here = best.playing.gain_db
+            gains = [round(here + step, 1), round(here - step, 1)]
+            nearer = best_of([best, *map(at_gain, filter(is_allowed, gains))])
+            is_better, best = nearer is not best, nearer
+    return best
+
+
+def _clipping_gain_db(sound: np.ndarray) -> float:
+    """Return the gain at which as many samples clip as may, no less than 0 dB."""
+    loudest = float(np.quantile(np.abs(sound), 1 - _MOST_CLIPPED))
+    return max(0.0, -20 * math.log10(max(loudest, np.finfo(np.float32).tiny)))
 
 
 def search(evaluate: Callable[[Playing], Trial], start: Playing) -> Iterator[Trial]:

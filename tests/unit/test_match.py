@@ -17,6 +17,8 @@ from sopilib.evaluation.auditions import Audition
 from sopilib.evaluation.reference import rounded_like_takes
 from sopilib.evaluation.similarity import ReferenceStatistics
 from sopilib.evaluation.verdict import LEAST, Similarity
+from sopilib.generation.generator import make_generator
+from sopilib.generation.take import Take, TakeRequest
 from sopilib.model.config import ModelConfig, load_config
 from sopilib.model.folder import find_model
 from sopilib.training.match import MatchRequest, Playing, Trial, best_of, search, table, trial
@@ -77,6 +79,8 @@ def write_tones(folder, dur_s=3.0):
     time = np.arange(round(dur_s * 16000)) / 16000
     noise = np.random.default_rng(0).standard_normal(len(time))
     sound = 0.02 * np.sin(2 * np.pi * 300 * time) + 0.002 * noise
+    middle = len(sound) // 2
+    sound[middle : middle + 160] *= 20  # the rest stays soft when the file is made louder
     write_audio(folder / "tone.wav", sound.astype(np.float32), 16000)
     return folder, sound.astype(np.float32)
 
@@ -90,6 +94,22 @@ def test_a_trial_finds_the_gain_that_the_takes_lack(tmp_path):
     plain = trial(files, reference, MatchRequest(dur_s=0.5, num_takes=2), done.playing)
     assert plain.playing == done.playing  # that gain is not used, and the takes are the same
     assert plain.misfit == done.misfit
+
+
+def test_the_gain_lets_few_samples_clip(tmp_path):
+    files = find_model(write_exported(tmp_path / "noise"))
+    quiet = dataclasses.replace(START, gain_db=-12.0).of_files(files)
+    time = np.arange(3 * 16000) / 16000
+    loud = np.sign(np.sin(2 * np.pi * 100 * time)).astype(np.float32)  # louder than any noise
+    reference = ReferenceStatistics([rounded_like_takes(loud, files.config)], 16000, 0.5)
+    request = MatchRequest(dur_s=0.5, num_takes=2)
+    played = trial(quiet, reference, request, START).playing.of_files(files)
+    take = Take(make_generator(played, 2), TakeRequest(dur_s=0.5, rng_seed=0))
+    unplayed = Take(make_generator(files, 2), TakeRequest(dur_s=0.5, rng_seed=0))
+    clipped, before = (
+        np.mean(np.abs(np.concatenate(list(one), axis=1)) >= 1) for one in (take, unplayed)
+    )
+    assert clipped <= max(2e-3, before)
 
 
 def matched_in_time(folder, left_s, temperature=1.0):
