@@ -221,7 +221,8 @@ def test_the_demo_plays_the_bundled_model_for_exactly_4_seconds(tmp_path, monkey
     assert run_demo_command(tmp_path / "demo.wav") == 0
     sound, sample_rate = soundfile.read(tmp_path / "demo.wav")
     assert (sound.shape, sample_rate) == ((64000,), 16000)
-    assert 0.01 < np.abs(sound).max() < 1
+    assert np.abs(sound).max() > 0.01
+    assert np.mean(np.abs(sound) >= 1) < 1e-4  # a stroke may reach full scale
     assert (tmp_path / "demo.png").stat().st_size > 10_000
 
 
