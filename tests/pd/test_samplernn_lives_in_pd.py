@@ -80,6 +80,7 @@ def test_continue_needs_a_take_that_has_begun():
         pd.status("error continue: there is no take.*")
 
 
+@pytest.mark.realtime
 def test_stop_ends_a_take_within_a_fifth_of_a_second(loader):
     with ClassInPd("class-stopwatch.pd", loader) as pd:
         pd.load()
