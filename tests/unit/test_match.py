@@ -98,12 +98,11 @@ def test_a_trial_finds_the_gain_that_the_takes_lack(tmp_path):
 
 def test_the_gain_lets_few_samples_clip(tmp_path):
     files = find_model(write_exported(tmp_path / "noise"))
-    quiet = dataclasses.replace(START, gain_db=-12.0).of_files(files)
     time = np.arange(3 * 16000) / 16000
     loud = np.sign(np.sin(2 * np.pi * 100 * time)).astype(np.float32)  # louder than any noise
     reference = ReferenceStatistics([rounded_like_takes(loud, files.config)], 16000, 0.5)
     request = MatchRequest(dur_s=0.5, num_takes=2)
-    played = trial(quiet, reference, request, START).playing.of_files(files)
+    played = trial(files, reference, request, START).playing.of_files(files)
     take = Take(make_generator(played, 2), TakeRequest(dur_s=0.5, rng_seed=0))
     unplayed = Take(make_generator(files, 2), TakeRequest(dur_s=0.5, rng_seed=0))
     clipped, before = (
